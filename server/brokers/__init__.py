@@ -1,0 +1,1 @@
+"""Brokers: who says "look again". Each implements `server.ports.Broker`."""

@@ -1,0 +1,1 @@
+"""Models: what writes the answers. Each implements `server.ports.Model`."""

@@ -1,0 +1,1 @@
+"""Stores: where the log lives. Each implements `server.ports.Store`."""
