@@ -1,0 +1,144 @@
+"""Permission: the verdict on one call by one caller.
+
+Pure: no I/O, no clock. What is spent against a limit is booked by whoever commits the call, not here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tools.spec import ToolSpec
+from tools.types import LEVELS, Caller, Level, Permission, ToolError
+
+Amount = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=4)]
+Code = Literal["", "unknown_tool", "disabled", "denied", "sign_in", "step_up", "bad_args", "broken"]
+
+_EXPLAINED: Final[Mapping[Permission, str]] = {
+    "auto": "allowed",
+    "confirm": "needs the customer's confirmation",
+    "approve": "needs approval",
+    "deny": "denied",
+}
+
+
+class Rule(BaseModel):
+    """What a merchant's tools.yaml says about one tool."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    permission: Permission | None = Field(
+        default=None,
+        description="`auto`, `confirm` (the customer agrees first), `approve` (staff agree first) or `deny`.",
+    )
+    auto_up_to: Amount | None = Field(
+        default=None, description="Calls whose amount is at most this need no consent; above it, `permission` decides."
+    )
+    per_customer_per_day: Amount | None = Field(
+        default=None,
+        description="Sum of the amounts per customer and day; number of calls for a tool without an amount.",
+    )
+    per_site_per_day: Amount | None = Field(default=None, description="The same for the whole shop and day.")
+    per_conversation: Amount | None = Field(default=None, description="The same within one conversation.")
+    needs: Level | None = Field(
+        default=None,
+        description="How well the caller must be known: `anonymous`, `identified` or `step_up`; never less than the tool itself asks for.",
+    )
+    enabled: bool = Field(default=True, description="`false` takes the tool away: the agent does not even see it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A verdict with its reason: a sentence, or exactly `sign_in` or `step_up` when the caller is not known well enough."""
+
+    permission: Permission
+    reason: str
+    code: Code = ""
+    """Why it is denied, for programs."""
+
+
+def needed_level(spec: ToolSpec, rule: Rule | None) -> Level:
+    """How well a caller must be known: the stricter of what the tool and the rule ask for."""
+    asked = rule.needs if rule is not None and rule.needs is not None else "anonymous"
+    return max(spec.needs, asked, key=LEVELS.index)
+
+
+def default_permission(spec: ToolSpec) -> Permission:
+    """What holds without a rule and without an `ask`: reading is allowed, everything else needs staff."""
+    return "auto" if spec.effect == "read" else "approve"
+
+
+def verdict(spec: ToolSpec | None, rule: Rule | None, caller: Caller, args: Mapping[str, Any]) -> Verdict:
+    """Whether this caller may make this call now, and why.
+
+    The rule goes before the tool's own `ask`, and that before the default of its effect. Whatever is unknown or
+    broken is denied. Pass the rule of the site that the caller is on.
+    """
+    if spec is None:
+        return Verdict("deny", "unknown tool", "unknown_tool")
+    if rule is not None and not rule.enabled:
+        return Verdict("deny", f"{spec.name} is switched off", "disabled")
+    if rule is not None and rule.permission == "deny":
+        return Verdict("deny", f"{spec.name} is not allowed here", "denied")
+    needs = needed_level(spec, rule)
+    # A level without a customer would be a bug of the runtime's; it must not open anything.
+    level = caller.level if caller.customer is not None else "anonymous"
+    if LEVELS.index(level) < LEVELS.index(needs):
+        code: Literal["sign_in", "step_up"] = "sign_in" if level == "anonymous" else "step_up"
+        return Verdict("deny", code, code)
+    try:
+        known = spec.validate(args)
+    except ToolError as error:
+        return Verdict("deny", str(error), "bad_args")
+    return _decide(spec, rule, known)
+
+
+def _decide(spec: ToolSpec, rule: Rule | None, args: BaseModel) -> Verdict:
+    amount = spec.amount_of(args) if spec.has_amount else None
+    if amount is not None and (not amount.is_finite() or amount < 0):
+        return Verdict("deny", f"{amount} is no amount that can be moved", "bad_args")
+    permission, why = _base(spec, rule, args)
+    if permission == "deny" or rule is None or rule.auto_up_to is None:
+        return _limited(spec, rule, amount, Verdict(permission, why, "broken" if permission == "deny" else ""))
+    if not spec.has_amount:
+        return Verdict("deny", f"the rule has auto_up_to, but {spec.name} has no argument {spec.amount!r}", "broken")
+    above: Permission = "approve" if permission == "auto" else permission
+    if amount is None:
+        return Verdict(above, f"{_EXPLAINED[above]}: the amount is not known")
+    if amount > rule.auto_up_to:
+        return _limited(spec, rule, amount, Verdict(above, f"{_EXPLAINED[above]}: {amount} is over {rule.auto_up_to}"))
+    return _limited(spec, rule, amount, Verdict("auto", f"allowed: {amount} is not over {rule.auto_up_to}"))
+
+
+def _base(spec: ToolSpec, rule: Rule | None, args: BaseModel) -> tuple[Permission, str]:
+    """The permission before amounts are looked at, and why."""
+    if rule is not None and rule.permission is not None:
+        return rule.permission, f"{_EXPLAINED[rule.permission]}: the rule for {spec.name} says so"
+    if spec.ask is None:
+        permission = default_permission(spec)
+        return permission, f"{_EXPLAINED[permission]}: {spec.name} has the effect {spec.effect!r} and no rule"
+    if spec.ask.when is not None:
+        try:
+            asks = bool(spec.ask.when(args))
+        except Exception as error:  # noqa: BLE001 - a merchant's own predicate; whatever goes wrong in it denies the call
+            return "deny", f"the condition of {spec.name} failed: {type(error).__name__}"
+        if not asks:
+            return "auto", f"allowed: {spec.name} asks for nothing in this case"
+    permission = "confirm" if spec.ask.of == "customer" else "approve"
+    return permission, f"{_EXPLAINED[permission]}: {spec.name} asks for it"
+
+
+def _limited(spec: ToolSpec, rule: Rule | None, amount: Decimal | None, found: Verdict) -> Verdict:
+    """Deny what can never fit: a single call that is over a limit on its own."""
+    if rule is None or found.permission == "deny":
+        return found
+    cost = amount if spec.has_amount else Decimal(1)
+    if cost is None:
+        return found
+    for name in ("per_customer_per_day", "per_site_per_day", "per_conversation"):
+        limit: Decimal | None = getattr(rule, name)
+        if limit is not None and cost > limit:
+            return Verdict("deny", f"over the limit: {cost} is over {name} {limit}", "denied")
+    return found
