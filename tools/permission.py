@@ -44,14 +44,14 @@ class Rule(BaseModel):
     per_conversation: Amount | None = Field(default=None, description="The same within one conversation.")
     needs: Level | None = Field(
         default=None,
-        description="How well the caller must be known: `anonymous`, `identified` or `step_up`; never less than the tool itself asks for.",
+        description="How well the caller must be known: `anonymous`, `identified` or `step_up`; at least what the tool itself asks.",
     )
     enabled: bool = Field(default=True, description="`false` takes the tool away: the agent does not even see it.")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A verdict with its reason: a sentence, or exactly `sign_in` or `step_up` when the caller is not known well enough."""
+    """A verdict with its reason: a sentence, or exactly `sign_in` or `step_up` when the caller is too little known."""
 
     permission: Permission
     reason: str

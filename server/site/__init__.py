@@ -1,0 +1,47 @@
+"""Site: what one merchant configured, from site.yaml and tools.yaml, and what is wrong with it.
+
+It reads files and decides nothing; it knows no plugin and runs no code of the merchant's.
+"""
+
+from server.site.hours import Holiday, Hours
+from server.site.model import (
+    Contact,
+    Customer,
+    Demo,
+    Identity,
+    Knowledge,
+    Limits,
+    LocaleText,
+    SignIn,
+    Site,
+    Theme,
+    normal_origin,
+    text_for,
+)
+from server.site.problem import Problem
+from server.site.rules import read_rules
+from server.site.text import Document, Place, check, parse_yaml, read_text
+
+__all__ = [
+    "Contact",
+    "Customer",
+    "Demo",
+    "Document",
+    "Holiday",
+    "Hours",
+    "Identity",
+    "Knowledge",
+    "Limits",
+    "LocaleText",
+    "Place",
+    "Problem",
+    "SignIn",
+    "Site",
+    "Theme",
+    "check",
+    "normal_origin",
+    "parse_yaml",
+    "read_rules",
+    "read_text",
+    "text_for",
+]

@@ -1,0 +1,339 @@
+"""Site and its parts: pydantic models of site.yaml.
+
+Pure: no files, no environment, no clock. docs/configuration.md describes every key; a test compares.
+"""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from server.site.hours import Hours
+
+_COLOUR: Final = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
+_FONT: Final = re.compile(r"[\w\s,'\"-]{1,200}")  # a CSS font-family list; nothing that could end the declaration
+_LOCALE: Final = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class Part(BaseModel):
+    """What all parts of site.yaml share: unknown keys are errors, nothing changes after reading."""
+
+    # Ids and names made of digits only are numbers to YAML, and meant as text.
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, str_strip_whitespace=True)
+
+
+def normal_origin(value: str) -> str:
+    """The origin as browsers send it: scheme and host in small letters, no default port, no path.
+
+    Raises:
+        ValueError: it is no http(s) origin, or says more than an origin.
+
+    """
+    expected = f"expected an origin such as https://shop.example, got {value!r}"
+    if "*" in value:
+        raise ValueError(f"{expected}: a pattern would let in pages that are not yours; list each origin")
+    if value != value.strip() or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError(f"{expected}: write international names as xn--…")
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise ValueError(expected) from None
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        raise ValueError(expected)
+    if parts.path not in ("", "/") or "?" in value or "#" in value or "@" in value or "\\" in value:
+        raise ValueError(f"{expected}: an origin has no path, query or user name")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if not re.fullmatch(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", host):
+        raise ValueError(expected)
+    default = port is None or port == _DEFAULT_PORTS[parts.scheme]
+    return f"{parts.scheme}://{host}" if default else f"{parts.scheme}://{host}:{port}"
+
+
+def _locale(value: str) -> str:
+    if not _LOCALE.fullmatch(value):
+        raise ValueError(f"expected a language tag such as en or de-AT, got {value!r}")
+    return value
+
+
+def _colour(value: str) -> str:
+    if not _COLOUR.fullmatch(value):
+        raise ValueError(f"expected a colour such as #2f6f4f, got {value!r}")
+    return value
+
+
+def _link(value: str) -> str:
+    if not re.fullmatch(r"(https?://|/(?!/))[^\s\"'<>\\]*", value):
+        raise ValueError(f"expected a link that starts with https:// or /, got {value!r}")
+    return value
+
+
+def _by_locale(what: str, check: Any) -> BeforeValidator:  # noqa: ANN401 - a function from a value to bool
+    """Either a value or a map of locale to such values."""
+
+    def validate(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
+        if check(value):
+            return value
+        if not isinstance(value, Mapping) or not value:
+            raise ValueError(f"expected {what}, or a map of language tag to {what}, got {value!r}")
+        for locale, item in value.items():
+            _locale(str(locale))
+            if not check(item):
+                raise ValueError(f"expected {what} for {locale}, got {item!r}")
+        return value
+
+    return BeforeValidator(validate)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, str) and item.strip() for item in value)
+
+
+Locale = Annotated[str, AfterValidator(_locale)]
+Colour = Annotated[str, AfterValidator(_colour)]
+Link = Annotated[str, AfterValidator(_link)]
+Origin = Annotated[str, AfterValidator(normal_origin)]
+LocaleText = Annotated[str | dict[str, str], _by_locale("text", _is_text)]
+LocaleTexts = Annotated[tuple[str, ...] | dict[str, tuple[str, ...]], _by_locale("a list of texts", _is_texts)]
+
+
+def text_for(value: str | Mapping[str, str], locale: str, default: str = "en") -> str:
+    """The text for a locale: exactly, by its language, for the default locale, else the first there is."""
+    if isinstance(value, str):
+        return value
+    return _pick(value, locale, default) or ""
+
+
+def _pick(values: Mapping[str, Any], locale: str, default: str) -> Any:  # noqa: ANN401 - what the map holds
+    small = {key.lower(): item for key, item in values.items()}
+    for wanted in (
+        locale.lower(),
+        locale.lower().partition("-")[0],
+        default.lower(),
+        default.lower().partition("-")[0],
+    ):
+        if wanted in small:
+            return small[wanted]
+    return next(iter(small.values()), None)
+
+
+class Theme(Part):
+    """How the chat looks. What is absent is the widget's own default."""
+
+    accent: Colour | None = Field(
+        default=None, description="The shop's colour: launcher, buttons, the customer's words."
+    )
+    accent_text: Colour | None = Field(
+        default=None, description="Text on the accent colour; chosen by contrast if absent."
+    )
+    accent_dark: Colour | None = Field(default=None, description="The accent colour in dark mode.")
+    background: Colour | None = Field(default=None, description="Background of the chat in light mode.")
+    text: Colour | None = Field(default=None, description="Text colour in light mode.")
+    background_dark: Colour | None = Field(default=None, description="Background of the chat in dark mode.")
+    text_dark: Colour | None = Field(default=None, description="Text colour in dark mode.")
+    radius: int | None = Field(default=None, ge=0, le=32, description="Rounding of corners in CSS pixels.")
+    font: str | None = Field(default=None, description="A CSS font list; the fonts must be on the page already.")
+    position: Literal["right", "left"] = Field(
+        default="right", description="The corner of the launcher: `right` or `left`."
+    )
+    launcher: Literal["bell", "chat", "question"] = Field(
+        default="bell", description="The launcher's icon: `bell`, `chat` or `question`."
+    )
+    logo: Link | None = Field(
+        default=None, description="A small square image for the header: a link on the page's origin."
+    )
+    title: LocaleText | None = Field(
+        default=None, description="Heading of the chat; the shop's name if absent. Per language possible."
+    )
+    dark: Literal["auto", "light", "dark"] = Field(
+        default="auto", description="`auto` follows the visitor's system; `light` and `dark` are fixed."
+    )
+    chips: LocaleTexts = Field(
+        default=(), description="Messages offered as buttons at the start, at most 6. Per language possible."
+    )
+
+    @field_validator("font")
+    @classmethod
+    def _safe_font(cls, value: str | None) -> str | None:
+        if value is not None and not _FONT.fullmatch(value):
+            raise ValueError(f"expected a CSS font list such as Inter, system-ui, sans-serif, got {value!r}")
+        return value
+
+    @field_validator("chips")
+    @classmethod
+    def _few_chips(cls, value: Any) -> Any:  # noqa: ANN401 - a list, or lists per language
+        for chips in value.values() if isinstance(value, dict) else [value]:
+            if len(chips) > 6:
+                raise ValueError(f"expected at most 6 chips, got {len(chips)}")
+        return value
+
+
+class Identity(Part):
+    """How the shop's own backend vouches for signed-in customers."""
+
+    secret_env: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="Name of the environment variable that holds the secret (at least 32 characters).",
+    )
+    secrets: dict[str, str] = Field(
+        default_factory=dict,
+        description="For changing secrets without a gap: names of environment variables by `kid`.",
+    )
+
+    @field_validator("secrets")
+    @classmethod
+    def _names(cls, value: dict[str, str]) -> dict[str, str]:
+        for kid, name in value.items():
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                raise ValueError(f"expected the name of an environment variable for {kid}, not the secret itself")
+        return value
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of all environment variables that hold a secret."""
+        return tuple(dict.fromkeys([*([self.secret_env] if self.secret_env else []), *self.secrets.values()]))
+
+
+class Limits(Part):
+    """What one conversation, and the whole shop, may use up."""
+
+    model_calls_per_turn: int = Field(default=12, ge=1, le=50, description="Model calls in one turn; then a person.")
+    tool_calls_per_turn: int = Field(default=8, ge=0, le=50, description="Tool calls in one turn; then a person.")
+    turn_s: float = Field(default=60, ge=5, le=600, description="Seconds that one turn may take.")
+    messages_per_minute: int = Field(
+        default=30,
+        ge=1,
+        le=600,
+        description="Customer messages per minute and conversation; a burst of twice that is fine.",
+    )
+    model_tokens_per_day: int | None = Field(
+        default=None, ge=1, description="Model tokens, in and out, for the whole shop and day; no limit if absent."
+    )
+    model_tokens_per_conversation: int | None = Field(
+        default=None, ge=1, description="Model tokens, in and out, for one conversation and day; no limit if absent."
+    )
+    model_cost_per_day: Decimal | None = Field(
+        default=None, gt=0, description="Cost of the model for the whole shop and day, in the provider's currency."
+    )
+
+
+class Contact(Part):
+    """How else to reach people, and what guests are told."""
+
+    email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", description="E-mail address.")
+    phone: str | None = Field(default=None, pattern=r"^[+0-9][0-9 ()./-]{3,30}$", description="Telephone number.")
+    url: Link | None = Field(default=None, description="Page with a contact form.")
+    text: LocaleText | None = Field(
+        default=None, description="What customers are told when they want a person. Per language possible."
+    )
+
+
+class SignIn(Part):
+    """Where and how customers sign in."""
+
+    url: Link | None = Field(default=None, description="The shop's sign-in page.")
+    text: LocaleText | None = Field(
+        default=None, description="What guests are told who ask for something of their own. Per language possible."
+    )
+
+
+class Customer(Part):
+    """A made-up customer that the demo can sign in as."""
+
+    id: str = Field(min_length=1, max_length=128, description="Customer id, as the shop's tools know it.")
+    name: str = Field(default="", description="Name.")
+    email: str | None = Field(default=None, description="E-mail address.")
+
+
+class Demo(Part):
+    """Only used by `serve --demo`."""
+
+    customers: tuple[Customer, ...] = Field(default=(), description="Customers that the demo's switch can sign in as.")
+
+
+class Knowledge(Part):
+    """How the help center is used."""
+
+    tags: tuple[str, ...] = Field(default=(), description="Only articles with one of these tags; all if empty.")
+    passages: int = Field(default=6, ge=1, le=20, description="Passages that the model gets with a question.")
+
+
+class Site(Part):
+    """One merchant's shop, as site.yaml describes it."""
+
+    key: str = Field(
+        pattern=r"^pk_[A-Za-z0-9_-]{2,60}$", description="The public key, `pk_…`; it is in the script tag."
+    )
+    name: str = Field(min_length=1, max_length=80, description="The shop's name, as customers know it.")
+    origins: tuple[Origin, ...] = Field(
+        default=(), description="Pages that may show the chat, exactly: `https://shop.example`. None if empty."
+    )
+    greeting: LocaleText = Field(
+        default_factory=lambda: {
+            "en": "Hi! Ask me about orders, delivery, returns or products.",
+            "de": "Hallo! Fragen Sie mich zu Bestellungen, Lieferung, Rückgabe oder Produkten.",
+        },
+        description="The first words in the chat. Per language possible.",
+    )
+    instructions: str = Field(
+        default="",
+        max_length=8000,
+        description="Tone and rules for the model, in your words, at most 8,000 characters.",
+    )
+    locale: Locale = Field(default="en", description="The shop's own language, such as `en` or `de-AT`.")
+    languages: tuple[Locale, ...] = Field(default=(), description="Languages that may be answered in; any if empty.")
+    theme: Theme = Field(default_factory=Theme, description="How the chat looks.")
+    reasoning: Literal["off", "steps", "full"] = Field(
+        default="steps",
+        description="What customers see of the reasoning: `off` nothing, `steps` the plan and its progress, `full` the model's "
+        "own thinking too.",
+    )
+    hours: Hours | None = Field(default=None, description="When people answer; always, if absent.")
+    contact: Contact = Field(default_factory=Contact, description="How else to reach people.")
+    sign_in: SignIn = Field(default_factory=SignIn, description="Where and how customers sign in.")
+    identity: Identity = Field(default_factory=Identity, description="How the shop vouches for signed-in customers.")
+    limits: Limits = Field(default_factory=Limits, description="What a conversation and the shop may use up.")
+    retention_days: int | None = Field(
+        default=None, ge=1, le=3650, description="Days after which a conversation is erased; kept if absent."
+    )
+    model: str | None = Field(
+        default=None,
+        pattern=r"^(offline|(openai|anthropic|openai-like)/\S+)$",
+        description="Another model than `SHOPBELL_MODEL` for this shop.",
+    )
+    knowledge: Knowledge = Field(default_factory=Knowledge, description="How the help center is used.")
+    demo: Demo = Field(default_factory=Demo, description="Only used by `serve --demo`.")
+
+    @field_validator("origins")
+    @classmethod
+    def _no_origin_twice(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(value))
+
+    def greeting_for(self, locale: str) -> str:
+        """The greeting in this language, or in the shop's own."""
+        return text_for(self.greeting, locale, self.locale)
+
+    def chips_for(self, locale: str) -> tuple[str, ...]:
+        """The first messages offered, in this language or in the shop's own."""
+        chips = self.theme.chips
+        return chips if isinstance(chips, tuple) else tuple(_pick(chips, locale, self.locale) or ())
+
+    def theme_for(self, locale: str) -> dict[str, Any]:
+        """The theme as the widget gets it: what is set, in one language."""
+        theme = self.theme.model_dump(mode="json", exclude_none=True, exclude={"chips", "title"})
+        if self.theme.title is not None:
+            theme["title"] = text_for(self.theme.title, locale, self.locale)
+        return {**theme, "chips": list(self.chips_for(locale))}
+
+    def allows(self, origin: str) -> bool:
+        """Whether pages of this origin (as a browser's header says it) may show the chat."""
+        return origin in self.origins

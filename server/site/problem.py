@@ -1,0 +1,23 @@
+"""Problem: something wrong in a shop directory, with its place.
+
+Pure: it only holds what was found.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing that is wrong. Sorts by file, line and column; lines and columns count from 1, columns in characters."""
+
+    file: Path
+    line: int
+    column: int
+    severity: Literal["error", "warning"]
+    message: str
+
+    def __str__(self) -> str:
+        """As compilers print it: `file:line:column: severity: message`."""
+        return f"{self.file}:{self.line}:{self.column}: {self.severity}: {self.message}"
