@@ -4,7 +4,8 @@ Pure: the present time is an argument.
 """
 
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import date as Date
+from datetime import datetime, time, timedelta
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -46,7 +47,7 @@ def _spans(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
 
 
 def _holiday(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
-    return {"date": value} if isinstance(value, str | date) else value
+    return {"date": value} if isinstance(value, str | Date) else value
 
 
 Spans = Annotated[tuple[str, ...], BeforeValidator(_spans)]
@@ -57,7 +58,7 @@ class Holiday(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    date: date = Field(description="The day, as 2026-12-25.")
+    date: Date = Field(description="The day, as 2026-12-25.")
     name: str = Field(default="", description="What it is called.")
 
 
@@ -71,8 +72,8 @@ class Hours(BaseModel):
     )
     weekly: dict[Day, Spans] = Field(
         default_factory=dict,
-        description="For each day (`mon` … `sun`) a span such as `09:00-17:30`, a list of them, or `closed`. Days that are "
-        "absent are closed.",
+        description="For each day (`mon` … `sun`) a span such as `09:00-17:30`, a list of them, or `closed`. "
+        "Days that are absent are closed.",
     )
     holidays: tuple[Annotated[Holiday, BeforeValidator(_holiday)], ...] = Field(
         default=(), description="Days on which nobody answers: dates, or `{date, name}`."
@@ -107,7 +108,7 @@ class Hours(BaseModel):
                     return opens
         return None
 
-    def _of(self, day: date) -> list[tuple[int, int]]:
+    def _of(self, day: Date) -> list[tuple[int, int]]:
         if any(holiday.date == day for holiday in self.holidays):
             return []
         return sorted(_minutes(span) for span in self.weekly.get(DAYS[day.weekday()], ()))

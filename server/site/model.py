@@ -294,8 +294,8 @@ class Site(Part):
     theme: Theme = Field(default_factory=Theme, description="How the chat looks.")
     reasoning: Literal["off", "steps", "full"] = Field(
         default="steps",
-        description="What customers see of the reasoning: `off` nothing, `steps` the plan and its progress, `full` the model's "
-        "own thinking too.",
+        description="What customers see of the reasoning: `off` nothing, `steps` the plan and its progress, "
+        "`full` the model's own thinking too.",
     )
     hours: Hours | None = Field(default=None, description="When people answer; always, if absent.")
     contact: Contact = Field(default_factory=Contact, description="How else to reach people.")

@@ -10,7 +10,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that is wrong. Sorts by file, line and column; lines and columns count from 1, columns in characters."""
+    """One thing that is wrong. Sorts by file, line and column; both count from 1, columns in characters."""
 
     file: Path
     line: int

@@ -3,7 +3,7 @@
 It knows no key of any file; what is expected comes in as a pydantic model.
 """
 
-import types
+import inspect
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -108,7 +108,7 @@ def parse_yaml(text: str, file: Path, problems: list[Problem], *, first_line: in
 
 
 def check(model: type[M], document: Document, problems: list[Problem], *, at: Path_ = ()) -> M | None:
-    """The part of the document at a path as an instance of the model, or None after saying all that is wrong with it."""
+    """The part of the document at a path as an instance of the model, or None after saying what is wrong with it."""
     data = document.data
     for step in at:
         data = data[step]
@@ -315,9 +315,7 @@ def _names_at(model: type[BaseModel], path: Path_) -> list[str]:
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - a type form
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        if issubclass(annotation, BaseModel):
-            yield annotation
-        return
     for inner in typing.get_args(annotation):
         yield from _models_in(inner)
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        yield annotation
