@@ -6,22 +6,15 @@ It only collects: nothing is run, indexed or connected here, and `sys.path` is n
 import importlib.util
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import TypeVar
 
+from retrieval.types import Source
 from server.ports import Model
 from server.site import Site
 from tools import Registry
-
-
-@runtime_checkable
-class Source(Protocol):
-    """Knowledge from somewhere: `retrieval.Source`, seen from here."""
-
-    async def documents(self) -> Sequence[Any]:
-        """The complete set of `retrieval.Document`s of this source."""
 
 
 S = TypeVar("S", bound=Source)
@@ -85,7 +78,8 @@ class Kit:
         root = self.dir.resolve()
         if not file.is_relative_to(root):
             raise ValueError(f"expected a file inside {self.dir}, got {path!r}")
-        name = f"{module_name(self.site.key)}.{re.sub(r'[^A-Za-z0-9_]', '_', file.relative_to(root).with_suffix('').as_posix())}"
+        relative = file.relative_to(root).with_suffix("").as_posix()
+        name = f"{module_name(self.site.key)}.{re.sub(r'[^A-Za-z0-9_]', '_', relative)}"
         return sys.modules.get(name) or load_module(file, name)
 
 

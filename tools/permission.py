@@ -44,7 +44,8 @@ class Rule(BaseModel):
     per_conversation: Amount | None = Field(default=None, description="The same within one conversation.")
     needs: Level | None = Field(
         default=None,
-        description="How well the caller must be known: `anonymous`, `identified` or `step_up`; at least what the tool itself asks.",
+        description="How well the caller must be known: `anonymous`, `identified` or `step_up`. "
+        "A tool's own demand cannot be lowered.",
     )
     enabled: bool = Field(default=True, description="`false` takes the tool away: the agent does not even see it.")
 

@@ -22,7 +22,12 @@ _NOT_AN_ARGUMENT: Final = frozenset(
 
 
 class BadTool(TypeError):
-    """A function that cannot be a tool. The message begins with `file:line`."""
+    """A function that cannot be a tool. The message begins with `where`, which is `file:line`."""
+
+    def __init__(self, where: str, message: str) -> None:
+        super().__init__(f"{where}: {message}")
+        self.where = where
+        self.message = message
 
 
 def place(fn: Callable[..., Any]) -> str:
@@ -42,16 +47,16 @@ def arguments(fn: Callable[..., Any], name: str, local: Mapping[str, Any]) -> ty
     """
     where = place(fn)
     if not inspect.iscoroutinefunction(fn):
-        raise BadTool(f"{where}: {name} must be an async function: write `async def {name}(caller: Caller, …)`")
+        raise BadTool(where, f"{name} must be an async function: write `async def {name}(caller: Caller, …)`")
     parameters = list(inspect.signature(fn).parameters.values())
     hints = _hints(fn, name, local)
     first = parameters[0] if parameters else None
     if first is None or first.name != "caller" or hints.get("caller") is not Caller:
         got = f"got `{first}`" if first else "it has none"
-        raise BadTool(f"{where}: the first parameter of {name} must be `caller: Caller`, {got}")
+        raise BadTool(where, f"the first parameter of {name} must be `caller: Caller`, {got}")
     fields: dict[str, Any] = {}
     for parameter in parameters[1:]:
-        _check(parameter, hints, f"{where}: {name}")
+        _check(parameter, hints, where, name)
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[parameter.name] = (hints[parameter.name], default)
     # Models write 1042 where "1042" is meant, and pad with blanks: both are harmless to accept.
@@ -61,12 +66,13 @@ def arguments(fn: Callable[..., Any], name: str, local: Mapping[str, Any]) -> ty
         schema = model.model_json_schema()
     except (pydantic.errors.PydanticUserError, TypeError, ValueError, NameError) as error:
         reason = str(error).splitlines()[0]
-        raise BadTool(f"{where}: the parameters of {name} have no JSON schema: {reason}") from error
+        raise BadTool(where, f"the parameters of {name} have no JSON schema: {reason}") from error
     for key in _property_names(schema):
         if re.sub(r"[_\-]", "", key).lower() in _NOT_AN_ARGUMENT:
             raise BadTool(
-                f"{where}: {name} takes `{key}`; no tool takes a customer id. Who is asking is in `caller.customer`, "
-                "which a model cannot forge"
+                where,
+                f"{name} takes `{key}`; no tool takes a customer id. Who is asking is in `caller.customer`, "
+                "which a model cannot forge",
             )
     return model
 
@@ -100,19 +106,19 @@ def _hints(fn: Callable[..., Any], name: str, local: Mapping[str, Any]) -> dict[
     try:
         return typing.get_type_hints(fn, localns={**local, **closure}, include_extras=True)
     except (NameError, TypeError, SyntaxError, AttributeError) as error:
-        raise BadTool(f"{place(fn)}: an annotation of {name} cannot be read: {error}") from error
+        raise BadTool(place(fn), f"an annotation of {name} cannot be read: {error}") from error
 
 
-def _check(parameter: inspect.Parameter, hints: Mapping[str, Any], who: str) -> None:
+def _check(parameter: inspect.Parameter, hints: Mapping[str, Any], where: str, tool: str) -> None:
     name = parameter.name
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
-        raise BadTool(f"{who} has `{parameter}`; a model needs every argument by its own name")
+        raise BadTool(where, f"{tool} has `{parameter}`; a model needs every argument by its own name")
     if name not in hints:
-        raise BadTool(f"{who}: parameter `{name}` has no annotation; write for example `{name}: str`")
+        raise BadTool(where, f"{tool}: parameter `{name}` has no annotation; write for example `{name}: str`")
     if hints[name] is Caller:
-        raise BadTool(f"{who}: parameter `{name}` is a second Caller; there is only one, and it comes first")
+        raise BadTool(where, f"{tool}: parameter `{name}` is a second Caller; there is only one, and it comes first")
     if name.startswith("_") or hasattr(BaseModel, name):
-        raise BadTool(f"{who}: a parameter cannot be called `{name}` (pydantic uses the name); choose another")
+        raise BadTool(where, f"{tool}: a parameter cannot be called `{name}` (pydantic uses the name); choose another")
 
 
 def _property_names(schema: Json) -> set[str]:

@@ -158,7 +158,7 @@ def tool(  # noqa: PLR0913 - keyword-only: this is the form in which a merchant'
 
     def decorate(fn: F) -> F:
         if not inspect.isfunction(fn):
-            raise BadTool(f"@tool expects a function, got {fn!r}")
+            raise BadTool(f"{frame.f_code.co_filename}:{frame.f_lineno}", f"@tool expects a function, got {fn!r}")
         called = name or fn.__name__
         spec = ToolSpec(
             name=called,
@@ -193,7 +193,7 @@ def tool(  # noqa: PLR0913 - keyword-only: this is the form in which a merchant'
 
 def _texts(what: str, values: Sequence[str], fn: Callable[..., Any]) -> tuple[str, ...]:
     if isinstance(values, str) or not all(isinstance(value, str) for value in values):
-        raise BadTool(f"{place(fn)}: {what} must be a list of texts, got {values!r}")
+        raise BadTool(place(fn), f"{what} must be a list of texts, got {values!r}")
     return tuple(values)
 
 
@@ -216,9 +216,9 @@ def _check(spec: ToolSpec) -> None:
     )
     for holds, field, expected, got in expectations:
         if not holds:
-            raise BadTool(f"{spec.where}: {spec.name}: {field} must be {expected}, got {got!r}")
+            raise BadTool(spec.where, f"{spec.name}: {field} must be {expected}, got {got!r}")
     for field, source in (("reply", spec.reply), ("label", spec.label)):
         try:
             words.template(source)
         except jinja2.TemplateSyntaxError as error:
-            raise BadTool(f"{spec.where}: {spec.name}: {field}, line {error.lineno}: {error.message}") from error
+            raise BadTool(spec.where, f"{spec.name}: {field}, line {error.lineno}: {error.message}") from error

@@ -3,6 +3,7 @@
 It reads files and decides nothing; it knows no plugin and runs no code of the merchant's.
 """
 
+from server.site.articles import FrontMatter, check_articles
 from server.site.hours import Holiday, Hours
 from server.site.model import (
     Contact,
@@ -18,7 +19,7 @@ from server.site.model import (
     normal_origin,
     text_for,
 )
-from server.site.problem import Problem
+from server.site.problem import Problem, Severity
 from server.site.rules import read_rules
 from server.site.text import Document, Place, check, parse_yaml, read_text
 
@@ -27,6 +28,7 @@ __all__ = [
     "Customer",
     "Demo",
     "Document",
+    "FrontMatter",
     "Holiday",
     "Hours",
     "Identity",
@@ -35,10 +37,12 @@ __all__ = [
     "LocaleText",
     "Place",
     "Problem",
+    "Severity",
     "SignIn",
     "Site",
     "Theme",
     "check",
+    "check_articles",
     "normal_origin",
     "parse_yaml",
     "read_rules",

@@ -202,6 +202,13 @@ class Identity(Part):
         """Names of all environment variables that hold a secret."""
         return tuple(dict.fromkeys([*([self.secret_env] if self.secret_env else []), *self.secrets.values()]))
 
+    def secrets_in(self, environment: Mapping[str, str]) -> dict[str | None, str]:
+        """The secrets that are set, by `kid`; None is the one without a name."""
+        names: dict[str | None, str] = dict(self.secrets.items())
+        if self.secret_env is not None:
+            names[None] = self.secret_env
+        return {kid: environment[name] for kid, name in names.items() if environment.get(name)}
+
 
 class Limits(Part):
     """What one conversation, and the whole shop, may use up."""

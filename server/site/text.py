@@ -53,15 +53,15 @@ class Document:
         return Place(1, 1)
 
 
-def read_text(file: Path, problems: list[Problem]) -> str | None:
+def read_text(file: Path, problems: list[Problem], *, max_bytes: int = MAX_BYTES) -> str | None:
     """The file's text, or None after saying what is wrong with it: unreadable, too large, not UTF-8."""
     try:
         raw = file.read_bytes()
     except OSError as error:
         problems.append(Problem(file, 1, 1, "error", f"cannot be read: {error.strerror or error}"))
         return None
-    if len(raw) > MAX_BYTES:
-        problems.append(Problem(file, 1, 1, "error", f"expected at most {MAX_BYTES:,} bytes, got {len(raw):,}"))
+    if len(raw) > max_bytes:
+        problems.append(Problem(file, 1, 1, "error", f"expected at most {max_bytes:,} bytes, got {len(raw):,}"))
         return None
     try:
         return raw.decode("utf-8-sig")
@@ -157,6 +157,10 @@ class _Reader:
                 continue
             self.keys[(*path, key)] = self._place(key_node)
             data[key] = self.plain(value_node, (*path, key), above)
+            if isinstance(value_node, ScalarNode) and value_node.start_mark.index == value_node.end_mark.index:
+                self.values[(*path, key)] = self.keys[
+                    (*path, key)
+                ]  # nothing there: its mark is wherever the next key is
         return data
 
     def _scalar(self, node: Node) -> Any:  # noqa: ANN401 - any YAML scalar

@@ -1,0 +1,114 @@
+"""Advice: what is allowed in a shop's configuration, and probably not meant; and rules that do not fit their tools.
+
+Pure: it looks at what is loaded.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rapidfuzz import fuzz, process
+
+from server.site import Document, Problem, Severity, Site
+from tools import Registry, Rule, ToolSpec, needed_level
+
+
+def about_site(site: Site, document: Document, environment: Mapping[str, str]) -> list[Problem]:
+    """Warnings about site.yaml."""
+    found: list[Problem] = []
+
+    def warn(path: tuple[str | int, ...], message: str) -> None:
+        place = document.place(path)
+        found.append(Problem(document.file, place.line, place.column, "warning", message))
+
+    if site.reasoning == "full":
+        warn(
+            ("reasoning",),
+            "reasoning: full shows customers the model's own thinking, which may repeat anything it was given: tool "
+            "results, articles, instructions",
+        )
+    if not site.origins:
+        warn(("key",), "origins: none is listed, so no page but the demo's own may show the chat")
+    for n, origin in enumerate(site.origins):
+        if origin.startswith("http://") and not _is_local(origin):
+            warn(("origins", n), f"{origin} is not encrypted; anybody on the way can read and change what is said")
+    for variable in site.identity.variables:
+        if not environment.get(variable):
+            warn(("identity",), f"the environment variable {variable} is not set: nobody can sign in")
+    if site.languages and not any(language.split("-")[0] == site.locale.split("-")[0] for language in site.languages):
+        warn(("languages",), f"the shop's own language {site.locale!r} is not among its languages")
+    if site.hours is not None and not any(site.hours.weekly.values()):
+        warn(("hours",), "hours without any open day: people never answer")
+    return found
+
+
+def about_rules(rules: Mapping[str, Rule], document: Document | None, registry: Registry) -> list[Problem]:
+    """Rules for tools that do not exist (warnings), and rules that do not fit their tools."""
+    found: list[Problem] = []
+    names = [spec.name for spec in registry]
+    for name, rule in rules.items():
+        assert document is not None  # noqa: S101 - there are no rules without a file
+        spec = registry.get(name)
+        if spec is None:
+            best = process.extractOne(name, names, scorer=fuzz.ratio, score_cutoff=70)
+            known = f"; did you mean `{best[0]}`?" if best else f"; there are: {', '.join(names) or 'none'}"
+            place = document.keys[("tools", name)]
+            found.append(
+                Problem(document.file, place.line, place.column, "warning", f"no tool is called `{name}`{known}")
+            )
+            continue
+        for key, severity, message in _rule_findings(spec, rule):
+            place = document.place(("tools", name, key))
+            full = f"tools.{name}: {message}"
+            found.append(Problem(document.file, place.line, place.column, severity, full))
+    return found
+
+
+def about_tools(registry: Registry, site: Site) -> list[Problem]:
+    """Warnings about the tools themselves, at the line where each is written."""
+    found: list[Problem] = []
+    examples: dict[str, ToolSpec] = {}
+    for spec in registry:
+        messages = []
+        if not (spec.fn.__doc__ or "").strip():
+            messages.append("no docstring: it is what a model reads to know when to use the tool")
+        if not spec.examples:
+            messages.append("no examples=[…]: the offline engine starts a tool by messages like its examples")
+        if not spec.reply:
+            messages.append('no reply="…": the offline engine can only show the bare result')
+        if spec.retries and spec.effect != "read" and not spec.idempotent:
+            messages.append(f"retries={spec.retries} never happen: the tool is neither a reading one nor idempotent")
+        if spec.needs != "anonymous" and not site.identity.variables:
+            messages.append(f"needs={spec.needs!r}, but site.yaml names no identity secret: nobody can sign in")
+        if spec.fallback and spec.fallback.isidentifier() and spec.fallback not in registry:
+            messages.append(f"fallback={spec.fallback!r}: no tool has this name")
+        for example in spec.examples:
+            other = examples.setdefault(example.strip().lower(), spec)
+            if other is not spec:
+                messages.append(f"the example {example!r} is also one of {other.name}")
+        file, _, line = spec.where.rpartition(":")
+        found.extend(Problem(Path(file), int(line), 1, "warning", f"{spec.name}: {message}") for message in messages)
+    return found
+
+
+def _rule_findings(spec: ToolSpec, rule: Rule) -> list[tuple[str, Severity, str]]:
+    found: list[tuple[str, Severity, str]] = []
+    if rule.auto_up_to is not None and not spec.has_amount:
+        found.append(("auto_up_to", "error", f"auto_up_to, but the tool has no argument `{spec.amount}`; it is denied"))
+    if rule.auto_up_to is not None and rule.permission == "deny":
+        found.append(("auto_up_to", "warning", "auto_up_to has no effect beside permission: deny"))
+    unlimited = rule.auto_up_to is None
+    if rule.permission == "auto" and spec.effect != "read" and unlimited:
+        what = "moves money" if spec.effect == "money" else "changes something"
+        found.append(("permission", "warning", f"it {what}, and nobody is asked before"))
+    if rule.permission == "auto" and spec.ask is not None and unlimited:
+        found.append(("permission", "warning", f"the tool itself would ask {spec.ask.of}; this rule stands above that"))
+    if rule.needs is not None and needed_level(spec, rule) != rule.needs:
+        found.append(("needs", "warning", f"needs: {rule.needs} has no effect, the tool itself needs {spec.needs}"))
+    if rule.per_customer_per_day is not None and needed_level(spec, rule) == "anonymous":
+        found.append(("per_customer_per_day", "warning", "guests have no customer to count by; add needs: identified"))
+    return found
+
+
+def _is_local(origin: str) -> bool:
+    host = origin.partition("://")[2]
+    return host.startswith(("localhost", "127.", "[::1]"))

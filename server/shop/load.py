@@ -1,0 +1,162 @@
+"""Load a shop directory: site.yaml, tools.yaml, plugin.py, and a look at help/.
+
+It collects every problem it can find before it gives up.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retrieval.types import Source
+from server.kit import Kit
+from server.shop import advice
+from server.shop.plugin import compile_plugin, plugin_file, run_plugin
+from server.site import Document, Problem, Site, check, check_articles, parse_yaml, read_rules, read_text
+from tools import Registry, Rule, ToolSpec
+
+
+class ShopError(Exception):
+    """A shop directory cannot be used. `problems` has all that is wrong; the message shows the errors."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems if problem.severity == "error"))
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A shop directory without errors."""
+
+    dir: Path
+    site: Site
+    rules: Mapping[str, Rule]
+    """By the tool's present name; a tool that is absent has no rule."""
+    kit: Kit
+    problems: tuple[Problem, ...] = field(default=(), repr=False)
+    """Warnings only."""
+
+    @property
+    def registry(self) -> Registry:
+        """The shop's tools."""
+        return self.kit.tools
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The plugin's sources. The help/ folder is not among them: it is at `help_dir`."""
+        return tuple(self.kit.sources)
+
+    @property
+    def help_dir(self) -> Path:
+        """The folder of articles; may not exist."""
+        return self.dir / "help"
+
+    @property
+    def instructions(self) -> str:
+        """Tone and rules for the model: those of site.yaml, as the plugin may have changed them."""
+        return self.kit.instructions
+
+    def rule_for(self, tool: str) -> Rule | None:
+        """The rule for a tool by its present or a former name."""
+        spec = self.registry.get(tool)
+        return self.rules.get(spec.name if spec else tool)
+
+    def offered(self) -> tuple[ToolSpec, ...]:
+        """The tools that the agent gets to see: not those that are switched off or denied, sorted by name."""
+        rules = {spec.name: self.rules.get(spec.name) or Rule() for spec in self.registry}
+        return tuple(s for s in self.registry if rules[s.name].enabled and rules[s.name].permission != "deny")
+
+
+def load_shop(directory: Path, *, data: Path, environment: Mapping[str, str] = os.environ) -> Shop:
+    """The shop in this directory. `data` is the server's data directory; the shop's own part of it is made when used.
+
+    Raises:
+        ShopError: there is at least one error.
+
+    """
+    shop, problems = read_shop(directory, data=data, environment=environment)
+    if shop is None:
+        raise ShopError(problems)
+    return shop
+
+
+def load_shops(
+    directories: Iterable[Path], *, data: Path, environment: Mapping[str, str] = os.environ
+) -> tuple[Shop, ...]:
+    """Several shops, in the given order.
+
+    Raises:
+        ShopError: an error in any of them, or two with one key.
+
+    """
+    shops: dict[str, Shop] = {}
+    problems: list[Problem] = []
+    for directory in directories:
+        shop, found = read_shop(directory, data=data, environment=environment)
+        problems.extend(found)
+        if shop is None:
+            continue
+        other = shops.setdefault(shop.site.key, shop)
+        if other is not shop:
+            message = f"key: {shop.site.key!r} is also that of {other.dir}"
+            problems.append(Problem(shop.dir / "site.yaml", 1, 1, "error", message))
+    if any(problem.severity == "error" for problem in problems):
+        raise ShopError(problems)
+    return tuple(shops.values())
+
+
+def read_shop(
+    directory: Path, *, data: Path, environment: Mapping[str, str] = os.environ
+) -> tuple[Shop | None, list[Problem]]:
+    """The shop, or None if there are errors, and all problems, sorted by place."""
+    directory = Path(os.path.abspath(directory))
+    if not directory.is_dir():
+        return None, [Problem(directory, 1, 1, "error", "there is no such directory")]
+    problems = _misnamed(directory)
+    site, document = _read_site(directory / "site.yaml", problems)
+    rules, rules_document = read_rules(directory / "tools.yaml", problems)
+    problems.extend(check_articles(directory / "help"))
+    plugin = plugin_file(directory)
+    if site is None or document is None:
+        if plugin is not None:
+            compile_plugin(plugin, problems)  # without a site there is nothing to run it for
+        return None, sorted(problems)
+    kit = Kit(site, directory, data / "shops" / site.key)
+    ran = True
+    if plugin is not None:
+        before = len(problems)
+        run_plugin(plugin, kit, problems)
+        ran = len(problems) == before
+    problems.extend(advice.about_site(site, document, environment))
+    if ran:  # else every rule would seem to be for an unknown tool
+        problems.extend(advice.about_rules(rules, rules_document, kit.tools))
+        problems.extend(advice.about_tools(kit.tools, site))
+    problems.sort()
+    if any(problem.severity == "error" for problem in problems):
+        return None, problems
+    named = {spec.name if (spec := kit.tools.get(name)) else name: rule for name, rule in rules.items()}
+    return Shop(directory, site, named, kit, tuple(problems)), problems
+
+
+def _read_site(file: Path, problems: list[Problem]) -> tuple[Site | None, Document | None]:
+    if not file.is_file():
+        message = "there is no site.yaml here, so this is no shop directory; `shopbell init DIR` writes one"
+        problems.append(Problem(file, 1, 1, "error", message))
+        return None, None
+    before = len(problems)
+    text = read_text(file, problems)
+    document = None if text is None else parse_yaml(text, file, problems)
+    site = None if document is None else check(Site, document, problems)
+    return (site if len(problems) == before else None), document
+
+
+def _misnamed(directory: Path) -> list[Problem]:
+    """Files whose names are near to one that would be read."""
+    found = []
+    for wrong, right in (("site.yml", "site.yaml"), ("tools.yml", "tools.yaml"), ("plugins.py", "plugin.py")):
+        if (directory / wrong).exists() and not (directory / right).exists():
+            found.append(Problem(directory / wrong, 1, 1, "warning", f"this file is not read; rename it to {right}"))
+    if (directory / "plugin.py").is_file() and (directory / "plugin" / "__init__.py").is_file():
+        message = "plugin.py and plugin/__init__.py are both here; only plugin.py is read"
+        found.append(Problem(directory / "plugin" / "__init__.py", 1, 1, "error", message))
+    return found
