@@ -71,7 +71,7 @@ class OpenTurn:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """Who the customer proved to be. `until_ms` is when the proof ends; None never does (a test, a restored sign-in)."""
+    """Who the customer proved to be. `until_ms` is when the proof ends; None: it does not end."""
 
     customer: str
     email: str | None = None

@@ -1,0 +1,70 @@
+"""Phrases: the server's own sentences to customers, by language.
+
+Pure: what the agent says of its own accord is in the model; what a shop says is in its site.yaml.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+_PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
+    "en": {
+        "failed": "Sorry, something went wrong on our side and I could not answer that. I have asked a colleague to take over.",
+        "limits": "I could not sort this out by myself, so I have asked a colleague to take over.",
+        "asked": "Of course. I have asked a colleague to join this chat.",
+        "handed_over": "I have asked a colleague to take over here.",
+        "interrupted": "Sorry, I was interrupted before I could finish. I have asked a colleague to take over.",
+        "budget": "I can't answer any more questions here today, so I have asked a colleague to take over.",
+        "unsupported": "I could not find that in our help center, so I would rather not guess. Would you like to talk to a person?",
+        "not_yet": "Somebody of the team has to do this; I have asked a colleague to take over.",
+        "unknown_outcome": "I could not tell whether this went through, so I have asked a colleague to check it. "
+        "Please don't try again until you hear from us.",
+        "already_waiting": "A colleague has been asked already and will answer here.",
+        "open_now": "Somebody will answer here as soon as possible.",
+        "opens": "We are closed right now and open again {when}. Somebody will answer here then.",
+        "contact": "You can also reach us by {ways}.",
+        "sign_in": "To look into your own orders, please sign in to your account on this page first.",
+        "sign_in_again": "Your sign-in has run out. Please sign in again on this page, then ask once more.",
+        "looked_up": "Looked in the help center: {titles}",
+        "looking_up": "Searching the help center",
+        "or": "or",
+    },
+    "de": {
+        "failed": "Entschuldigung, bei uns ist etwas schiefgegangen, und ich konnte das nicht beantworten. "
+        "Ich habe jemanden aus dem Team gebeten zu übernehmen.",
+        "limits": "Das konnte ich allein nicht klären. Ich habe jemanden aus dem Team gebeten zu übernehmen.",
+        "asked": "Gern. Ich habe jemanden aus dem Team in diesen Chat gebeten.",
+        "handed_over": "Ich habe jemanden aus dem Team gebeten, hier zu übernehmen.",
+        "interrupted": "Entschuldigung, ich wurde unterbrochen. Ich habe jemanden aus dem Team gebeten zu übernehmen.",
+        "budget": "Ich kann hier heute keine weiteren Fragen beantworten und habe jemanden aus dem Team gebeten zu übernehmen.",
+        "unsupported": "Dazu habe ich in unserem Hilfebereich nichts gefunden und möchte nicht raten. "
+        "Möchten Sie mit einem Menschen sprechen?",
+        "not_yet": "Das muss jemand aus dem Team tun; ich habe darum gebeten.",
+        "unknown_outcome": "Ich konnte nicht feststellen, ob das geklappt hat, und habe jemanden gebeten nachzusehen. "
+        "Bitte versuchen Sie es nicht noch einmal, bis Sie von uns hören.",
+        "already_waiting": "Jemand aus dem Team ist schon gefragt und antwortet hier.",
+        "open_now": "Jemand antwortet hier so bald wie möglich.",
+        "opens": "Gerade ist niemand da; ab {when} sind wir wieder da und antworten hier.",
+        "contact": "Sie erreichen uns auch per {ways}.",
+        "sign_in": "Um Ihre eigenen Bestellungen anzusehen, melden Sie sich bitte zuerst auf dieser Seite an.",
+        "sign_in_again": "Ihre Anmeldung ist abgelaufen. Bitte melden Sie sich auf dieser Seite neu an und fragen Sie noch einmal.",
+        "looked_up": "Im Hilfebereich nachgesehen: {titles}",
+        "looking_up": "Suche im Hilfebereich",
+        "or": "oder",
+    },
+}
+
+LANGUAGES: Final = tuple(_PHRASES)
+
+
+def language(*wanted: str | None) -> str:
+    """The first of these locales that there are phrases for (by its language part), else English."""
+    for locale in wanted:
+        short = (locale or "").replace("_", "-").split("-")[0].lower()
+        if short in _PHRASES:
+            return short
+    return "en"
+
+
+def say(key: str, locale: str, **parts: str) -> str:
+    """A phrase in this locale's language, with its gaps filled."""
+    return _PHRASES[language(locale)][key].format(**parts)
