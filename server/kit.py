@@ -16,7 +16,6 @@ from server.ports import Model
 from server.site import Site
 from tools import Registry
 
-
 S = TypeVar("S", bound=Source)
 
 

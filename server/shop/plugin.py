@@ -3,6 +3,7 @@
 Whatever goes wrong in it becomes a Problem with the line of the plugin; `sys.path` is never changed.
 """
 
+import contextlib
 import inspect
 import sys
 import traceback
@@ -35,7 +36,8 @@ def run_plugin(file: Path, kit: Kit, problems: list[Problem]) -> None:
     for loaded in [module for module in sys.modules if module == name or module.startswith(f"{name}.")]:
         del sys.modules[loaded]
     try:
-        module = load_module(file, name)
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for the one line that says the server is ready
+            module = load_module(file, name)
         setup = getattr(module, "setup", None)
         if setup is None:
             problems.append(Problem(file, 1, 1, "error", "there is no `def setup(kit):`"))
@@ -44,7 +46,8 @@ def run_plugin(file: Path, kit: Kit, problems: list[Problem]) -> None:
         if not callable(setup) or inspect.iscoroutinefunction(setup):
             problems.append(Problem(file, line, 1, "error", "setup must be a plain function: `def setup(kit):`"))
             return
-        setup(kit)
+        with contextlib.redirect_stdout(sys.stderr):
+            setup(kit)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the border to a merchant's code; it is reported with its line
         problems.append(_problem(error, file, kit.dir))
         return
