@@ -45,6 +45,7 @@ def about_rules(rules: Mapping[str, Rule], document: Document | None, registry: 
     """Rules for tools that do not exist (warnings), and rules that do not fit their tools."""
     found: list[Problem] = []
     names = [spec.name for spec in registry]
+    seen: dict[str, str] = {}
     for name, rule in rules.items():
         assert document is not None  # noqa: S101 - there are no rules without a file
         spec = registry.get(name)
@@ -56,6 +57,10 @@ def about_rules(rules: Mapping[str, Rule], document: Document | None, registry: 
                 Problem(document.file, place.line, place.column, "warning", f"no tool is called `{name}`{known}")
             )
             continue
+        if seen.setdefault(spec.name, name) != name:
+            place = document.keys[("tools", name)]
+            message = f"`{name}` and `{seen[spec.name]}` are the same tool; one rule must go"
+            found.append(Problem(document.file, place.line, place.column, "error", message))
         for key, severity, message in _rule_findings(spec, rule):
             place = document.place(("tools", name, key))
             full = f"tools.{name}: {message}"

@@ -31,7 +31,7 @@ class Shop:
     dir: Path
     site: Site
     rules: Mapping[str, Rule]
-    """By the tool's present name; a tool that is absent has no rule."""
+    """By each tool's name, and by its former ones; a tool that is absent has no rule."""
     kit: Kit
     problems: tuple[Problem, ...] = field(default=(), repr=False)
     """Warnings only."""
@@ -55,11 +55,6 @@ class Shop:
     def instructions(self) -> str:
         """Tone and rules for the model: those of site.yaml, as the plugin may have changed them."""
         return self.kit.instructions
-
-    def rule_for(self, tool: str) -> Rule | None:
-        """The rule for a tool by its present or a former name."""
-        spec = self.registry.get(tool)
-        return self.rules.get(spec.name if spec else tool)
 
     def offered(self) -> tuple[ToolSpec, ...]:
         """The tools that the agent gets to see: not those that are switched off or denied, sorted by name."""
@@ -134,8 +129,16 @@ def read_shop(
     problems.sort()
     if any(problem.severity == "error" for problem in problems):
         return None, problems
-    named = {spec.name if (spec := kit.tools.get(name)) else name: rule for name, rule in rules.items()}
-    return Shop(directory, site, named, kit, tuple(problems)), problems
+    return Shop(directory, site, _by_every_name(rules, kit.tools), kit, tuple(problems)), problems
+
+
+def _by_every_name(rules: Mapping[str, Rule], registry: Registry) -> dict[str, Rule]:
+    """The rules, also under the tools' other names: a call by a former name must meet the same rule."""
+    named: dict[str, Rule] = {}
+    for name, rule in rules.items():
+        spec = registry.get(name)
+        named.update(dict.fromkeys((spec.name, *spec.aliases) if spec else (name,), rule))
+    return named
 
 
 def _read_site(file: Path, problems: list[Problem]) -> tuple[Site | None, Document | None]:

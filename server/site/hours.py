@@ -6,13 +6,14 @@ Pure: the present time is an argument.
 import re
 from datetime import date as Date
 from datetime import datetime, time, timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+_LONG_DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 _SPAN: Final = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
 _FULL_DAY_MIN: Final = 24 * 60
@@ -50,6 +51,20 @@ def _holiday(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
     return {"date": value} if isinstance(value, str | Date) else value
 
 
+def _days(value: object) -> str:
+    """`mon`, or `mon-fri`, from any way to write it."""
+    text = str(value).lower().replace(" ", "").replace("–", "-")
+    for short, long in zip(DAYS, _LONG_DAYS, strict=True):
+        text = text.replace(long, short)
+    first, dash, last = text.partition("-")
+    if first not in DAYS or (dash and last not in DAYS):
+        raise ValueError(f"expected a day such as mon or monday, or several as mon-fri, got {value!r}")
+    if dash and DAYS.index(first) >= DAYS.index(last):
+        raise ValueError(f"expected several days in the order of the week, such as mon-fri, got {value!r}")
+    return text
+
+
+Days = Annotated[str, BeforeValidator(_days)]
 Spans = Annotated[tuple[str, ...], BeforeValidator(_spans)]
 
 
@@ -70,10 +85,10 @@ class Hours(BaseModel):
     timezone: str = Field(
         default="UTC", description="A name from the IANA time zone database, such as `Europe/Berlin`."
     )
-    weekly: dict[Day, Spans] = Field(
+    weekly: dict[Days, Spans] = Field(
         default_factory=dict,
-        description="For each day (`mon` … `sun`) a span such as `09:00-17:30`, a list of them, or `closed`. "
-        "Days that are absent are closed.",
+        description="For each day (`mon` … `sun`, or `monday`, or several as `mon-fri`) a span such as `09:00-17:30`, a list "
+        "of them, or `closed`. A day's own entry stands above one for several; days that are absent are closed.",
     )
     holidays: tuple[Annotated[Holiday, BeforeValidator(_holiday)], ...] = Field(
         default=(), description="Days on which nobody answers: dates, or `{date, name}`."
@@ -86,6 +101,17 @@ class Hours(BaseModel):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"expected a time zone such as Europe/Berlin, got {value!r}") from None
+        return value
+
+    @field_validator("weekly", mode="before")
+    @classmethod
+    def _no_day_twice(cls, value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
+        seen: set[str] = set()
+        for key in value if isinstance(value, dict) else ():
+            small = str(key).lower()[:3] if "-" not in str(key) else str(key).lower()
+            if small in seen:
+                raise ValueError(f"expected each day once, got {key!r} again")
+            seen.add(small)
         return value
 
     def open_at(self, now: datetime) -> bool:
@@ -111,4 +137,13 @@ class Hours(BaseModel):
     def _of(self, day: Date) -> list[tuple[int, int]]:
         if any(holiday.date == day for holiday in self.holidays):
             return []
-        return sorted(_minutes(span) for span in self.weekly.get(DAYS[day.weekday()], ()))
+        own = self.weekly.get(DAYS[day.weekday()])
+        if own is not None:
+            return sorted(_minutes(span) for span in own)
+        ranges = [spans for days, spans in self.weekly.items() if "-" in days and _covers(days, day.weekday())]
+        return sorted(_minutes(span) for spans in ranges for span in spans)
+
+
+def _covers(days: str, weekday: int) -> bool:
+    first, _, last = days.partition("-")
+    return DAYS.index(first) <= weekday <= DAYS.index(last)

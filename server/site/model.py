@@ -5,7 +5,6 @@ Pure: no files, no environment, no clock. docs/configuration.md describes every 
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -227,9 +226,6 @@ class Limits(Part):
     )
     model_tokens_per_conversation: int | None = Field(
         default=None, ge=1, description="Model tokens, in and out, for one conversation and day; no limit if absent."
-    )
-    model_cost_per_day: Decimal | None = Field(
-        default=None, gt=0, description="Cost of the model for the whole shop and day, in the provider's currency."
     )
 
 
