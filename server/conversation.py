@@ -108,6 +108,8 @@ class Conversation:
     last_turn_reason: str | None = None
     turns: int = 0
     rated: bool = False
+    erased: bool = False
+    """A message has lost its body: only an erasure does that."""
 
     @property
     def site(self) -> str:
@@ -199,6 +201,7 @@ def _identified(state: Conversation, event: Event) -> None:
 
 def _message(state: Conversation, event: Event) -> None:
     body = event.body
+    state.erased = state.erased or "text" not in body
     state.messages.append(
         Message(
             event.id,

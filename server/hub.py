@@ -87,14 +87,14 @@ class Hub:
         """How many viewers this node has."""
         return sum(len(room.watches) for room in self._rooms.values())
 
-    async def attach(self, key: str, viewer: Viewer, cursor: int) -> Watch:
-        """Watch a conversation from `cursor` on."""
+    async def attach(self, key: str, viewer: Viewer, cursor: int, *, woken: asyncio.Event | None = None) -> Watch:
+        """Watch a conversation from `cursor` on; `woken` is set whenever there may be something to pull."""
         room = self._rooms.get(key)
         if room is None:
             room = self._rooms[key] = Room(key)
             if self._broker is not None:
                 room.listener = asyncio.create_task(self._listen(room, self._broker))
-        watch = Watch(room, Link(viewer, cursor))
+        watch = Watch(room, Link(viewer, cursor), woken or asyncio.Event())
         room.watches.add(watch)
         await self._catch_up(room)
         watch.woken.set()

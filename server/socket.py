@@ -1,0 +1,396 @@
+"""Socket: a Starlette WebSocket on one side, a link on the other. Frames in, frames out (CONTRACT §4).
+
+It decides nothing about answers: what customers say goes into the log, and `turns` is poked.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.responses import JSONResponse
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from server import phrases, prompt, wire
+from server.auth import Refused
+from server.events import NewEvent
+from server.hub import Hub, Watch
+from server.limits import Bucket
+from server.log import Log
+from server.ports import Conflict, Gone, IdempotencyMismatch
+from server.session import Door, Entered, Session
+from server.turns import Turns
+
+logger = logging.getLogger(__name__)
+
+WRITE_S: Final = 10.0
+"""A reader that takes nothing for 10 s is let go (PROMISES R4: gone in under 20 s)."""
+SILENT_S: Final = 60.0
+"""Two pings and a little more without a word: the line is dead, whatever TCP thinks."""
+SLOW_S: Final = 0.1
+"""The longest wait before the next message of somebody who is over the rate: 10 messages a second are read at most."""
+FRAMES_PER_S: Final = 50.0
+"""Frames of other kinds (typing, seen, pong): far more than a person causes."""
+PENDING: Final = 64
+"""Error and control frames waiting for a reader; more than that is a reader that does not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What every connection needs."""
+
+    log: Log
+    hub: Hub
+    turns: Turns
+    door: Door
+    clock_ms: Callable[[], int]
+    new_id: Callable[[], str]
+
+
+class TooSlow(Exception):
+    """The other side does not read."""
+
+
+async def chat(socket: WebSocket, line: Line) -> None:
+    """Serve one customer's connection until it ends."""
+    origin = socket.headers.get("origin")
+    if not line.door.knows(origin):
+        body = {"error": {"code": "forbidden_origin", "message": "no site of this server lists this origin"}}
+        await socket.send_denial_response(JSONResponse(body, status_code=403))
+        return
+    offered = socket.scope.get("subprotocols") or []
+    await socket.accept(subprotocol=wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
+    await Connection(socket, line, origin).run()
+
+
+class Connection:
+    """One customer's connection: a reader, a writer and a pinger that end together."""
+
+    def __init__(self, socket: WebSocket, line: Line, origin: str | None) -> None:
+        self._socket = socket
+        self._line = line
+        self._origin = origin
+        self._session: Session | None = None
+        self._watch: Watch | None = None
+        self._woken = asyncio.Event()
+        self._pending: list[dict[str, Any]] = []
+        self._closing: tuple[int, str] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._heard_s = self._loop.time()
+        self._says: Bucket | None = None
+        self._frames = Bucket.full(FRAMES_PER_S, 4 * FRAMES_PER_S, self._heard_s)
+
+    async def run(self) -> None:
+        """Serve until somebody ends it. Every way out closes the socket with the code that says what to do next."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                writer = group.create_task(self._write())
+                pinger = group.create_task(self._ping())
+                try:
+                    await self._read()
+                finally:
+                    pinger.cancel()
+                    self._closing = self._closing or (1000, "")
+                    self._woken.set()
+                    await asyncio.wait({writer}, timeout=WRITE_S)
+                    writer.cancel()
+        except* TooSlow:
+            self._abort()
+        except* WebSocketDisconnect:
+            pass
+        finally:
+            if self._watch is not None:
+                self._line.hub.detach(self._watch)
+
+    # Reading
+
+    async def _read(self) -> None:
+        try:
+            async with asyncio.timeout(wire.HELLO_S) as deadline:
+                while True:
+                    text = await self._receive()
+                    if text is None:
+                        return
+                    for frame in self._parse(text):
+                        if self._session is not None:
+                            await self._take(self._session, frame)
+                        elif isinstance(frame, wire.Hello):
+                            await self._hello(frame)
+                            deadline.reschedule(None)
+                        else:
+                            raise wire.BadFrame(f"expected hello first, got {frame.t}")
+        except TimeoutError:
+            self._end(wire.CLOSE_IDLE, "no hello within 10 s")
+        except wire.BadFrame as error:
+            self._send(wire.error("bad_frame", error.message, frame_id=error.frame_id))
+            self._end(wire.CLOSE_BAD_FRAME, "bad frame")
+        except _Closing as closing:
+            self._end(closing.close or wire.CLOSE_FORBIDDEN, closing.code)
+        except Refused as refused:
+            code: Any = refused.code
+            self._send(wire.error(code, refused.message))
+            self._end(refused.close or wire.CLOSE_FORBIDDEN, refused.code)
+        except Gone:
+            self._send(wire.error("erased", "this conversation was erased"))
+            self._end(wire.CLOSE_ERASED, "erased")
+
+    def _parse(self, text: str) -> list[wire.ClientFrame]:
+        try:
+            return wire.parse(text)
+        except wire.BadFrame as error:
+            if not error.too_long or self._session is None:
+                raise
+            # Only the text is too long: the customer can shorten it, and the connection is worth keeping.
+            message = f"expected at most {wire.MAX_TEXT_CHARS} characters"
+            self._send(wire.error("too_large", message, frame_id=error.frame_id))
+            return []
+
+    async def _receive(self) -> str | None:
+        """The next text; None when the other side is gone."""
+        while True:
+            message = await self._socket.receive()
+            self._heard_s = self._loop.time()
+            if message["type"] == "websocket.disconnect":
+                self._closing = self._closing or (0, "")
+                return None
+            text: str | None = message.get("text")
+            if text is None:
+                raise wire.BadFrame("expected a text frame, got a binary one")
+            if len(text) > wire.MAX_FRAME_BYTES:
+                raise wire.BadFrame(f"expected at most {wire.MAX_FRAME_BYTES} bytes")
+            if self._closing is None:
+                return text
+
+    async def _hello(self, frame: wire.Hello) -> None:
+        entered = await self._line.door.hello(frame, self._origin)
+        limits = entered.session.site.limits
+        rate = limits.messages_per_minute / 60
+        self._says = Bucket.full(rate, 2 * limits.messages_per_minute, self._loop.time())
+        await self._enter(entered)
+
+    async def _enter(self, entered: Entered) -> None:
+        """Watch the conversation; `welcome` goes out before anything of it."""
+        watch = await self._line.hub.attach(
+            entered.session.key, entered.session.viewer, entered.cursor, woken=self._woken
+        )
+        old, self._session = self._watch, entered.session
+        self._send(entered.welcome)
+        self._watch = watch
+        if old is not None:
+            self._line.hub.detach(old)
+        self._line.turns.poke(entered.session.key)
+
+    async def _take(self, session: Session, frame: wire.ClientFrame) -> None:
+        line = self._line
+        if not isinstance(frame, wire.Say) and self._frames.take(self._loop.time()) > 0:
+            await self._too_fast(self._frames)
+        match frame:
+            case wire.Say():
+                await self._say(session, frame)
+            case wire.Stop():
+                await self._stop(session, frame.turn)
+            case wire.Human():
+                await self._human(session, frame.id)
+            case wire.Rate():
+                await self._rate(session, frame)
+            case wire.Decide():
+                await self._decide(session, frame)
+            case wire.Identify():
+                await self._identify(session, frame)
+            case wire.Logout():
+                await self._enter(await line.door.logout(session))
+            case wire.Hello():
+                raise wire.BadFrame("expected one hello per connection, got another")
+            case _:
+                pass  # typing, seen and pong: that something came is all they say so far
+
+    async def _say(self, session: Session, frame: wire.Say) -> None:
+        line = self._line
+        state = await line.log.load(session.key)
+        if frame.id not in state.said:
+            await self._pace()
+        line.turns.foresee(state, frame.text)
+        events = line.door.opening_events(session)
+        if state.mode == "closed" and frame.id not in state.said:
+            body = {"mode": "agent", "reason": "reopened"}
+            events.append(NewEvent(f"{frame.id}:reopened", "mode", "system", body))
+        events.append(NewEvent(frame.id, "message", "customer", {"text": frame.text}))
+        try:
+            await line.log.append(session.key, events)
+        except IdempotencyMismatch:
+            message = "this id was used with another text; the first one stands"
+            self._send(wire.error("idempotency_mismatch", message, frame_id=frame.id))
+            return
+        line.turns.poke(session.key)
+
+    async def _pace(self) -> None:
+        """Read on more slowly for somebody who is over the rate, and not at all for somebody far over it."""
+        assert self._says is not None  # noqa: S101 - set by hello
+        owed = self._says.take(self._loop.time())
+        if owed > self._says.burst:
+            await self._too_fast(self._says)
+        if owed > 0:
+            await asyncio.sleep(min(self._says.wait_s(), SLOW_S))
+
+    async def _too_fast(self, bucket: Bucket) -> None:
+        self._send(wire.error("too_fast", "too many messages; please wait", retry_after_s=max(1.0, bucket.wait_s())))
+        raise _Closing(wire.CLOSE_TOO_MANY, "too fast")
+
+    async def _stop(self, session: Session, turn: str) -> None:
+        """End the turn now, if it is the one that runs; what was shown of the reply stays as a message."""
+        log = self._line.log
+        for _ in range(3):
+            state = await log.load(session.key)
+            if state.turn is None or state.turn.id != turn:
+                return
+            shown = self._line.hub.reply_so_far(session.key, turn).strip()
+            events = [NewEvent(f"{turn}:partial", "message", "agent", {"text": shown}, turn)] if shown else []
+            body = {"reason": "stopped", "answers": list(state.unanswered)}
+            events.append(NewEvent(f"{turn}:stopped", "turn.ended", "system", body, turn))
+            try:
+                await log.append(session.key, events, after=state.head)
+            except (Conflict, IdempotencyMismatch):
+                continue  # the turn moved on, or another tab stopped it: look again
+            self._line.turns.poke(session.key)
+            return
+
+    async def _human(self, session: Session, frame_id: str) -> None:
+        """The customer asks for a person: once is enough, whoever else asked before."""
+        line = self._line
+        state = await line.log.load(session.key)
+        if state.mode in ("waiting", "staff"):
+            return
+        locale = prompt.locale_of(state, session.site)
+        people = prompt.people_text(session.site, locale, line.clock_ms())
+        events = [
+            *line.door.opening_events(session),
+            NewEvent(frame_id, "mode", "customer", {"mode": "waiting", "reason": "asked"}),
+            NewEvent(f"{frame_id}:said", "message", "agent", {"text": f"{phrases.say('asked', locale)} {people}"}),
+        ]
+        try:
+            await line.log.append(session.key, events)
+        except IdempotencyMismatch:
+            self._send(wire.error("idempotency_mismatch", "this id was used before", frame_id=frame_id))
+        line.turns.poke(session.key)
+
+    async def _rate(self, session: Session, frame: wire.Rate) -> None:
+        state = await self._line.log.load(session.key)
+        rated = state.message(frame.of) if frame.of is not None else None
+        if frame.of is not None and (rated is None or rated.role == "customer"):
+            self._send(wire.error("bad_frame", f"there is no answer {frame.of!r} to rate", frame_id=frame.id))
+            return
+        body: dict[str, Any] = {"score": frame.score}
+        if frame.of is not None:
+            body["of"] = frame.of
+        if frame.text is not None:
+            body["text"] = frame.text
+        try:
+            await self._line.log.append(session.key, [NewEvent(frame.id, "rated", "customer", body)])
+        except IdempotencyMismatch:
+            self._send(wire.error("idempotency_mismatch", "this id was used before", frame_id=frame.id))
+
+    async def _decide(self, session: Session, frame: wire.Decide) -> None:
+        """The customer's answer to a call that was asked of him; anything else is not his to decide."""
+        state = await self._line.log.load(session.key)
+        call = state.calls.get(frame.call)
+        if call is None or call.state != "asked" or call.asked_of != "customer":
+            self._send(wire.error("bad_frame", "there is no such question to decide", frame_id=frame.call))
+            return
+        if call.expires_ms is not None and self._line.clock_ms() >= call.expires_ms:
+            self._send(wire.error("bad_frame", "the question has expired", frame_id=frame.call))
+            return
+        body = {"call": call.id, "approve": frame.approve, "by": "customer"}
+        event = NewEvent(f"{call.id}:decided", "call.decided", "customer", body, call.turn)
+        try:
+            await self._line.log.append(session.key, [event], after=state.head)
+        except (Conflict, IdempotencyMismatch):
+            self._send(wire.error("busy", "something else happened first; please look again", frame_id=frame.call))
+        self._line.turns.poke(session.key)
+
+    async def _identify(self, session: Session, frame: wire.Identify) -> None:
+        entered = await self._line.door.identify(session, frame.identity)
+        if entered is not None:
+            await self._enter(entered)
+        else:
+            self._send({"t": "token", "token": self._line.door.token_for(session)})
+
+    # Writing
+
+    def _send(self, frame: dict[str, Any]) -> None:
+        self._pending.append(frame)
+        if len(self._pending) > PENDING:
+            raise TooSlow
+        self._woken.set()
+
+    def _end(self, code: int, reason: str) -> None:
+        """Close once everything that is pending went out."""
+        self._closing = self._closing or (code, reason)
+        self._woken.set()
+
+    async def _write(self) -> None:
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            watch, session = self._watch, self._session
+            frames, self._pending = self._pending, []
+            if self._closing is None and watch is not None and session is not None:
+                if watch.room.erased:
+                    frames.append(wire.error("erased", "this conversation was erased"))
+                    self._end(wire.CLOSE_ERASED, "erased")
+                elif watch.room.generation > session.generation:
+                    frames.append(wire.error("bad_token", "the sign-in of this conversation has ended"))
+                    self._end(wire.CLOSE_FORBIDDEN, "signed out")
+                else:
+                    frames += await self._line.hub.pull(watch)
+            if frames:
+                await self._put(frames)
+            if self._closing is not None:
+                code, reason = self._closing
+                if code:
+                    await self._close(code, reason)
+                return
+
+    async def _put(self, frames: list[dict[str, Any]]) -> None:
+        text = wire.dump(frames).decode()
+        try:
+            async with asyncio.timeout(WRITE_S):
+                await self._socket.send({"type": "websocket.send", "text": text})
+        except TimeoutError:
+            raise TooSlow from None
+        except RuntimeError:
+            raise WebSocketDisconnect(1006) from None  # Starlette's word for a socket that is closed already
+
+    async def _close(self, code: int, reason: str) -> None:
+        try:
+            async with asyncio.timeout(WRITE_S):
+                await self._socket.close(code, reason)
+        except TimeoutError:
+            raise TooSlow from None
+        except RuntimeError:
+            raise WebSocketDisconnect(1006) from None
+
+    async def _ping(self) -> None:
+        while True:
+            await asyncio.sleep(wire.PING_S)
+            if self._loop.time() - self._heard_s > SILENT_S:
+                raise TooSlow
+            session = self._session
+            if session is None or self._watch is None:
+                continue
+            if self._line.door.is_stale(session):
+                self._send({"t": "token", "token": self._line.door.token_for(session)})
+            self._send({"t": "ping", "upto": self._watch.link.cursor})
+
+    def _abort(self) -> None:
+        """Cut the line: a close frame would wait behind everything that the other side does not read."""
+        abort = self._socket.scope.get("extensions", {}).get("shopbell.abort")
+        if abort is not None:
+            abort()
+
+
+class _Closing(Refused):
+    """Ends the connection with this code; what the client is told was sent already."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason, reason, close=code)
