@@ -1,0 +1,105 @@
+"""MemoryStore: the log in this process's memory, for tests, simulation and `shopbell chat`.
+
+Keeps nothing beyond the process. No method awaits anything, so each is one transaction.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+
+from server.events import Event, NewEvent
+from server.ports import Find, Spend, Summary
+from server.stores.leases import Leases
+from server.stores.rules import SALT_BYTES, SPEND_KEPT_MS, Row, Tail, book, emptied, matches, plan
+
+
+def wall_clock_ms() -> int:
+    """Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class _Log:
+    """One conversation's rows, by position and by id."""
+
+    __slots__ = ("by_id", "rows", "tail")
+
+    def __init__(self) -> None:
+        self.tail = Tail()
+        self.rows: list[Row] = []
+        self.by_id: dict[str, Row] = {}
+
+
+class MemoryStore:
+    """`server.ports.Store` in memory. `clock_ms` gives Unix milliseconds."""
+
+    def __init__(self, *, clock_ms: Callable[[], int] = wall_clock_ms) -> None:
+        self.epoch = secrets.token_hex(8)
+        self._clock_ms = clock_ms
+        self._logs: dict[str, _Log] = {}
+        self._spent: dict[str, tuple[int, int]] = {}
+        self._leases = Leases(clock_ms)
+
+    async def append(
+        self, conversation: str, new: Sequence[NewEvent], *, after: int | None = None, spend: Sequence[Spend] = ()
+    ) -> list[Event]:
+        """See `server.ports.Store.append`."""
+        now_ms = self._clock_ms()
+        log = self._logs.get(conversation) or _Log()
+        known = {item.id: log.by_id[item.id] for item in new if item.id in log.by_id}
+        done = plan(conversation, new, log.tail, known, (after, now_ms), lambda: secrets.token_bytes(SALT_BYTES))
+        if done.fresh:
+            totals = book(spend, {item.key: self._spent.get(item.key, (0, 0))[0] for item in spend})
+            self._spent.update({key: (total, now_ms) for key, total in totals.items()})
+            log.tail = done.tail
+            log.rows += done.fresh
+            log.by_id.update({row.event.id: row for row in done.fresh})
+            self._logs[conversation] = log
+        return done.events
+
+    async def read(self, conversation: str, *, after: int = 0, limit: int = 500) -> list[Event]:
+        """See `server.ports.Store.read`."""
+        log = self._logs.get(conversation)
+        start = max(after, 0)
+        return [row.event for row in log.rows[start : start + max(limit, 0)]] if log else []
+
+    async def claim(self, conversation: str, owner: str, ttl_s: float) -> bool:
+        """See `server.ports.Store.claim`."""
+        return self._leases.claim(conversation, owner, ttl_s)
+
+    async def heads(self, conversations: Sequence[str]) -> dict[str, int]:
+        """See `server.ports.Store.heads`."""
+        return {key: log.tail.head if (log := self._logs.get(key)) else 0 for key in conversations}
+
+    async def find(self, query: Find) -> list[Summary]:
+        """See `server.ports.Store.find`. Equal times are ordered by conversation."""
+        summaries = [log.tail.summary for log in self._logs.values() if log.tail.summary is not None]
+        found = [summary for summary in summaries if matches(query, summary)]
+        found.sort(key=lambda summary: (-summary.updated_ms, summary.conversation))
+        return found[query.offset : query.offset + query.limit]
+
+    async def erase(self, conversation: str) -> None:
+        """See `server.ports.Store.erase`. An unknown conversation stays unknown."""
+        log = self._logs.get(conversation)
+        if log is None or log.tail.summary is None:
+            return
+        log.rows = [_emptied(row) for row in log.rows]
+        log.by_id = {}
+        log.tail = Tail(log.tail.head, log.tail.fence, log.tail.last_ms, emptied(log.tail.summary))
+
+    async def spent(self, key: str) -> int:
+        """See `server.ports.Store.spent`."""
+        return self._spent.get(key, (0, 0))[0]
+
+    async def sweep(self) -> None:
+        """Forget what was booked under keys that nobody touched for three days."""
+        oldest_ms = self._clock_ms() - SPEND_KEPT_MS
+        self._spent = {key: entry for key, entry in self._spent.items() if entry[1] >= oldest_ms}
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def _emptied(row: Row) -> Row:
+    event = row.event
+    bare = Event(event.conversation, event.seq, event.at_ms, event.id, event.kind, event.role, {}, event.turn)
+    return Row(bare, b"{}", b"", row.commitment)

@@ -1,0 +1,172 @@
+"""The rules of an append, as every store applies them: same id, fencing, sequence, time, booking.
+
+Pure: no I/O, no clock; salts come from the function that is passed in. Knows no database.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import orjson
+
+from server.conversation import summarize
+from server.events import FENCING, Event, NewEvent
+from server.ports import Conflict, Find, Gone, IdempotencyMismatch, OverLimit, Spend, Summary
+
+SALT_BYTES: Final = 16
+"""128 bits: a commitment whose salt was erased cannot be tried against guessed texts."""
+SPEND_KEPT_MS: Final = 3 * 24 * 3600 * 1000
+"""3 days: windows are a day at most, and a day somewhere on Earth touches three dates in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One stored event with what proves its content: `commitment = SHA-256(salt + canonical content)`."""
+
+    event: Event
+    body_json: bytes
+    salt: bytes
+    commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The end of a conversation, all that an append needs to know of it. `fence` is the seq of the last fencing event."""
+
+    head: int = 0
+    fence: int = 0
+    last_ms: int = 0
+    summary: Summary | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appending:
+    """What one append comes to: the events to return, the rows to add (none for a pure repeat), the new tail."""
+
+    events: list[Event]
+    fresh: list[Row]
+    tail: Tail
+
+
+def encode(value: object) -> bytes:
+    """The value as JSON, in its own key order.
+
+    Raises:
+        TypeError: it is no JSON value.
+    """
+    return orjson.dumps(value, default=_plain)
+
+
+def commitment(salt: bytes, new: NewEvent) -> bytes:
+    """SHA-256 over the salt and the canonical (sorted, compact) JSON of kind, role and body."""
+    content = orjson.dumps([new.kind, new.role, new.body], default=_plain, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(salt + content).digest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"expected a JSON value, got {type(value).__name__}")
+
+
+def plan(
+    conversation: str,
+    new: Sequence[NewEvent],
+    tail: Tail,
+    known: Mapping[str, Row],
+    at: tuple[int | None, int],
+    make_salt: Callable[[], bytes],
+) -> Appending:
+    """Decide one append. `known` holds the stored rows of those ids that exist already; `at` is `(after, now_ms)`.
+
+    Raises:
+        Gone: the conversation is erased; repeats too, for what they could be compared with is gone.
+        IdempotencyMismatch: an id is known, or came twice in `new`, with other content.
+        Conflict: something is to be added and a fencing event has a seq above `after`.
+        TypeError: a body is no JSON value.
+    """
+    after, now_ms = at
+    if tail.summary is not None and tail.summary.erased:
+        raise Gone(f"{conversation} is erased")
+    at_ms = max(now_ms, tail.last_ms)
+    rows = dict(known)
+    events: list[Event] = []
+    fresh: list[Row] = []
+    for item in new:
+        row = rows.get(item.id)
+        if row is None:
+            row = rows[item.id] = _row(conversation, item, tail.head + len(fresh) + 1, at_ms, make_salt())
+            fresh.append(row)
+        elif commitment(row.salt, item) != row.commitment:
+            raise IdempotencyMismatch(item.id)
+        events.append(row.event)
+    if not fresh:
+        return Appending(events, fresh, tail)
+    if after is not None and tail.fence > after:
+        raise Conflict(f"{conversation}: a fencing event is at {tail.fence}, after the expected head {after}")
+    return Appending(events, fresh, _moved(tail, fresh))
+
+
+def _row(conversation: str, item: NewEvent, seq: int, at_ms: int, salt: bytes) -> Row:
+    body_json = encode(item.body)
+    # Read back, so that the appender holds exactly what every later reader gets.
+    body: dict[str, Any] = orjson.loads(body_json)
+    event = Event(conversation, seq, at_ms, item.id, item.kind, item.role, body, item.turn)
+    return Row(event, body_json, salt, commitment(salt, item))
+
+
+def _moved(tail: Tail, fresh: Sequence[Row]) -> Tail:
+    fence, summary = tail.fence, tail.summary
+    for row in fresh:
+        summary = summarize(summary, row.event)
+        if row.event.kind in FENCING:
+            fence = row.event.seq
+    last = fresh[-1].event
+    return Tail(last.seq, fence, last.at_ms, summary)
+
+
+def book(spend: Sequence[Spend], totals: Mapping[str, int]) -> dict[str, int]:
+    """The new totals of the booked keys. A negative amount gives a reservation back and always fits.
+
+    Raises:
+        OverLimit: a sum would pass its limit.
+    """
+    booked: dict[str, int] = {}
+    for item in spend:
+        total = booked.get(item.key, totals.get(item.key, 0)) + item.amount
+        if item.amount > 0 and total > item.limit:
+            raise OverLimit(item.key, item.limit)
+        booked[item.key] = total
+    return booked
+
+
+def emptied(summary: Summary) -> Summary:
+    """The summary of an erased conversation: nobody's, nothing open, no words."""
+    return replace(
+        summary,
+        customer=None,
+        mode="closed",
+        open_turn=None,
+        unanswered=0,
+        waiting_since_ms=None,
+        asked=0,
+        erased=True,
+        last_text="",
+    )
+
+
+def unfinished(summary: Summary) -> bool:
+    """True: an open turn, or unanswered customer messages that the agent should answer (`Find.unfinished`)."""
+    return summary.open_turn is not None or (summary.unanswered > 0 and summary.mode in ("agent", "waiting"))
+
+
+def matches(query: Find, summary: Summary) -> bool:
+    """Whether every condition of the query holds."""
+    return (
+        query.site in (None, summary.site)
+        and query.customer in (None, summary.customer)
+        and query.mode in (None, summary.mode)
+        and query.unfinished in (None, unfinished(summary))
+        and (query.updated_before_ms is None or summary.updated_ms < query.updated_before_ms)
+    )
