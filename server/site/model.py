@@ -71,6 +71,17 @@ def _link(value: str) -> str:
     return value
 
 
+def _form(pattern: str, expected: str, *, show: bool = True) -> AfterValidator:
+    """Text of a form; `show=False` keeps what stands there out of the message, since it may be a secret."""
+
+    def validate(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"expected {expected}, got {value!r}" if show else f"expected {expected}")
+        return value
+
+    return AfterValidator(validate)
+
+
 def _by_locale(what: str, check: Any) -> BeforeValidator:  # noqa: ANN401 - a function from a value to bool
     """Either a value or a map of locale to such values."""
 
@@ -96,6 +107,16 @@ def _is_texts(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(item, str) and item.strip() for item in value)
 
 
+Key = Annotated[str, _form(r"pk_[A-Za-z0-9_-]{2,60}", "a public key such as pk_myshop (letters, digits, _ and -)")]
+Email = Annotated[str, _form(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
+Phone = Annotated[str, _form(r"[+0-9][0-9 ()./-]{3,30}", "a telephone number")]
+Variable = Annotated[
+    str, _form(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable, not the secret itself", show=False)
+]
+ModelName = Annotated[
+    str,
+    _form(r"offline|(openai|anthropic|openai-like)/\S+", "offline, openai/NAME, anthropic/NAME or openai-like/NAME"),
+]
 Locale = Annotated[str, AfterValidator(_locale)]
 Colour = Annotated[str, AfterValidator(_colour)]
 Link = Annotated[str, AfterValidator(_link)]
@@ -159,6 +180,15 @@ class Theme(Part):
         default=(), description="Messages offered as buttons at the start, at most 6. Per language possible."
     )
 
+    @field_validator(
+        "accent", "accent_text", "accent_dark", "background", "text", "background_dark", "text_dark", mode="before"
+    )
+    @classmethod
+    def _quoted(cls, value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
+        if value is None:
+            raise ValueError('expected a colour such as "#2f6f4f" in quotes (without them, # begins a comment)')
+        return value
+
     @field_validator("font")
     @classmethod
     def _safe_font(cls, value: str | None) -> str | None:
@@ -178,23 +208,14 @@ class Theme(Part):
 class Identity(Part):
     """How the shop's own backend vouches for signed-in customers."""
 
-    secret_env: str | None = Field(
+    secret_env: Variable | None = Field(
         default=None,
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
         description="Name of the environment variable that holds the secret (at least 32 characters).",
     )
-    secrets: dict[str, str] = Field(
+    secrets: dict[str, Variable] = Field(
         default_factory=dict,
         description="For changing secrets without a gap: names of environment variables by `kid`.",
     )
-
-    @field_validator("secrets")
-    @classmethod
-    def _names(cls, value: dict[str, str]) -> dict[str, str]:
-        for kid, name in value.items():
-            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-                raise ValueError(f"expected the name of an environment variable for {kid}, not the secret itself")
-        return value
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -232,8 +253,8 @@ class Limits(Part):
 class Contact(Part):
     """How else to reach people, and what guests are told."""
 
-    email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", description="E-mail address.")
-    phone: str | None = Field(default=None, pattern=r"^[+0-9][0-9 ()./-]{3,30}$", description="Telephone number.")
+    email: Email | None = Field(default=None, description="E-mail address.")
+    phone: Phone | None = Field(default=None, description="Telephone number.")
     url: Link | None = Field(default=None, description="Page with a contact form.")
     text: LocaleText | None = Field(
         default=None, description="What customers are told when they want a person. Per language possible."
@@ -273,9 +294,7 @@ class Knowledge(Part):
 class Site(Part):
     """One merchant's shop, as site.yaml describes it."""
 
-    key: str = Field(
-        pattern=r"^pk_[A-Za-z0-9_-]{2,60}$", description="The public key, `pk_…`; it is in the script tag."
-    )
+    key: Key = Field(description="The public key, `pk_…`; it is in the script tag.")
     name: str = Field(min_length=1, max_length=80, description="The shop's name, as customers know it.")
     origins: tuple[Origin, ...] = Field(
         default=(), description="Pages that may show the chat, exactly: `https://shop.example`. None if empty."
@@ -308,9 +327,8 @@ class Site(Part):
     retention_days: int | None = Field(
         default=None, ge=1, le=3650, description="Days after which a conversation is erased; kept if absent."
     )
-    model: str | None = Field(
+    model: ModelName | None = Field(
         default=None,
-        pattern=r"^(offline|(openai|anthropic|openai-like)/\S+)$",
         description="Another model than `SHOPBELL_MODEL` for this shop.",
     )
     knowledge: Knowledge = Field(default_factory=Knowledge, description="How the help center is used.")

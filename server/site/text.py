@@ -13,8 +13,9 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from rapidfuzz import fuzz, process
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLStreamError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from server.site.problem import Problem
 
@@ -84,14 +85,16 @@ def parse_yaml(text: str, file: Path, problems: list[Problem], *, first_line: in
         node = yaml.compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if "could not find expected ':'" in str(error.problem):
+            mark = error.context_mark or mark  # the line that lacks it, not the next one
         line, column = (mark.line, mark.column) if mark else (0, 0)
         message = _syntax(error, text.split("\n"), line)
         problems.append(Problem(file, line + first_line, column + 1, "error", message))
         return None
-    except YAMLStreamError as error:
-        at = int(getattr(error, "position", 0) or 0)
+    except ReaderError as error:
+        at = int(error.position)
         line, column = text.count("\n", 0, at), at - text.rfind("\n", 0, at) - 1
-        message = f"a character that YAML does not allow: {getattr(error, 'character', '')!r}"
+        message = f"a character that YAML does not allow: {text[at : at + 1]!r}"
         problems.append(Problem(file, line + first_line, column + 1, "error", message))
         return None
     if node is None:
@@ -166,7 +169,7 @@ class _Reader:
     def _scalar(self, node: Node) -> Any:  # noqa: ANN401 - any YAML scalar
         text = str(node.value)
         tag = str(node.tag)
-        if not tag.startswith(_YAML):
+        if tag.removeprefix(_YAML) not in ("null", "bool", "int", "float", "str", "timestamp"):
             self._error(node, f"expected a plain value, got the tag {tag}")
             return None
         try:
@@ -203,6 +206,8 @@ def _syntax(error: MarkedYAMLError, lines: list[str], line: int) -> str:
         return "a second `:` in one line, or wrong indentation; put the text in quotes"
     if "could not find expected ':'" in said:
         return "expected `key: value`; a `:` is missing, or a quote is not closed"
+    if "expected ','" in said:
+        return "a bracket or brace is not closed, or a comma is missing"
     if "found unexpected end of stream" in said:
         return "a quote, bracket or brace is not closed"
     if "single document" in str(error.context or "") + said:
@@ -259,10 +264,8 @@ def _problem(model: type[BaseModel], document: Document, at: Path_, item: dict[s
         message = f"expected {context['expected']}{got}{_meant(str(item['input']), _literals(context['expected']))}"
     elif kind in _EXPECTED:
         message = f"expected {_EXPECTED[kind]}{got}"
-    elif kind == "string_pattern_mismatch":
-        message = f"expected text of the form {context['pattern']}{got}"
     else:
-        said = str(item["msg"]).removeprefix("Input should be ").replace("String should have", "text of")
+        said = str(item["msg"]).replace("Input should be ", "a number ").replace("String should have", "text of")
         message = f"expected {said[:1].lower()}{said[1:]}{got}"
     if item["loc"] and item["loc"][-1] == "[key]":
         return Problem(document.file, *_key_place(document, path, place), "error", f"{_dotted(path)}: {message}")
