@@ -1,0 +1,223 @@
+"""App: the composition root. Makes every part once, connects them, and lets go of them in the right order.
+
+It holds no logic of its own: what it decides is only which part is used.
+"""
+
+import asyncio
+import contextlib
+import gc
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from retrieval import Index, MarkdownFolder, make_embedder, open_index
+from retrieval.types import Embedder, Source
+from server import auth, http, socket
+from server.hub import Hub
+from server.keys import Keys
+from server.log import Log
+from server.metrics import Metrics
+from server.models.offline import Offline
+from server.ports import Model, Retriever, Store
+from server.session import Door, Gate
+from server.settings import Settings, SettingsError, embedding_class, signing_secret
+from server.shop import Shop, load_shops
+from server.stores.memory import MemoryStore
+from server.stores.owner import Owner
+from server.stores.sqlite import SqliteStore
+from server.sweep import Sweep
+from server.turns import Agent, Turns
+
+logger = logging.getLogger(__name__)
+
+
+def clock_ms() -> int:
+    """Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def new_id() -> str:
+    """128 random bits, 22 characters."""
+    return secrets.token_urlsafe(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a process has opened: shops, log, index and the agents that answer."""
+
+    settings: Settings
+    shops: Sequence[Shop]
+    store: Store
+    index: Index
+    embedder: Embedder
+    agents: Mapping[str, Agent]
+    node: str = field(default_factory=new_id)
+
+    @property
+    def by_key(self) -> dict[str, Shop]:
+        """The shops by their site's key."""
+        return {shop.site.key: shop for shop in self.shops}
+
+
+@contextlib.asynccontextmanager
+async def open_parts(settings: Settings, *, remember: bool = True) -> AsyncIterator[Parts]:
+    """Own the data directory and open everything in it. `remember=False` keeps the log in memory (`shopbell chat`).
+
+    Raises:
+        SettingsError, ShopError, StoreFailed: with a message for the person at the command line.
+    """
+    shops = load_shops(settings.shops, data=settings.data)
+    async with contextlib.AsyncExitStack() as stack:
+        owner = stack.enter_context(Owner(settings.data))
+        store = open_store(settings, owner) if remember else MemoryStore(clock_ms=clock_ms)
+        stack.push_async_callback(store.close)
+        embedder = open_embedder(settings)
+        index = open_configured_index(settings, embedder)
+        stack.push_async_callback(index.close)
+        models: dict[str, Model] = {}
+        agents = {shop.site.key: _agent(shop, settings, embedder, index, models) for shop in shops}
+        yield Parts(settings, shops, store, index, embedder, agents)
+
+
+def open_store(settings: Settings, owner: Owner) -> Store:
+    """The configured store.
+
+    Raises:
+        SettingsError: a store that this version does not have.
+    """
+    if settings.store == "memory":
+        return MemoryStore(clock_ms=clock_ms)
+    if settings.store == "sqlite":
+        return SqliteStore.open(owner, clock_ms=clock_ms)
+    raise SettingsError("SHOPBELL_STORE: PostgreSQL is not supported yet; use sqlite")
+
+
+def open_embedder(settings: Settings) -> Embedder:
+    """The configured embedder. The built-in one loads behind; another LlamaIndex embedding is imported now."""
+    embedding_class(settings)
+    return make_embedder(settings.embedding, dict(settings.embedding_options))
+
+
+def open_configured_index(settings: Settings, embedder: Embedder) -> Index:
+    """The knowledge index: embedded in the data directory, or a Qdrant server."""
+    key = settings.qdrant_key.get_secret_value() if settings.qdrant_key else None
+    return open_index(settings.data / "knowledge", embedder=embedder, url=settings.qdrant, key=key)
+
+
+def sources_of(shop: Shop) -> list[Source]:
+    """Where a shop's knowledge comes from: its help/ folder, and what its plugin adds."""
+    folder = MarkdownFolder(shop.help_dir, locale=shop.site.locale)
+    return [folder, *shop.sources]
+
+
+def make_model(setting: str, settings: Settings, embedder: Embedder) -> Model:
+    """The model for a setting such as `offline` or `openai/NAME`."""
+    if setting == "offline":
+        return Offline(embedder)
+    if setting.startswith("scripted:"):
+        from server.models.scripted import Scripted
+
+        return Scripted.load(Path(setting.partition(":")[2]))
+    from server.models import llamaindex
+
+    key = settings.model_key.get_secret_value() if settings.model_key else None
+    return llamaindex.build(setting, url=settings.model_url, key=key)
+
+
+def _agent(shop: Shop, settings: Settings, embedder: Embedder, index: Retriever, models: dict[str, Model]) -> Agent:
+    wanted = shop.kit.model or settings.model
+    if isinstance(wanted, str):
+        if wanted not in models:
+            models[wanted] = make_model(wanted, settings, embedder)
+        wanted = models[wanted]
+    return Agent(shop.site, shop.instructions, shop.registry, shop.rules, wanted, index)
+
+
+def demo_secret(server_secret: str, site: str) -> str:
+    """A secret to sign demo customers with, where the shop's own is not set: derived, so that a restart keeps sign-ins."""
+    return hmac.new(server_secret.encode(), f"demo identity {site}".encode(), hashlib.sha256).hexdigest()
+
+
+def gates_of(
+    shops: Sequence[Shop], server_secret: str, *, demo: bool, environment: Mapping[str, str]
+) -> dict[str, Gate]:
+    """What the door knows about each site."""
+    gates = {}
+    for shop in shops:
+        known = dict(shop.site.identity.secrets_in(environment))
+        if demo and not known and shop.site.demo.customers:
+            known = {None: demo_secret(server_secret, shop.site.key)}
+        gates[shop.site.key] = Gate(shop.site, known)
+    return gates
+
+
+def own_origins(host: str, port: int, public_url: str | None) -> list[str]:
+    """The origins under which this server's own pages are opened; they count for demo sites only."""
+    hosts = ["127.0.0.1", "localhost"] if host in ("127.0.0.1", "localhost", "0.0.0.0", "::", "") else [host]  # noqa: S104 - compared, not bound
+    if host in ("::1", "::"):
+        hosts.append("[::1]")
+    return [f"http://{name}:{port}" for name in dict.fromkeys(hosts)] + ([public_url] if public_url else [])
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The parts that live while the server runs."""
+
+    parts: Parts
+    log: Log
+    hub: Hub
+    turns: Turns
+    door: Door
+    metrics: Metrics
+    line: socket.Line
+
+
+@contextlib.asynccontextmanager
+async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Running]:
+    """Hub, turns and sweep over the opened parts, until the context ends."""
+    settings = parts.settings
+    secret = signing_secret(settings).get_secret_value()
+    gates = gates_of(parts.shops, secret, demo=demo, environment=os.environ)
+    own = own_origins(settings.host, port, settings.public_url) if demo else []
+    origins = auth.Origins(
+        {key: gate.site.origins for key, gate in gates.items()}, own=own, own_sites=list(gates)[:1] if demo else []
+    )
+    log = Log(parts.store)
+    hub = Hub(log, parts.node)
+    door = Door(log, gates, origins, secret, clock_ms=clock_ms, new_id=new_id)
+    sites = {key: gate.site for key, gate in gates.items()}
+    async with Turns(log, hub, parts.agents, node=parts.node, new_id=new_id, clock_ms=clock_ms) as turns:
+        sweep = Sweep(log, hub, turns, sites, clock_ms=clock_ms)
+        async with asyncio.TaskGroup() as group:
+            sweeping = group.create_task(sweep.forever())
+            line = socket.Line(log, hub, turns, door, clock_ms, new_id)
+            yield Running(parts, log, hub, turns, door, Metrics(), line)
+            sweeping.cancel()
+
+
+def build(running: Callable[[], Running], routes: Sequence[BaseRoute]) -> Starlette:
+    """The ASGI application. `running` gives the parts once the server has started."""
+
+    async def chat(websocket: WebSocket) -> None:
+        await socket.chat(websocket, running().line)
+
+    return Starlette(routes=[WebSocketRoute("/v1/chat", chat), *routes])
+
+
+def settle() -> None:
+    """Keep the garbage collector away from what stays: its full passes over large libraries were pauses of 76-119 ms."""
+    gc.collect()
+    gc.freeze()
+
+
+__all__ = ["Keys", "Parts", "Running", "build", "http", "open_parts", "run_parts", "settle"]

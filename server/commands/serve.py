@@ -1,0 +1,163 @@
+"""`shopbell serve`: open the data directory, index what is new, listen, and stop cleanly.
+
+It decides nothing about conversations; it starts the parts of `server.app` and waits.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+
+from server import app, http
+from server.app import Parts, Running
+from server.commands.knowledge import sync_all
+from server.settings import Settings
+from server.transport import ChatProtocol
+from server.wire import MAX_FRAME_BYTES
+
+logger = logging.getLogger(__name__)
+
+BACKLOG = 2_048
+"""Waiting handshakes: a few thousand widgets come back at once after a restart."""
+GRACE_S = 5
+"""How long open requests get when the server is told to stop; chats are closed at once and come back."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which says when it is ready and leaves the exit status alone."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and SIGINT with exit status 0; uvicorn's own way raises the signal again at the end."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
+async def serve(settings: Settings, *, demo: bool, say: Callable[[str], None]) -> None:
+    """Serve until told to stop. `say` gets the one line for stdout.
+
+    Raises:
+        SettingsError, ShopError, StoreFailed, OSError: with a message for the person at the command line.
+    """
+    async with app.open_parts(settings) as parts:
+        for shop in parts.shops:
+            for problem in shop.problems:
+                logger.warning("%s", problem)
+        await sync_all(parts)
+        with listen(settings.host, settings.port) as sock:
+            port = sock.getsockname()[1]
+            async with app.run_parts(parts, demo=demo, port=port) as running:
+                server = Server(
+                    config_of(settings, build(running, demo=demo, port=port)), lambda: say(url(settings, port))
+                )
+                async with warming(parts):
+                    await server.serve(sockets=[sock])
+
+
+def url(settings: Settings, port: int) -> str:
+    """Where the server is, for people."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"Shopbell is ready at http://{host}:{port}"
+
+
+def build(running: Running, *, demo: bool, port: int) -> Starlette:
+    """The application with all its routes."""
+    return app.build(lambda: running, http.routes(running, demo=demo, port=port))
+
+
+@contextlib.contextmanager
+def listen(host: str, port: int) -> Iterator[socket.socket]:
+    """A bound socket; uvicorn listens on it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, port))
+        except OSError as error:
+            raise OSError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from error
+        sock.set_inheritable(True)
+        yield sock
+
+
+def config_of(settings: Settings, application: Starlette) -> uvicorn.Config:
+    """uvicorn, as DESIGN §10 measured it: no deflate, 64 KiB frames, our own pings, bounded handshakes."""
+    return uvicorn.Config(
+        application,
+        http=http.handshake_guard(),
+        ws=ChatProtocol,
+        ws_max_size=MAX_FRAME_BYTES,
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,
+        backlog=BACKLOG,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies or "",
+    )
+
+
+@contextlib.asynccontextmanager
+async def warming(parts: Parts) -> AsyncIterator[None]:
+    """Load behind the open door what the first question needs: the embedding model, a provider's library."""
+
+    async def warm() -> None:
+        await parts.embedder.query("warm")
+        for agent in parts.agents.values():
+            prepare = getattr(agent.model, "warm", None)
+            if prepare is not None:
+                await prepare(agent.voice().tools)
+        app.settle()
+
+    task = asyncio.create_task(warm())
+
+    def report(done: asyncio.Task[None]) -> None:
+        if not done.cancelled() and done.exception() is not None:
+            logger.error("loading in the background failed", exc_info=done.exception())
+
+    task.add_done_callback(report)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+def run(settings: Settings, *, demo: bool) -> None:
+    """Run the server on uvloop, where there is one."""
+
+    def say(line: str) -> None:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    main = serve(settings, demo=demo, say=say)
+    if sys.platform == "win32":
+        asyncio.run(main)
+    else:
+        import uvloop
+
+        uvloop.run(main)

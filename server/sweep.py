@@ -1,0 +1,76 @@
+"""Sweep: what nobody else sees to: turns that a dead process left behind, and conversations past their retention.
+
+It decides nothing: it finds conversations and pokes `turns`, or erases.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from server.hub import Hub
+from server.log import Log
+from server.ports import Find
+from server.site import Site
+from server.turns import Turns
+
+logger = logging.getLogger(__name__)
+
+EVERY_S: Final = 2.0
+"""A turn left behind is taken up, or visibly ended, within 10 s of a restart: leases end after 5 s, and this looks every 2."""
+RETENTION_EVERY_S: Final = 3_600.0
+BATCH: Final = 200
+DAY_MS: Final = 86_400_000
+
+
+class Sweep:
+    """Looks again and again. Run `forever` in a task group."""
+
+    def __init__(
+        self, log: Log, hub: Hub, turns: Turns, sites: Mapping[str, Site], *, clock_ms: Callable[[], int]
+    ) -> None:
+        self._log = log
+        self._hub = hub
+        self._turns = turns
+        self._sites = sites
+        self._clock_ms = clock_ms
+
+    async def forever(self) -> None:
+        """At once, and then every 2 s; retention once an hour."""
+        clean_s = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                await self.unfinished()
+                if loop.time() >= clean_s:
+                    clean_s = loop.time() + RETENTION_EVERY_S
+                    await self.retention()
+            except OSError:
+                logger.exception("the store did not answer; the sweep goes on")
+            await asyncio.sleep(EVERY_S)
+
+    async def unfinished(self) -> int:
+        """Poke every conversation with an open turn or an unanswered message; returns how many."""
+        found = await self._log.store.find(Find(unfinished=True, limit=BATCH))
+        for summary in found:
+            self._turns.poke(summary.conversation)
+        return len(found)
+
+    async def retention(self) -> int:
+        """Erase conversations that are older than their site keeps them; returns how many."""
+        erased = 0
+        for key, site in self._sites.items():
+            if site.retention_days is None:
+                continue
+            before = self._clock_ms() - site.retention_days * DAY_MS
+            offset = 0
+            while old := await self._log.store.find(
+                Find(site=key, updated_before_ms=before, limit=BATCH, offset=offset)
+            ):
+                offset += len(old)  # an erased conversation keeps its time and its place in this order
+                for summary in old:
+                    if not summary.erased:
+                        await self._log.store.erase(summary.conversation)
+                        self._hub.erased(summary.conversation)
+                        erased += 1
+        return erased

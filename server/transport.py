@@ -1,0 +1,43 @@
+"""Transport: uvicorn's WebSocket protocol, with what a chat needs more: an abort, and a restart that says so.
+
+It knows no frames of the contract beyond one close code.
+"""
+
+import asyncio
+from typing import Any, cast
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from server.wire import CLOSE_RESTART
+
+WRITE_BUFFER_BYTES = 65_536
+"""What a connection may hold unsent before `send` waits: a reader that stopped costs this much and no more."""
+
+
+class ChatProtocol(WebSocketsSansIOProtocol):
+    """Puts `shopbell.abort` into the scope's extensions, and closes with 4002 when the server stops."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Bound what may wait for a reader."""
+        super().connection_made(transport)
+        cast(asyncio.Transport, transport).set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+
+    def handle_connect(self, event: Request) -> None:
+        """Give the application a way to cut a line whose reader has stopped."""
+        super().handle_connect(event)
+        scope: Any = getattr(self, "scope", None)
+        if scope is not None:  # the task that reads the scope was made, but has not run yet
+            scope["extensions"]["shopbell.abort"] = self.transport.abort
+
+    def shutdown(self) -> None:
+        """Say that the server restarts, so that clients come back with a back-off."""
+        if self.handshake_complete and not self.close_sent and not self.transport.is_closing():
+            self.stop_keepalive()
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": CLOSE_RESTART})
+            self.conn.send_close(CLOSE_RESTART, "restart")
+            self.close_sent = True
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+            return
+        super().shutdown()
