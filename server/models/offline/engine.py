@@ -1,0 +1,187 @@
+"""The offline engine as a Model: reads a prompt, plans, calls tools or quotes, and writes the reply.
+
+Deterministic, without a network and without any knowledge of a shop but what the prompt holds. Runs no tool itself.
+"""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from retrieval.text import words
+from retrieval.types import Embedder, Passage, Vectors
+from server.models.offline import history
+from server.models.offline.intents import Bank, bank_texts, command_verbs, corrected, make_bank, masked, readings
+from server.models.offline.language import Detector, Language, available, load
+from server.models.offline.plan import Pending, Plan, Views, act_on, plan_for
+from server.models.offline.quote import gather, question_of
+from server.models.offline.say import pieces_of
+from server.models.offline.understand import Part, understand
+from server.models.offline.write import written
+from server.ports import Call, Choices, Chunk, HandOver, Prompt, Text, Thinking
+from tools import ToolSpec
+
+_BANKS: Final = 32
+"""Tool sets kept embedded: one per site and node, about 200 kB each."""
+_SENTENCES: Final = 4096
+"""Sentence vectors kept (1.5 kB each): questions of one shop come back to the same passages."""
+
+Kind = Literal["tool", "workflow", "specialist", "knowledge", "human", "none"]
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One place where a message may go. `score` 0..1; `why` is for people."""
+
+    kind: Kind
+    name: str
+    score: float
+    why: str = ""
+
+
+class Offline:
+    """The embedded default model. `embedder` gives unit vectors; `pace_s` is a pause between words, for demonstrations."""
+
+    name = "offline"
+
+    def __init__(self, embedder: Embedder, *, languages: Sequence[str] | None = None, pace_s: float = 0.0) -> None:
+        self._embedder = embedder
+        self._pace_s = pace_s
+        self._languages = {code: load(code) for code in languages or available()}
+        self._detector = Detector(self._languages)
+        self._banks: OrderedDict[str, Bank] = OrderedDict()
+        self._vectors: OrderedDict[str, Vectors] = OrderedDict()
+
+    async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+        """One model call: the plan as `Thinking`, then calls, or the reply in word-sized pieces."""
+        plan = await self._plan(prompt)
+        for line in plan.thoughts:
+            yield Thinking(line + "\n")
+        if plan.calls:
+            for index, (tool, args) in enumerate(plan.calls, 1):
+                digest = hashlib.sha256(f"{prompt.seed}|{prompt.call_no}|{index}".encode()).hexdigest()[:10]
+                yield Call(f"off-{digest}", tool, args)
+            return
+        reply = written(plan, prompt, self._languages)
+        for piece in pieces_of(reply.text):
+            yield Text(piece)
+            if self._pace_s:
+                await asyncio.sleep(self._pace_s)
+        if reply.choices:
+            yield Choices(reply.choices)
+        if reply.hand_over:
+            yield HandOver(reply.hand_over)
+
+    async def route(self, text: str, tools: Sequence[ToolSpec], passages: Sequence[Passage] = ()) -> list[Pick]:
+        """Where a message by itself would go, best first; a single `none` when nothing is near enough."""
+        prompt = Prompt("", "", "", tuple(tools), (), (text,), tuple(passages))
+        plan = await self._plan(prompt)
+        return picks(plan)
+
+    async def _plan(self, prompt: Prompt) -> Plan:
+        language = self._language_of(prompt)
+        if language is None:
+            return Plan(foreign=True, lang=prompt.locale.split("-")[0] if prompt.locale else "en")
+        asked = [*prompt.asked] or history.last_said(prompt)
+        verbs = command_verbs(prompt.tools, language)
+        parts = [part for message in asked for part in understand(message, language, verbs)]
+        bank = await self._bank(prompt.tools)
+        views = await self._views(prompt, parts, bank, language)
+        pending = await self._pending(prompt, bank, language)
+        return plan_for(prompt, parts, views, language, pending)
+
+    async def _pending(self, prompt: Prompt, bank: Bank, language: Language) -> Pending | None:
+        """The call for which the agent's last message asked an argument; of several, the one asked for before."""
+        asked = history.asked_for(prompt, prompt.tools, list(self._languages.values()))
+        if not asked:
+            return None
+        earlier = history.customer_lines(prompt)[-3:]
+        variants = list(dict.fromkeys(masked(text) for line in earlier for text in (line, language.translated(line))))
+        if len({spec.name for spec, _ in asked}) == 1 or not variants:
+            return Pending(*asked[0])
+        vectors = await self._embed(variants)
+        found = readings(variants, np.stack([vectors[text] for text in variants]), bank)
+        order = {reading.name: place for place, reading in enumerate(found)}
+        return Pending(*min(asked, key=lambda item: order.get(item[0].name, len(order))))
+
+    def _language_of(self, prompt: Prompt) -> Language | None:
+        """The language of what was asked; None for one that the engine does not speak."""
+        default = prompt.locale.split("-")[0].lower()
+        before = default if default in self._languages else "en"
+        known = frozenset(
+            word
+            for line in (
+                *(f"{p.title} {p.text}" for p in prompt.passages),
+                *(e for t in prompt.tools for e in t.examples),
+            )
+            for word in words(line)
+        )
+        for line in history.customer_lines(prompt):
+            code = self._detector.detect(line, before=before, known=known)
+            before = code if code in self._languages else before
+        code = self._detector.detect(" ".join(prompt.asked), before=before, known=known)
+        return self._languages.get(code)
+
+    async def _bank(self, tools: Sequence[ToolSpec]) -> Bank:
+        key, rows = bank_texts(tools)
+        if key in self._banks:
+            self._banks.move_to_end(key)
+            return self._banks[key]
+        vectors = await self._embedder.embed([text for text, _, _ in rows]) if rows else np.zeros((0, 1), np.float32)
+        bank = make_bank(key, rows, np.asarray(vectors, dtype=np.float32))
+        self._banks[key] = bank
+        while len(self._banks) > _BANKS:
+            self._banks.popitem(last=False)
+        return bank
+
+    async def _views(self, prompt: Prompt, parts: Sequence[Part], bank: Bank, language: Language) -> list[Views]:
+        """For each part that asks for something: how it reads as a tool's job and what the passages say about it."""
+        known = frozenset(word for passage in prompt.passages for word in words(passage.text))
+        texts: list[str] = []
+        per_part: list[tuple[list[str], str]] = []
+        for part in parts:
+            full = history.resolved(part, prompt, language)
+            variants = [part.text, full, corrected(language.translated(part.text), bank, language, known)]
+            variants = [masked(text) for text in dict.fromkeys(variants)] if act_on(part) else []
+            per_part.append((variants, full))
+            texts += [*variants, *([full] if act_on(part) else [])]
+        questions = [
+            question_of(part, full, language, prompt.passages) for part, (_, full) in zip(parts, per_part, strict=True)
+        ]
+        asking = [question for part, question in zip(parts, questions, strict=True) if act_on(part)]
+        candidates = gather(prompt.passages, asking) if asking else []
+        vectors = await self._embed([*texts, *(candidate.embedded for candidate in candidates)])
+        out = []
+        for part, (variants, full), question in zip(parts, per_part, questions, strict=True):
+            if not act_on(part):
+                out.append(Views(full, [], question, [], None, None))
+                continue
+            found = readings(variants, np.stack([vectors[text] for text in variants]), bank) if bank.texts else []
+            near = np.stack([vectors[c.embedded] for c in candidates]) if candidates else None
+            out.append(Views(full, found, question, candidates, near, vectors[full]))
+        return out
+
+    async def _embed(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        wanted = list(dict.fromkeys(texts))
+        new = [text for text in wanted if text not in self._vectors]
+        if new:
+            made = np.asarray(await self._embedder.embed(new), dtype=np.float32)
+            for text, vector in zip(new, made, strict=True):
+                self._vectors[text] = vector
+        out = {}
+        for text in wanted:
+            self._vectors.move_to_end(text)
+            out[text] = self._vectors[text]
+        while len(self._vectors) > _SENTENCES:
+            self._vectors.popitem(last=False)
+        return out
+
+
+def picks(plan: Plan) -> list[Pick]:
+    """A plan's readings as picks, best first."""
+    rows = [Pick(kind, name, round(score, 4), why) for kind, name, score, why in plan.readings]
+    return sorted(rows, key=lambda pick: -pick.score) or [Pick("none", "", 0.0, "nothing is near enough")]

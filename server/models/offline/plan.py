@@ -1,0 +1,454 @@
+"""Plan: what to do with each part of what was asked — call a tool, quote, ask, offer a choice, or hand over.
+
+Pure: decides from readings and passages that others worked out; writes no reply and runs nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from retrieval.text import words
+from retrieval.types import Vectors
+from server.models.offline import history
+from server.models.offline.intents import Reading
+from server.models.offline.language import Language, plain
+from server.models.offline.quote import Answer, Candidate, Question, answer
+from server.models.offline.slots import Filled, Past, Slot, fill, slots, values_of
+from server.models.offline.understand import Part, topic
+from server.ports import Prompt
+from tools import ToolError, ToolSpec, canonical
+
+SURE: Final = 0.62
+"""Score from which a reading is acted on whatever the help center says; from the bitext intents (bench/understanding.py)."""
+MAYBE: Final = 0.50
+"""Below it a reading is none: 95 of 100 messages of intents that no tool has stay below."""
+NEAR: Final = 0.04
+"""Two readings nearer than this are told apart by the customer, not by us."""
+STATEMENT: Final = 0.10
+"""How much surer a plain statement must be than a question before it is answered by a tool or a quote."""
+MAX_CALLS: Final = 4
+"""Of one part: "orders 1042, 1043 and 1044"."""
+
+StepKind = Literal[
+    "small", "cue", "call", "ask", "sign_in", "quote", "unknown", "choose", "waiting", "negated", "unclear", "give_up"
+]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the reply does about one part."""
+
+    kind: StepKind
+    part: Part
+    tool: ToolSpec | None = None
+    args: tuple[Mapping[str, Any], ...] = ()
+    slot: Slot | None = None
+    answer: Answer | None = None
+    topic: str = ""
+    choices: tuple[str, ...] = ()
+    again: bool = False
+    bad: bool = False
+    score: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in the order of the message; `calls` are those of them that have not been made yet."""
+
+    steps: tuple[Step, ...] = ()
+    calls: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    thoughts: tuple[str, ...] = ()
+    readings: tuple[tuple[Any, str, float, str], ...] = ()
+    lang: str = "en"
+    foreign: bool = False
+
+
+@dataclass(frozen=True)
+class Views:
+    """How one part looks: with what it leans on, as a tool's job, and against the passages."""
+
+    full: str
+    readings: list[Reading]
+    question: Question
+    candidates: list[Candidate]
+    near: Vectors | None
+    vector: Vectors | None
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A call that waits for one more argument, asked for in the agent's last message."""
+
+    spec: ToolSpec
+    slot: Slot
+    score: float = 0.0
+
+
+@dataclass(frozen=True)
+class Context:
+    """What decisions of one prompt share."""
+
+    prompt: Prompt
+    language: Language
+    tools: Mapping[str, ToolSpec] = field(default_factory=dict)
+    waiting: bool = False
+
+
+def act_on(part: Part) -> bool:
+    """Whether the part may be a tool's job or a question."""
+    return part.act in ("ask", "bare", "tell")
+
+
+def plan_for(
+    prompt: Prompt, parts: Sequence[Part], views: Sequence[Views], language: Language, pending: Pending | None = None
+) -> Plan:
+    """The plan for everything that was asked."""
+    context = Context(prompt, language, {spec.name: spec for spec in prompt.tools}, prompt.mode == "waiting")
+    steps: list[Step] = []
+    if pending is not None and (step := _resumed(pending, parts, views, context)) is not None:
+        steps.append(step)
+    else:
+        steps = [_step(part, view, context) for part, view in zip(parts, views, strict=True)]
+    steps = _tidied(steps)
+    calls = _new_calls(steps, prompt)
+    thoughts = _thoughts(steps, prompt, language)
+    return Plan(tuple(steps), calls, thoughts, _readings(steps, views), language.code)
+
+
+def _step(part: Part, view: Views, context: Context) -> Step:
+    if part.act == "cue":
+        return Step("waiting", part) if context.waiting and part.kind not in ("self_harm", "bot") else Step("cue", part)
+    if part.act == "small":
+        return Step("small", part)
+    forced = _chosen(part, context)
+    if part.negated:
+        if (quote := _found_answer(part, view, context)) and part.question:
+            return Step("quote", part, answer=quote, score=quote.support)
+        return Step("negated", part, topic=topic(part.text, context.language))
+    if context.waiting:
+        quote = _found_answer(part, view, context)
+        return Step("quote", part, answer=quote, score=quote.support) if quote else Step("waiting", part)
+    return _decided(part, view, context, forced)
+
+
+def _found_answer(part: Part, view: Views, context: Context) -> Answer | None:
+    if view.near is None or view.vector is None:
+        return None
+    return answer(part, view.question, view.candidates, view.near, view.vector, context.prompt.passages)
+
+
+def _chosen(part: Part, context: Context) -> str | None:
+    """The tool whose example the customer pressed as a choice; "" for "just a question"; None for neither."""
+    line = history.last_agent(context.prompt)
+    if line is None or part.text not in line.choices:
+        return None
+    prefix = context.language.say["choice_question"].split("{", 1)[0].strip()
+    if part.text.startswith(prefix):
+        return ""
+    return next((name for name, spec in context.tools.items() if choice_for(spec) == part.text), None)
+
+
+def choice_for(spec: ToolSpec) -> str:
+    """How a tool reads as a choice: its shortest example without a number, since pressing it sends just that."""
+    plain_ones = [example for example in spec.examples if not any(char.isdigit() for char in example)]
+    words_of = spec.name.replace("_", " ").replace("-", " ")
+    return min(plain_ones, key=len, default=words_of[:1].upper() + words_of[1:])
+
+
+def _decided(part: Part, view: Views, context: Context, forced: str | None) -> Step:
+    quote = _found_answer(part, view, context)
+    support = quote.support if quote else 0.0
+    if forced:
+        return _call(part, context.tools[forced], 1.0, context, said=history.customer_lines(context.prompt))
+    ranked = [] if forced == "" else _ranked(part, view, context)
+    best = ranked[0] if ranked else None
+    need = STATEMENT / 2 if part.act == "tell" else 0.0
+    if best is not None and best[0] >= MAYBE + need and _outweighs(best, support, part, context):
+        rival = ranked[1] if len(ranked) > 1 else None
+        if rival and _must_choose(best, rival, part, context):
+            choices = tuple(choice_for(spec) for _, spec, _ in (best, rival))
+            return _choose(part, choices, context, best[0])
+        return _call(part, best[1], best[0], context)
+    if quote is not None and (part.act != "tell" or support >= 0.5):
+        return Step("quote", part, answer=quote, score=support)
+    if part.act == "tell" and not part.question:
+        return _unclear(part, context)
+    return Step("unknown", part, topic=topic(part.text, context.language))
+
+
+def _outweighs(best: tuple[float, ToolSpec, Filled], support: float, part: Part, context: Context) -> bool:
+    score, spec, filled = best
+    given = any(source == "message" for source in filled.where.values()) and not filled.missing
+    typed = given and any(
+        filled.where.get(slot.name) == "message" and slot.kind != "free" for slot in slots(spec.json_schema)
+    )
+    if score >= SURE or typed or support == 0.0:
+        return score >= support - 0.12 or typed
+    if part.personal or (part.followup and not filled.missing):
+        return score >= support - 0.1
+    return score >= support + 0.03
+
+
+def _ranked(part: Part, view: Views, context: Context) -> list[tuple[float, ToolSpec, Filled]]:
+    """The tools that the part may start, with their scores after what its form says."""
+    rows = []
+    for reading in view.readings:
+        spec = context.tools.get(reading.name)
+        if spec is None or reading.score < MAYBE - 0.25 or not _may_start(part, spec, context):
+            continue
+        filled = _filled(part, spec, context)
+        rows.append((min(1.0, reading.score + _form(part, spec, filled)), spec, filled))
+    rows.sort(key=lambda row: (-row[0], row[1].name))
+    return rows
+
+
+def _may_start(part: Part, spec: ToolSpec, context: Context) -> bool:
+    """Whether a part of this form can be an order to do what the tool does: a question about a thing is none."""
+    if part.negated:
+        return False
+    if spec.effect == "read":
+        return not (part.hypothetical and part.general and not part.personal)
+    if part.hypothetical or part.past:
+        return False
+    asks_how = part.question and part.general and not context.language.has("request", part.low)
+    return (part.command or part.act == "bare") and not (asks_how and not _has_value(part, spec, context))
+
+
+def _has_value(part: Part, spec: ToolSpec, context: Context) -> bool:
+    return any(
+        values_of(slot, part.text, context.language)[0]
+        for slot in slots(spec.json_schema)
+        if slot.kind in ("pattern", "uuid")
+    ) and not context.language.has("how", part.low)
+
+
+def _form(part: Part, spec: ToolSpec, filled: Filled) -> float:
+    """What form and values add to a reading: an order number in the message speaks for the tool that takes one."""
+    kinds = {slot.name: slot.kind for slot in slots(spec.json_schema)}
+    typed = [name for name, source in filled.where.items() if source == "message" and kinds.get(name) != "free"]
+    bonus = 0.08 if typed else 0.0
+    if part.followup and filled.args and any(source == "history" for source in filled.where.values()):
+        bonus += 0.04
+    if part.general and not part.personal and not typed:
+        bonus -= 0.05 if spec.needs != "anonymous" or spec.effect != "read" else 0.0
+    if part.personal and spec.needs != "anonymous":
+        bonus += 0.03
+    return bonus
+
+
+def _filled(part: Part, spec: ToolSpec, context: Context) -> Filled:
+    past = history.past(context.prompt, part)
+    recall = spec.effect == "read" or part.followup or context.language.has("same_one", part.low)
+    if not recall and part.before:
+        past, recall = Past(said=(part.before,)), True
+    return fill(slots(spec.json_schema), part.text, past, context.language, recall=recall)
+
+
+def _must_choose(
+    best: tuple[float, ToolSpec, Filled], rival: tuple[float, ToolSpec, Filled], part: Part, context: Context
+) -> bool:
+    if best[0] - rival[0] >= NEAR or rival[0] < MAYBE:
+        return False
+    harmless = best[1].effect == "read" and rival[1].effect == "read"
+    if harmless and (not best[2].missing or best[1].scope.split(".")[0] == rival[1].scope.split(".")[0]):
+        return False  # looking up the likelier one costs nothing and needs no question
+    choices = {choice_for(best[1]), choice_for(rival[1])}
+    return len(choices) == 2 and part.text not in choices
+
+
+def _choose(part: Part, choices: tuple[str, ...], context: Context, score: float) -> Step:
+    if history.said_before(context.prompt, context.language.say["choose"]):
+        return Step("give_up", part, score=score)
+    return Step("choose", part, choices=choices, score=score)
+
+
+def _unclear(part: Part, context: Context) -> Step:
+    say = context.language.say
+    if history.said_before(context.prompt, say["unclear"]):
+        return Step("give_up", part)
+    return Step("unclear", part)
+
+
+def _call(part: Part, spec: ToolSpec, score: float, context: Context, said: Sequence[str] = ()) -> Step:
+    """The call, or what stands in its way: signing in, a missing argument, a value that cannot be."""
+    if spec.needs != "anonymous" and not context.prompt.person.verified:
+        return Step("sign_in", part, tool=spec, score=score)
+    filled = _filled(part, spec, context)
+    if filled.missing and said:
+        extra = Past(said=tuple(reversed(said)))
+        filled = fill(slots(spec.json_schema), part.text, extra, context.language, recall=True, known=filled.args)
+    if filled.missing:
+        if (other := _list_tool(spec, context)) is not None:
+            return _call(part, other, score, context)
+        return _ask(part, spec, filled.missing[0], context, score)
+    many = _each(filled, spec)
+    good = [args for args in many if _valid(spec, args)]
+    if not good:
+        return _ask(part, spec, _wrong(spec, many[0]), context, score, bad=True)
+    return Step("call", part, tool=spec, args=tuple(good), score=score)
+
+
+def _each(filled: Filled, spec: ToolSpec) -> list[dict[str, Any]]:
+    """One set of arguments for each identifying value named; only for tools that read."""
+    out = [dict(filled.args)]
+    if spec.effect == "read":
+        name = next((s.name for s in slots(spec.json_schema) if s.kind == "pattern" and s.name in filled.args), "")
+        out += [{**filled.args, name: value} for value in filled.more[: MAX_CALLS - 1] if name]
+    return out
+
+
+def _valid(spec: ToolSpec, args: Mapping[str, Any]) -> bool:
+    try:
+        spec.validate(args)
+    except ToolError:
+        return False
+    return True
+
+
+def _wrong(spec: ToolSpec, args: Mapping[str, Any]) -> Slot:
+    """The argument that is refused: the one without which the rest passes, else the first."""
+    every = slots(spec.json_schema)
+    for slot in every:
+        if slot.name in args and not slot.required and _valid(spec, {k: v for k, v in args.items() if k != slot.name}):
+            return slot
+    return next((slot for slot in every if slot.required), every[0])
+
+
+def _list_tool(spec: ToolSpec, context: Context) -> ToolSpec | None:
+    """A reading tool of the same kind that needs no argument: showing all orders beats asking for a number."""
+    if spec.effect != "read":
+        return None
+    kin = spec.scope.split(".")[0]
+    nouns = set(spec.name.split("_")[1:])
+    for other in context.tools.values():
+        if other.name == spec.name or other.effect != "read" or any(slot.required for slot in slots(other.json_schema)):
+            continue
+        if other.scope.split(".")[0] == kin or nouns & {word.rstrip("s") for word in other.name.split("_")}:
+            return other
+    return None
+
+
+def _ask(part: Part, spec: ToolSpec, slot: Slot, context: Context, score: float, *, bad: bool = False) -> Step:
+    sentences = history.questions_for(slot, context.language)
+    times = [history.said_before(context.prompt, sentence) for sentence in sentences]
+    if sum(times) >= 2 or (len(times) > 1 and times[1]):
+        return Step("give_up", part, tool=spec, score=score)
+    return Step("ask", part, tool=spec, slot=slot, again=bool(times[0]), bad=bad, score=score)
+
+
+def _resumed(pending: Pending, parts: Sequence[Part], views: Sequence[Views], context: Context) -> Step | None:
+    """The waiting call with the argument that this message gives; None when the message is about something else."""
+    if not parts or any(part.act == "cue" for part in parts) or context.waiting:
+        return None
+    text = " ".join(part.text for part in parts)
+    slot, spec, part = pending.slot, pending.spec, parts[0]
+    small = all(p.act == "small" for p in parts)
+    asks = any(p.act == "ask" for p in parts)
+    if slot.kind == "free":
+        values = [] if small or asks or len(words(text)) > 12 else [text.strip(" .!")]
+    else:
+        values, _ = values_of(slot, text, context.language)
+    if values:
+        past = history.past(context.prompt, part)
+        filled = fill(slots(spec.json_schema), text, past, context.language, recall=True, known={slot.name: values[0]})
+        if filled.missing:
+            return _ask(part, spec, filled.missing[0], context, pending.score)
+        if _valid(spec, filled.args):
+            return Step("call", part, tool=spec, args=(filled.args,), score=1.0)
+        return _ask(part, spec, slot, context, pending.score, bad=True)
+    if small and part.kind in ("no", "bye", "thanks"):
+        return None
+    strong = any(view.readings and view.readings[0].score >= SURE for view in views)
+    if (asks and not context.language.has("lost_value", plain(text))) or strong:
+        return None
+    if context.language.has("lost_value", plain(text)):
+        other = _list_tool(spec, context)
+        return _call(part, other, 1.0, context) if other else Step("give_up", part, tool=spec)
+    return _ask(part, spec, slot, context, pending.score, bad=any(char.isdigit() for char in text))
+
+
+def _tidied(steps: Sequence[Step]) -> list[Step]:
+    """Without what the rest makes superfluous: small talk beside answers, the same sentence twice."""
+    real = [step for step in steps if step.kind not in ("small", "negated")]
+    out = real or list(steps[:2])
+    seen: list[Step] = []
+    for step in out:
+        twin = any(
+            other.kind == step.kind
+            and other.tool == step.tool
+            and other.args == step.args
+            and other.answer == step.answer
+            and other.part.kind == step.part.kind
+            and (step.kind not in ("unknown", "unclear") or step.topic == other.topic)
+            for other in seen
+        )
+        if not twin:
+            seen.append(step)
+    return seen
+
+
+def _new_calls(steps: Sequence[Step], prompt: Prompt) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    made = {(result.tool, canonical(result.args)) for result in prompt.results}
+    out: list[tuple[str, Mapping[str, Any]]] = []
+    for step in steps:
+        for args in step.args if step.kind == "call" and step.tool else ():
+            key = (step.tool.name, canonical(args))  # type: ignore[union-attr]
+            if key not in made:
+                made.add(key)
+                out.append((step.tool.name, args))  # type: ignore[union-attr]
+    return tuple(out)
+
+
+def _thoughts(steps: Sequence[Step], prompt: Prompt, language: Language) -> tuple[str, ...]:
+    think = language.think
+    if prompt.results:
+        return (think["results"],)
+    lines = []
+    topics = [t for step in steps if (t := topic(step.part.text, language)) and step.part.act not in ("small", "cue")]
+    if len(topics) > 1:
+        lines.append(think["parts"].format(n=len(topics), topics="; ".join(topics)))
+    for step in steps:
+        if step.part.followup and step.part.act != "cue":
+            lines.append(think["follow"].format(text=step.part.text))
+        lines.append(_thought(step, think))
+    return tuple(dict.fromkeys(line for line in lines if line))
+
+
+def _thought(step: Step, think: Mapping[str, str]) -> str:
+    name = step.tool.name if step.tool else ""
+    texts: dict[str, dict[str, str]] = {
+        "call": {"key": "tool", "tool": name, "score": f"{step.score:.2f}"},
+        "sign_in": {"key": "sign_in"},
+        "ask": {"key": "ask", "what": (step.slot.what[:1].upper() + step.slot.what[1:]) if step.slot else ""},
+        "quote": {"key": "quote", "title": step.answer.title if step.answer else ""},
+        "unknown": {"key": "unknown", "topic": step.topic or step.part.text},
+        "choose": {"key": "choices", "names": ", ".join(step.choices)},
+        "cue": {"key": "human", "reason": step.part.kind},
+        "small": {"key": "small"},
+        "negated": {"key": "negated", "topic": step.topic},
+    }
+    values = texts.get(step.kind)
+    if values is None or (step.kind == "cue" and step.part.kind == "bot"):
+        return ""
+    return think[values.pop("key")].format(**values)
+
+
+def _readings(steps: Sequence[Step], views: Sequence[Views]) -> tuple[tuple[Any, str, float, str], ...]:
+    """(kind, name, score, why) for `route`: what was decided first, then what else was near."""
+    rows: list[tuple[Any, str, float, str]] = []
+    for step in steps:
+        if step.tool is not None:
+            rows.append(("tool", step.tool.name, max(step.score, MAYBE), step.kind))
+        elif step.answer is not None:
+            rows.append(("knowledge", step.answer.title, step.score, "quote"))
+        elif step.kind == "cue" and step.part.kind != "bot":
+            rows.append(("human", step.part.kind, 1.0, "cue"))
+    taken = {name for kind, name, _, _ in rows if kind == "tool"}
+    floor = min((score for _, _, score, _ in rows), default=1.0)
+    for view in views:
+        for reading in view.readings:
+            chosen = any(step.kind == "choose" for step in steps)
+            if reading.name not in taken and reading.score >= MAYBE and (rows or chosen):
+                taken.add(reading.name)
+                rows.append(("tool", reading.name, min(reading.score, floor), f"near: {reading.example}"))
+    return tuple(rows)

@@ -1,0 +1,261 @@
+"""Understanding a message without models: its parts, what each part does (asks, tells, greets …), what it is about.
+
+Pure: no I/O; looks at no tool and no passage.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from retrieval.text import words
+from server.models.offline.language import Language, plain, spans
+
+Act = Literal["ask", "tell", "small", "cue", "bare"]
+"""`bare` is a phrase without a verb form that says what is wanted ("price match?", "order 1042")."""
+
+_PROTECTED: Final = re.compile(
+    r"https?://\S+|\S+@\S+\.\w+|\d+[.,:]\d+|\b(?:[a-z]\.){2,}|\b(?:e\.g|i\.e|z\.B|d\.h|Dr|Mr|Mrs|Ms|Nr|No|bzw|etc|ca|approx)\.",
+    re.I,
+)
+_ENDER: Final = re.compile(r"(?<=[?!.;])\s+|(?<=[?!])(?=[A-Za-zÄÖÜäöü])|\n+")
+_QUOTED: Final = re.compile(
+    r"\"[^\"]{2,200}\"|“[^”]{2,200}”|„[^“”]{2,200}[“”]|«[^»]{2,200}»|(?<!\w)'[^']*\s[^']*'(?!\w)"
+)
+_CUES: Final = ("self_harm", "legal", "bot", "human", "anger", "complaint")
+"""In the order in which they outweigh one another."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that a customer said. `text` is as written; `low` is lower-cased with straight quotes."""
+
+    text: str
+    low: str
+    act: Act
+    kind: str = ""
+    """Which small talk, or which cue."""
+    question: bool = False
+    negated: bool = False
+    """Names something only to say that it is not wanted."""
+    past: bool = False
+    hypothetical: bool = False
+    general: bool = False
+    """Asks how things are done or what holds in general."""
+    command: bool = False
+    personal: bool = False
+    followup: bool = False
+    """Cannot be understood without what came before."""
+    types: tuple[str, ...] = ()
+    """What kinds of answer it asks for, as in the language file."""
+    before: str = ""
+    """What the customer said just before it in the same message, for context."""
+    lang: str = "en"
+    also: tuple[str, ...] = field(default=())
+    """Cues beside the main act, such as anger in a message that also asks something."""
+
+
+def understand(text: str, language: Language, verbs: frozenset[str] = frozenset()) -> list[Part]:
+    """The parts of a message in order. `verbs` are words that begin commands here (from the tools' examples)."""
+    pieces = [piece for sentence in _sentences(text) for piece in _clauses(sentence, language, verbs)]
+    parts = [part for piece in pieces if (part := _part(piece, language))]
+    return _merged(parts, language) or [_nothing(text, language)]
+
+
+def _nothing(text: str, language: Language) -> Part:
+    return Part(text.strip(), plain(text), "small", "what", lang=language.code)
+
+
+def _sentences(text: str) -> list[str]:
+    kept: list[str] = []
+
+    def hide(match: re.Match[str]) -> str:
+        kept.append(match.group())
+        return f"\ue000{len(kept) - 1}\ue001"
+
+    hidden = _PROTECTED.sub(hide, text.strip())
+    shown = [re.sub("\ue000(\\d+)\ue001", lambda m: kept[int(m.group(1))], piece) for piece in _ENDER.split(hidden)]
+    return [piece.strip() for piece in shown if piece and re.search(r"\w", piece)]
+
+
+def _clauses(sentence: str, language: Language, verbs: frozenset[str]) -> list[str]:
+    """Split at a comma, a dash or an "and" behind which a new question or command begins."""
+    openers = language.words["openers"] | verbs
+    cut = 0
+    out: list[str] = []
+    joiners = "|".join(re.escape(word) for word in ("and", language.say["and"], "but", *sorted(language.words["lead"])))
+    for match in re.finditer(
+        rf"\s*[,–—]\s+(?:(?:{joiners})\s+)?|\s+(?:{re.escape(language.say['and'])}|&|\+|but|aber)\s+(?:(?:{joiners})\s+)?",
+        sentence,
+        re.I,
+    ):
+        left, right = sentence[cut : match.start()], sentence[match.end() :]
+        if _begins(right, language, openers) and _stands(left, language, openers):
+            out.append(left)
+            cut = match.start() + (len(match.group()) - len(match.group().lstrip(" ,–—")))
+    return [*out, sentence[cut:]]
+
+
+def _begins(text: str, language: Language, openers: frozenset[str]) -> bool:
+    """Whether a question, a command or a new statement begins here."""
+    if not words(text):
+        return False
+    first = plain(text).split(" ", 1)[0].strip(",.!?")
+    if first in openers:
+        # "who", "which" and the like also begin relative clauses; a clause that asks has more than two words
+        return len(words(text)) > 2 or "?" in text
+    return language.has("cue_start", plain(text)) or any(
+        language.has(cue, plain(text)) for cue in ("human", "legal", "self_harm")
+    )
+
+
+def _stands(text: str, language: Language, openers: frozenset[str]) -> bool:
+    """Whether what is left of a cut says something by itself."""
+    found = words(text)
+    low = plain(text).strip(" ,.!?")
+    if not found or language.has("conditional", low):
+        return False
+    if any(pattern.fullmatch(low) for patterns in language.whole.values() for pattern in patterns):
+        return True
+    return len(language.content(text)) > 0 and (len(found) > 1 or found[0] in openers or not language.is_stop(found[0]))
+
+
+def _part(text: str, language: Language) -> Part | None:
+    shown = text.strip(" ,;–—-")
+    low = plain(shown)
+    bare = re.sub(r"[^\w\s',?&€$£%#@.:/+-]", " ", low)
+    bare = " ".join(bare.split()).strip(" .,!?-:")
+    if not bare:
+        return None
+    for kind, patterns in language.whole.items():
+        if any(pattern.fullmatch(bare) for pattern in patterns):
+            return Part(shown, low, "small", kind, lang=language.code)
+    mention = _QUOTED.sub(" ", low)
+    cues = [cue for cue in _CUES if language.has(cue, mention)]
+    if "human" in cues and language.has("not_human", mention):
+        cues.remove("human")
+    main = cues[0] if cues else ""
+    question = "?" in text or bool(language.asking.search(bare))
+    types = tuple(kind for kind, sides in language.types.items() if any(p.search(bare) for p in sides["ask"]))
+    command = language.has("command", mention)
+    negated = language.has("negated", mention) and not question
+    act: Act = "cue" if main else "ask" if question or command else "tell"
+    if act != "cue" and not command and not language.asking.search(bare) and len(words(low)) <= 4:
+        act = "bare"
+    return Part(
+        text=shown,
+        low=mention if mention.strip() else low,
+        act=act,
+        kind=main,
+        question=question,
+        negated=negated,
+        past=language.has("past", mention) and not question,
+        hypothetical=language.has("hypothetical", mention),
+        general=language.has("general", bare),
+        command=command and not negated,
+        personal=language.has("personal", mention),
+        followup=_leans(bare, language),
+        types=types,
+        lang=language.code,
+        also=tuple(cues[1:]),
+    )
+
+
+def _leans(low: str, language: Language) -> bool:
+    """Whether the part points at something said before: it begins with "and …", or names nothing but a pronoun."""
+    found = words(low)
+    has_pronoun = any(word in language.words["pronouns"] for word in found)
+    content = [word for word in found if not language.is_stop(word)]
+    if language.has("followup", low) and len(content) <= 3:
+        return True
+    return has_pronoun and len(content) <= 2 and not any(word.isdigit() for word in content)
+
+
+def _merged(parts: Sequence[Part], language: Language) -> list[Part]:
+    """Statements become the context of the request after (or before) them; greetings beside a request fall away."""
+    wanted = [part for part in parts if part.act in ("ask", "bare", "cue") and not part.negated]
+    told = [part for part in parts if part.act == "tell" or (part.negated and part.act != "cue")]
+    small = [part for part in parts if part.act == "small"]
+    if not wanted:
+        if not told:
+            return small[:2]
+        joined = " ".join(_ended(part.text) for part in told) if len(told) > 1 else told[0].text
+        first = _part(joined, language) or told[0]
+        negated = all(part.negated for part in told)
+        return [_with(first, act="tell", negated=negated, past=any(part.past for part in told))]
+    out: list[Part] = []
+    context: list[str] = []
+    for part in parts:
+        if part in wanted:
+            out.append(_with(part, before=" ".join(context)))
+            context.append(_ended(part.text))
+        elif part in told:
+            context.append(_ended(part.text))
+            if out and part is parts[-1] and not out[-1].before:
+                out[-1] = _with(out[-1], before=_ended(part.text))
+    return _one_cue(out)
+
+
+def _one_cue(parts: list[Part]) -> list[Part]:
+    """Anger beside a real request is noted on the request; danger and lawyers outweigh everything else."""
+    for kind in ("self_harm", "legal"):
+        for part in parts:
+            if part.kind == kind or kind in part.also:
+                return [_with(part, act="cue", kind=kind)]
+    requests = [part for part in parts if part.act != "cue"]
+    cues = [part for part in parts if part.act == "cue"]
+    if requests and any(part.kind in ("anger", "complaint") for part in cues):
+        rest = [part for part in cues if part.kind not in ("anger", "complaint")]
+        return [*rest, *(_with(part, also=("anger", *part.also)) for part in requests)]
+    seen: set[str] = set()
+    return [part for part in parts if part.act != "cue" or not (part.kind in seen or seen.add(part.kind))]  # type: ignore[func-returns-value]
+
+
+def _with(part: Part, **changes: object) -> Part:
+    return Part(**{**{name: getattr(part, name) for name in Part.__dataclass_fields__}, **changes})  # type: ignore[arg-type]
+
+
+def _ended(text: str) -> str:
+    return text if text[-1:] in ".?!" else text + "."
+
+
+def unquoted(text: str) -> str:
+    """The text without what stands in quotation marks: words that are mentioned, not said."""
+    return _QUOTED.sub(" ", text)
+
+
+def topic(text: str, language: Language, *, limit: int = 7) -> str:
+    """What a question is about, in the customer's own words: "Do you do price matching?" -> "price matching"."""
+    rest = text.strip(" \t\n.,!?;:-–—")
+    for _ in range(4):
+        rest, before = _cut(rest, language), rest
+        if rest == before:
+            break
+    found = spans(rest)
+    keep = [index for index, (_, _, word) in enumerate(found) if not language.is_stop(word.lower().replace("’", "'"))]
+    if not keep:
+        return ""
+    first, last = keep[0], min(keep[-1], keep[0] + limit - 1)
+    return rest[found[first][0] : found[last][1]]
+
+
+def _cut(text: str, language: Language) -> str:
+    low = text.lower().replace("’", "'")
+    for pattern in language.frames:
+        if (match := pattern.search(low)) and match.start() == 0 and len(low) > match.end():
+            return text[match.end() :].strip()
+    for pattern in language.tails:
+        if (match := pattern.search(low)) and match.start() > 0:
+            return text[: match.start()].strip()
+    return text
+
+
+def noun_phrase(text: str, language: Language) -> str:
+    """What is searched for: the topic without words about its properties at either end ("the Ridge tent's weight")."""
+    rest = topic(unquoted(text), language, limit=12) or topic(text, language, limit=12)
+    found = spans(rest)
+    skip = language.words["attributes"] | language.words["stop"]
+    keep = [index for index, (_, _, word) in enumerate(found) if word.lower() not in skip]
+    if not keep:
+        return ""
+    return rest[found[keep[0]][0] : found[keep[-1]][1]]
