@@ -19,7 +19,7 @@ PREFIX: Final = "SHOPBELL_"
 MIN_SECRET_CHARS: Final = 32
 """HS256 wants a key of at least 256 bits (RFC 7518 §3.2)."""
 
-_MODEL: Final = re.compile(r"offline|scripted|(openai|anthropic|openai-like)/\S+")
+_MODEL: Final = re.compile(r"offline|scripted:\S+|(openai|anthropic|openai-like)/\S+")
 _EMBEDDING: Final = re.compile(r"minilm|[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 

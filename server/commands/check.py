@@ -1,10 +1,9 @@
 """`shopbell check`: everything that is wrong with a shop directory, and what its tools may do.
 
-It runs the shop's plugin, with a data directory that is thrown away afterwards; it changes nothing.
+It runs the shop's plugin as `serve` would, and changes nothing itself.
 """
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -17,17 +16,21 @@ _HEADINGS = ("tool", "scope", "effect", "needs", "permission", "limits", "decide
 
 
 def check(
-    directories: Sequence[Path], write: Callable[[str], object], *, environment: Mapping[str, str] = os.environ
+    directories: Sequence[Path],
+    data: Path,
+    write: Callable[[str], object],
+    *,
+    environment: Mapping[str, str] = os.environ,
 ) -> int:
     """Print the problems of each shop as `file:line:column: severity: message`, then its permission matrix.
 
-    Returns the exit code: 1 if there is any error, else 0.
+    `data` is the server's data directory, of which a plugin may use its shop's part. Returns the exit code: 1 if there
+    is any error, else 0.
     """
     failed = False
     keys: dict[str, Path] = {}
     for directory in directories:
-        with tempfile.TemporaryDirectory(prefix="shopbell-check-") as data:
-            shop, problems = read_shop(directory, data=Path(data), environment=environment)
+        shop, problems = read_shop(directory, data=data, environment=environment)
         if shop is not None:
             problems = sorted([*problems, *_weak_secrets(shop, environment), *_same_key(shop, keys)])
         for problem in problems:

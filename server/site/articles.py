@@ -23,7 +23,8 @@ SUFFIXES: Final = (".md", ".markdown", ".html", ".htm")
 MAX_ARTICLE_BYTES: Final = 5_000_000
 """Larger ones are exports of something else; the longest help articles we saw have 60 KB."""
 
-_FENCE: Final = re.compile(r"-{3,}[ \t]*")
+_FENCE: Final = re.compile(r"---[ \t]*")
+_END: Final = re.compile(r"(---|\.\.\.)[ \t]*")
 
 
 def _tags(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
@@ -81,9 +82,9 @@ def check_articles(folder: Path) -> list[Problem]:
 
 def _files(folder: Path) -> Iterator[Path]:
     for directory, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
+        folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if not name.startswith((".", "_")) and Path(name).suffix.lower() in SUFFIXES:
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
                 yield Path(directory) / name
 
 
@@ -92,7 +93,7 @@ def _split(file: Path, text: str, problems: list[Problem]) -> tuple[FrontMatter 
     lines = text.splitlines(keepends=True)
     if not lines or not _FENCE.fullmatch(lines[0].rstrip("\r\n")):
         return None, None, text, 0
-    end = next((n for n, line in enumerate(lines[1:], 1) if _FENCE.fullmatch(line.rstrip("\r\n"))), None)
+    end = next((n for n, line in enumerate(lines[1:], 1) if _END.fullmatch(line.rstrip("\r\n"))), None)
     if end is None:
         problems.append(
             Problem(file, 1, 1, "error", "front matter begins here and never ends; a line `---` is missing")
@@ -120,9 +121,9 @@ def _check_title(file: Path, matter: FrontMatter | None, body: str, html: bool, 
         soup = BeautifulSoup(body, "html.parser")
         found = any(tag.get_text(strip=True) for tag in soup.find_all(["title", "h1"]))
     else:
-        found = any(token.type == "heading_open" for token in MarkdownIt().parse(body))
+        found = any(token.type == "heading_open" and token.tag == "h1" for token in MarkdownIt().parse(body))
     if not found:
-        message = "no title: add `title:` to the front matter, or a heading; the file's name is used"
+        message = "no title: add `title:` to the front matter, or a heading of level 1; the file's name is used"
         problems.append(Problem(file, 1, 1, "warning", message))
 
 
