@@ -1,0 +1,471 @@
+"""The demo shop's tools: its orders, parcels and products, and how the answers about them are worded.
+
+No tool takes a customer: whose orders they are is in the caller, and another's order looks like none.
+"""
+
+import asyncio
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from tools import Caller, ToolError, tool
+
+OrderNumber = Annotated[
+    str, Field(pattern=r"^\d{4}$", description="order number: four digits", examples=["1042", "1031"])
+]
+
+MONTHS = {
+    "en": "January February March April May June July August September October November December".split(),
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember".split(),
+}
+DAYS = {
+    "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
+    "de": "Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag".split(),
+}
+MISSING = {
+    "en": "I can't find an order {} among your orders. The number has four digits and is in every email from us.",
+    "de": "Unter Ihren Bestellungen finde ich keine mit der Nummer {}. Die Nummer hat vier Ziffern und steht in jeder E-Mail von uns.",
+}
+NO_PARCEL = {
+    "en": "There is no parcel on its way to you at the moment. Tell me an order number and I'll look at that one.",
+    "de": "Im Moment ist kein Paket zu Ihnen unterwegs. Nennen Sie mir eine Bestellnummer, dann sehe ich dort nach.",
+}
+
+
+class Item(BaseModel):
+    """One thing in an order."""
+
+    name: str
+    size: str = ""
+    quantity: int
+    price: Decimal
+
+
+class Parcel(BaseModel):
+    """Where an order's parcel is. `expected` and `delivered` are the days in words, in the customer's language."""
+
+    carrier: str
+    tracking: str
+    sent_on: date
+    expected_on: date
+    expected: str
+    late: bool
+    delivered_on: date | None
+    delivered: str
+    last_scan: str
+
+
+class Order(BaseModel):
+    """An order. `placed` and `items_text` are in words, in the customer's language."""
+
+    number: str
+    status: str
+    placed_on: date
+    placed: str
+    items: list[Item]
+    items_text: str
+    total: Decimal
+    currency: str = "EUR"
+    parcel: Parcel | None
+
+
+class Orders(BaseModel):
+    """A customer's orders, newest first."""
+
+    orders: list[Order]
+    count: int
+
+
+class Product(BaseModel):
+    """Something in the shop. `weight` is in words; `sizes` are those that are in stock."""
+
+    name: str
+    kind: str
+    price: Decimal
+    was: Decimal | None
+    currency: str = "EUR"
+    weight_g: int
+    weight: str
+    stock: int
+    sizes: list[str]
+    about: str
+    url: str
+
+
+class Products(BaseModel):
+    """Products that fit a query, best first."""
+
+    query: str
+    products: list[Product]
+    count: int
+
+
+# Every template is told in both languages; `de` is set where the customer writes German.
+DE = "{% set de = caller.locale[:2] == 'de' %}"
+
+FIND_ORDER = (
+    DE
+    + """{% set p = result.parcel %}
+{%- if de -%}
+{%- if result.status == 'received' -%}
+Ihre Bestellung {{ result.number }} vom {{ result.placed }} ist bei uns und wird bald gepackt: {{ result.items_text }}.
+{%- elif result.status == 'packing' -%}
+Ihre Bestellung {{ result.number }} vom {{ result.placed }} wird gerade gepackt: {{ result.items_text }}.
+{%- elif result.status == 'sent' -%}
+Ihre Bestellung {{ result.number }} ist unterwegs: {{ result.items_text }}. {{ p.carrier }} hat das Paket ({{ p.tracking }}); \
+{{ 'es hätte am ' ~ p.expected ~ ' ankommen sollen.' if p.late else 'erwartet wird es am ' ~ p.expected ~ '.' }}
+{%- elif result.status == 'delivered' -%}
+Ihre Bestellung {{ result.number }} wurde am {{ p.delivered }} zugestellt: {{ result.items_text }}.
+{%- elif result.status == 'cancelled' -%}
+Ihre Bestellung {{ result.number }} vom {{ result.placed }} wurde storniert: {{ result.items_text }}.
+{%- else -%}
+Ihre Bestellung {{ result.number }} vom {{ result.placed }} kam zu uns zurück: {{ result.items_text }}.
+{%- endif %} Summe: {{ result.total|string|replace('.', ',') }} €.
+{%- else -%}
+{%- if result.status == 'received' -%}
+We have your order {{ result.number }} from {{ result.placed }} and will pack it soon: {{ result.items_text }}.
+{%- elif result.status == 'packing' -%}
+We're packing your order {{ result.number }} from {{ result.placed }}: {{ result.items_text }}.
+{%- elif result.status == 'sent' -%}
+Your order {{ result.number }} is on its way: {{ result.items_text }}. {{ p.carrier }} has the parcel ({{ p.tracking }}) \
+{{ 'and is late: it should have come on ' ~ p.expected ~ '. Sorry about that.' if p.late else 'and expects to deliver it on ' ~ p.expected ~ '.' }}
+{%- elif result.status == 'delivered' -%}
+Your order {{ result.number }} was delivered on {{ p.delivered }}: {{ result.items_text }}.
+{%- elif result.status == 'cancelled' -%}
+Your order {{ result.number }} from {{ result.placed }} was cancelled: {{ result.items_text }}.
+{%- else -%}
+Your order {{ result.number }} from {{ result.placed }} came back to us: {{ result.items_text }}.
+{%- endif %} The total was €{{ result.total }}.
+{%- endif %}"""
+)
+
+LIST_ORDERS = (
+    DE
+    + """{%- set words = {'received': 'eingegangen', 'packing': 'wird gepackt', 'sent': 'unterwegs', 'delivered': 'zugestellt', \
+'cancelled': 'storniert', 'returned': 'zurückgeschickt'} if de else {'received': 'received', 'packing': 'being packed', \
+'sent': 'on its way', 'delivered': 'delivered', 'cancelled': 'cancelled', 'returned': 'returned'} -%}
+{%- if result.count == 0 -%}
+{{ 'Sie haben noch nichts bei uns bestellt.' if de else "You haven't ordered anything from us yet." }}
+{%- else -%}
+{%- if result.count == 1 -%}{{ 'Das ist Ihre Bestellung:' if de else 'Here is your order:' }}
+{%- elif result.count > result.orders|length -%}
+{{ 'Das sind die neuesten ' ~ result.orders|length ~ ' Ihrer ' ~ result.count ~ ' Bestellungen:' if de \
+else 'Here are the newest ' ~ result.orders|length ~ ' of your ' ~ result.count ~ ' orders:' }}
+{%- else -%}{{ 'Das sind Ihre ' ~ result.count ~ ' Bestellungen:' if de else 'Here are your ' ~ result.count ~ ' orders:' }}
+{%- endif %}
+{% for order in result.orders %}
+- **{{ order.number }}**, {{ order.placed }}: {{ order.items_text }}, \
+{{ order.total|string|replace('.', ',') ~ ' €' if de else '€' ~ order.total }} ({{ words[order.status] }})
+{%- endfor %}
+{%- endif %}"""
+)
+
+TRACK = (
+    DE
+    + """{% set p = result.parcel %}
+{%- if de -%}
+{%- if p is none -%}
+Für die Bestellung {{ result.number }} ist noch kein Paket unterwegs. Sie bekommen eine E-Mail, sobald es unser Lager verlässt.
+{%- elif p.delivered_on -%}
+Das Paket zu Bestellung {{ result.number }} ({{ result.items_text }}) wurde am {{ p.delivered }} zugestellt.
+{%- else -%}
+Das Paket zu Bestellung {{ result.number }} ({{ result.items_text }}) ist mit {{ p.carrier }} unterwegs, Sendungsnummer {{ p.tracking }}. \
+{{ 'Es hätte am ' ~ p.expected ~ ' ankommen sollen.' if p.late else 'Erwartet wird es am ' ~ p.expected ~ '.' }}
+{%- endif -%}
+{%- else -%}
+{%- if p is none -%}
+{{ 'Order ' ~ result.number ~ ' was cancelled, so there is no parcel.' if result.status == 'cancelled' \
+else 'The parcel for order ' ~ result.number ~ " hasn't left us yet. You'll get an email with the tracking link when it does." }}
+{%- elif p.delivered_on -%}
+The parcel for order {{ result.number }} ({{ result.items_text }}) was delivered on {{ p.delivered }}. {{ p.last_scan }}.
+{%- else -%}
+The parcel for order {{ result.number }} ({{ result.items_text }}) is with {{ p.carrier }}, tracking number {{ p.tracking }}. \
+Last news: {{ p.last_scan[:1]|lower }}{{ p.last_scan[1:] }}. \
+{{ 'It should have come on ' ~ p.expected ~ ' and is late. Sorry about that.' if p.late else 'It should be with you on ' ~ p.expected ~ '.' }}
+{%- endif -%}
+{%- endif %}"""
+)
+
+FIND_PRODUCT = (
+    DE
+    + """{%- macro money(amount) -%}{{ amount|string|replace('.', ',') ~ ' €' if de else '€' ~ amount }}{%- endmacro -%}
+{%- macro price(it) -%}{{ money(it.price) }}
+{%- if it.was %}{{ ' statt ' if de else ' instead of ' }}{{ money(it.was) }}{% endif %}{%- endmacro -%}
+{%- macro stock(it) -%}
+{%- if it.stock == 0 -%}{{ 'ist gerade ausverkauft' if de else 'is sold out at the moment' }}
+{%- elif it.sizes -%}{{ 'ist auf Lager in ' if de else 'is in stock in ' }}{{ it.sizes|join(', ') }}
+{%- else -%}{{ 'ist auf Lager (' if de else 'is in stock (' }}{{ it.stock }}){%- endif -%}
+{%- endmacro -%}
+{%- if result.count == 0 -%}
+{{ 'In unserem Sortiment finde ich dazu nichts.' if de else "I can't find anything like that in our shop." }}
+{%- elif result.count == 1 -%}{%- set it = result.products[0] -%}
+**{{ it.name }}** ({{ it.kind }}): {{ 'wiegt ' if de else 'it weighs ' }}{{ it.weight }}, \
+{{ 'kostet ' if de else 'costs ' }}{{ price(it) }} {{ 'und ' if de else 'and ' }}{{ stock(it) }}.
+{%- else -%}
+{{ 'Das haben wir dazu:' if de else 'Here is what we have:' }}
+{% for it in result.products %}
+- **{{ it.name }}** ({{ it.kind }}), {{ it.weight }}, {{ price(it) }}: {{ stock(it) }}
+{%- endfor %}
+{%- if result.count > result.products|length %}
+
+{{ 'Und noch ' ~ (result.count - result.products|length) ~ ' mehr.' if de \
+else 'And ' ~ (result.count - result.products|length) ~ ' more.' }}
+{%- endif -%}
+{%- endif %}"""
+)
+
+
+def language(caller: Caller) -> str:
+    """`de` for customers who write German, `en` for everybody else."""
+    return "de" if caller.locale[:2].lower() == "de" else "en"
+
+
+def in_words(day: date | None, lang: str) -> str:
+    """A day as people say it; empty without one."""
+    if day is None:
+        return ""
+    weekday, month = DAYS[lang][day.weekday()], MONTHS[lang][day.month - 1]
+    return f"{weekday}, {day.day}. {month}" if lang == "de" else f"{weekday}, {day.day} {month}"
+
+
+def listed(parts: list[str], lang: str) -> str:
+    """Several things as one: "a, b and c"."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return ", ".join(parts[:-1]) + (" und " if lang == "de" else " and ") + parts[-1]
+
+
+def weight_in_words(grams: int, lang: str) -> str:
+    """Grams as a shop writes them: 95 g, 1.98 kg."""
+    if grams < 1000:
+        return f"{grams} g"
+    text = f"{Decimal(grams) / 1000:.2f}".rstrip("0").rstrip(".")
+    return f"{text.replace('.', ',') if lang == 'de' else text} kg"
+
+
+def order_of(stored: Any, lang: str, today: date) -> Order:  # noqa: ANN401 - a record of shopdb.py, which is loaded at run time
+    """The order as customers may read it."""
+    size_word = "Größe" if lang == "de" else "size"
+    texts = [
+        (f"{line.quantity} × " if line.quantity > 1 else "")
+        + line.name
+        + (f" ({size_word} {line.size})" if line.size else "")
+        for line in stored.lines
+    ]
+    box = stored.parcel
+    return Order(
+        number=stored.number,
+        status=stored.status,
+        placed_on=stored.placed_on,
+        placed=in_words(stored.placed_on, lang),
+        items=[Item(name=x.name, size=x.size, quantity=x.quantity, price=x.price) for x in stored.lines],
+        items_text=listed(texts, lang),
+        total=stored.total,
+        parcel=box
+        and Parcel(
+            carrier=box.carrier,
+            tracking=box.tracking,
+            sent_on=box.sent_on,
+            expected_on=box.expected_on,
+            expected=in_words(box.expected_on, lang),
+            late=box.delivered_on is None and box.expected_on < today,
+            delivered_on=box.delivered_on,
+            delivered=in_words(box.delivered_on, lang),
+            last_scan=box.last_scan,
+        ),
+    )
+
+
+def product_of(stored: Any, lang: str) -> Product:  # noqa: ANN401 - a record of shopdb.py
+    """The product as customers may read it."""
+    return Product(
+        name=stored.name,
+        kind=stored.kind_de if lang == "de" else stored.kind,
+        price=stored.price,
+        was=stored.was,
+        weight_g=stored.weight_g,
+        weight=weight_in_words(stored.weight_g, lang),
+        stock=stored.stock,
+        sizes=[size for size, stock in stored.sizes if stock],
+        about=stored.blurb,
+        url=f"/product?item={stored.slug}",
+    )
+
+
+def order_tools(shop: Any) -> list[Any]:  # noqa: ANN401 - a ShopData
+    """The tools about a customer's own orders."""
+
+    async def own_order(caller: Caller, number: str) -> Order:
+        lang = language(caller)
+        found = await asyncio.to_thread(shop.order, caller.customer, number) if caller.customer else None
+        if found is None:
+            raise ToolError(MISSING[lang].format(number))
+        return order_of(found, lang, shop.today)
+
+    @tool(
+        scope="orders.read",
+        effect="read",
+        needs="identified",
+        label="Looking up order {{ order_id }}",
+        reply=FIND_ORDER,
+        examples=[
+            "where is my order 1042",
+            "what is the status of order 1031",
+            "show me order 1009",
+            "can you look up my order",
+            "I want to know about my order 1042",
+            "has my order been sent",
+            "did you get my order",
+            "is order 1047 packed already",
+            "what did I order in 1018",
+            "what was in my order",
+            "how much did I pay for order 1031",
+            "when did I place order 1042",
+            "what happened to order 1018",
+            "my order hasn't come, it's number 1042",
+            "check order number 1024 please",
+            "is my order confirmed",
+            "any news about order 1042",
+            "wie ist der Stand meiner Bestellung 1031",
+            "wo bleibt meine Bestellung",
+            "was ist mit Bestellung 1042",
+        ],
+    )
+    async def find_order(caller: Caller, order_id: OrderNumber) -> Order:
+        """Look up one order of the signed-in customer: what is in it, its status, its total and its parcel."""
+        return await own_order(caller, order_id)
+
+    @tool(
+        scope="orders.read",
+        effect="read",
+        needs="identified",
+        label="Looking up your orders",
+        reply=LIST_ORDERS,
+        examples=[
+            "show me my orders",
+            "list all my orders",
+            "what have I ordered",
+            "what have I bought from you",
+            "my order history",
+            "which orders do I have",
+            "what are my recent orders",
+            "I forgot my order number",
+            "I don't know my order number",
+            "how many orders have I placed",
+            "do I have any open orders",
+            "what did I buy last month",
+            "give me an overview of my purchases",
+            "all my past orders please",
+            "can you see my orders",
+            "zeig mir alle meine Bestellungen",
+            "welche Bestellungen habe ich",
+        ],
+    )
+    async def list_orders(caller: Caller) -> Orders:
+        """List the newest orders of the signed-in customer with number, day, contents, total and status."""
+        lang = language(caller)
+        found = await asyncio.to_thread(shop.orders, caller.customer) if caller.customer else []
+        # Five fit a phone's screen.
+        return Orders(orders=[order_of(order, lang, shop.today) for order in found[:5]], count=len(found))
+
+    @tool(
+        scope="orders.read",
+        effect="read",
+        needs="identified",
+        label="Tracking the parcel{{ ' for order ' ~ order_id if order_id is defined and order_id else '' }}",
+        reply=TRACK,
+        examples=[
+            "track my parcel",
+            "where is my parcel",
+            "where is my package right now",
+            "when will my parcel arrive",
+            "when will it arrive",
+            "when is it going to be delivered",
+            "which day does it come",
+            "what's my tracking number",
+            "give me the tracking for order 1042",
+            "track order 1042",
+            "who is delivering my parcel",
+            "which carrier has my package",
+            "has my parcel left the warehouse",
+            "my package is late",
+            "my parcel still hasn't arrived",
+            "is the delivery coming today",
+            "expected delivery date of order 1039",
+            "wann kommt mein Paket an",
+            "wo ist mein Paket",
+            "Sendungsnummer für Bestellung 1042",
+        ],
+    )
+    async def track_parcel(caller: Caller, order_id: OrderNumber | None = None) -> Order:
+        """Say where the parcel of an order is and when it should arrive. Without a number: the newest one on its way."""
+        if order_id is not None:
+            return await own_order(caller, order_id)
+        lang = language(caller)
+        found = await asyncio.to_thread(shop.orders, caller.customer) if caller.customer else []
+        under_way = next((order for order in found if order.status == "sent"), None)
+        if under_way is None:
+            raise ToolError(NO_PARCEL[lang])
+        return order_of(under_way, lang, shop.today)
+
+    return [find_order, list_orders, track_parcel]
+
+
+def product_tool(shop: Any) -> Any:  # noqa: ANN401 - a ShopData
+    """The tool about what is on the shelf."""
+
+    @tool(
+        scope="products.read",
+        effect="read",
+        label="Looking in the shop for {{ query }}",
+        reply=FIND_PRODUCT,
+        examples=[
+            "how much is the Ridge tent",
+            "how heavy is the Kar tent",
+            "what does the Basecamp tent weigh",
+            "weight of the Larch 45 pack",
+            "do you have the Alpin boots in stock",
+            "are the Scree boots available in 42",
+            "is the Föhn jacket in stock",
+            "do you sell headlamps",
+            "show me your rain jackets",
+            "I'm looking for a sleeping bag",
+            "which tents do you have",
+            "price of the Kettle stove",
+            "what do the Couloir skis cost",
+            "which is the lightest pack you sell",
+            "I need a warm jacket",
+            "what sizes of the Meadow shoes do you have",
+            "got any trekking poles",
+            "tell me about the Pebble mat",
+            "was kostet das Ridge Zelt",
+            "haben Sie Rucksäcke",
+        ],
+    )
+    async def find_product(
+        caller: Caller,
+        query: Annotated[
+            str,
+            Field(
+                min_length=1,
+                max_length=200,
+                description="product: its name, or the kind of thing the customer looks for",
+                examples=["Ridge tent", "rain jacket", "boots"],
+            ),
+        ],
+    ) -> Products:
+        """Search the shop's products by name or kind; gives price, weight, stock and sizes of each."""
+        lang = language(caller)
+        found = await asyncio.to_thread(shop.search, query)
+        return Products(query=query, products=[product_of(one, lang) for one in found[:4]], count=len(found))
+
+    return find_product
+
+
+def setup(kit: Any) -> None:  # noqa: ANN401 - a server.kit.Kit; a plugin imports nothing from the server
+    """Give the agent the shop's tools."""
+    shop = kit.load("shopdb.py").ShopData(kit.dir / "data", lambda: kit.data / "shop.sqlite")
+    for fn in (*order_tools(shop), product_tool(shop)):
+        kit.tools.add(fn)
