@@ -6,6 +6,7 @@ No tool takes a customer: whose orders they are is in the caller, and another's 
 import asyncio
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -17,16 +18,16 @@ OrderNumber = Annotated[
 ]
 
 MONTHS = {
-    "en": "January February March April May June July August September October November December".split(),
-    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember".split(),
+    "en": "January, February, March, April, May, June, July, August, September, October, November, December",
+    "de": "Januar, Februar, März, April, Mai, Juni, Juli, August, September, Oktober, November, Dezember",
 }
 DAYS = {
-    "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
-    "de": "Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag".split(),
+    "en": "Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday",
+    "de": "Montag, Dienstag, Mittwoch, Donnerstag, Freitag, Samstag, Sonntag",
 }
 MISSING = {
-    "en": "I can't find an order {} among your orders. The number has four digits and is in every email from us.",
-    "de": "Unter Ihren Bestellungen finde ich keine mit der Nummer {}. Die Nummer hat vier Ziffern und steht in jeder E-Mail von uns.",
+    "en": "I can't find order {} among your orders. The number has four digits and is in every email from us.",
+    "de": "Unter Ihren Bestellungen finde ich keine {}. Die Nummer hat vier Ziffern und steht in jeder E-Mail von uns.",
 }
 NO_PARCEL = {
     "en": "There is no parcel on its way to you at the moment. Tell me an order number and I'll look at that one.",
@@ -102,119 +103,9 @@ class Products(BaseModel):
     count: int
 
 
-# Every template is told in both languages; `de` is set where the customer writes German.
-DE = "{% set de = caller.locale[:2] == 'de' %}"
-
-FIND_ORDER = (
-    DE
-    + """{% set p = result.parcel %}
-{%- if de -%}
-{%- if result.status == 'received' -%}
-Ihre Bestellung {{ result.number }} vom {{ result.placed }} ist bei uns und wird bald gepackt: {{ result.items_text }}.
-{%- elif result.status == 'packing' -%}
-Ihre Bestellung {{ result.number }} vom {{ result.placed }} wird gerade gepackt: {{ result.items_text }}.
-{%- elif result.status == 'sent' -%}
-Ihre Bestellung {{ result.number }} ist unterwegs: {{ result.items_text }}. {{ p.carrier }} hat das Paket ({{ p.tracking }}); \
-{{ 'es hätte am ' ~ p.expected ~ ' ankommen sollen.' if p.late else 'erwartet wird es am ' ~ p.expected ~ '.' }}
-{%- elif result.status == 'delivered' -%}
-Ihre Bestellung {{ result.number }} wurde am {{ p.delivered }} zugestellt: {{ result.items_text }}.
-{%- elif result.status == 'cancelled' -%}
-Ihre Bestellung {{ result.number }} vom {{ result.placed }} wurde storniert: {{ result.items_text }}.
-{%- else -%}
-Ihre Bestellung {{ result.number }} vom {{ result.placed }} kam zu uns zurück: {{ result.items_text }}.
-{%- endif %} Summe: {{ result.total|string|replace('.', ',') }} €.
-{%- else -%}
-{%- if result.status == 'received' -%}
-We have your order {{ result.number }} from {{ result.placed }} and will pack it soon: {{ result.items_text }}.
-{%- elif result.status == 'packing' -%}
-We're packing your order {{ result.number }} from {{ result.placed }}: {{ result.items_text }}.
-{%- elif result.status == 'sent' -%}
-Your order {{ result.number }} is on its way: {{ result.items_text }}. {{ p.carrier }} has the parcel ({{ p.tracking }}) \
-{{ 'and is late: it should have come on ' ~ p.expected ~ '. Sorry about that.' if p.late else 'and expects to deliver it on ' ~ p.expected ~ '.' }}
-{%- elif result.status == 'delivered' -%}
-Your order {{ result.number }} was delivered on {{ p.delivered }}: {{ result.items_text }}.
-{%- elif result.status == 'cancelled' -%}
-Your order {{ result.number }} from {{ result.placed }} was cancelled: {{ result.items_text }}.
-{%- else -%}
-Your order {{ result.number }} from {{ result.placed }} came back to us: {{ result.items_text }}.
-{%- endif %} The total was €{{ result.total }}.
-{%- endif %}"""
-)
-
-LIST_ORDERS = (
-    DE
-    + """{%- set words = {'received': 'eingegangen', 'packing': 'wird gepackt', 'sent': 'unterwegs', 'delivered': 'zugestellt', \
-'cancelled': 'storniert', 'returned': 'zurückgeschickt'} if de else {'received': 'received', 'packing': 'being packed', \
-'sent': 'on its way', 'delivered': 'delivered', 'cancelled': 'cancelled', 'returned': 'returned'} -%}
-{%- if result.count == 0 -%}
-{{ 'Sie haben noch nichts bei uns bestellt.' if de else "You haven't ordered anything from us yet." }}
-{%- else -%}
-{%- if result.count == 1 -%}{{ 'Das ist Ihre Bestellung:' if de else 'Here is your order:' }}
-{%- elif result.count > result.orders|length -%}
-{{ 'Das sind die neuesten ' ~ result.orders|length ~ ' Ihrer ' ~ result.count ~ ' Bestellungen:' if de \
-else 'Here are the newest ' ~ result.orders|length ~ ' of your ' ~ result.count ~ ' orders:' }}
-{%- else -%}{{ 'Das sind Ihre ' ~ result.count ~ ' Bestellungen:' if de else 'Here are your ' ~ result.count ~ ' orders:' }}
-{%- endif %}
-{% for order in result.orders %}
-- **{{ order.number }}**, {{ order.placed }}: {{ order.items_text }}, \
-{{ order.total|string|replace('.', ',') ~ ' €' if de else '€' ~ order.total }} ({{ words[order.status] }})
-{%- endfor %}
-{%- endif %}"""
-)
-
-TRACK = (
-    DE
-    + """{% set p = result.parcel %}
-{%- if de -%}
-{%- if p is none -%}
-Für die Bestellung {{ result.number }} ist noch kein Paket unterwegs. Sie bekommen eine E-Mail, sobald es unser Lager verlässt.
-{%- elif p.delivered_on -%}
-Das Paket zu Bestellung {{ result.number }} ({{ result.items_text }}) wurde am {{ p.delivered }} zugestellt.
-{%- else -%}
-Das Paket zu Bestellung {{ result.number }} ({{ result.items_text }}) ist mit {{ p.carrier }} unterwegs, Sendungsnummer {{ p.tracking }}. \
-{{ 'Es hätte am ' ~ p.expected ~ ' ankommen sollen.' if p.late else 'Erwartet wird es am ' ~ p.expected ~ '.' }}
-{%- endif -%}
-{%- else -%}
-{%- if p is none -%}
-{{ 'Order ' ~ result.number ~ ' was cancelled, so there is no parcel.' if result.status == 'cancelled' \
-else 'The parcel for order ' ~ result.number ~ " hasn't left us yet. You'll get an email with the tracking link when it does." }}
-{%- elif p.delivered_on -%}
-The parcel for order {{ result.number }} ({{ result.items_text }}) was delivered on {{ p.delivered }}. {{ p.last_scan }}.
-{%- else -%}
-The parcel for order {{ result.number }} ({{ result.items_text }}) is with {{ p.carrier }}, tracking number {{ p.tracking }}. \
-Last news: {{ p.last_scan[:1]|lower }}{{ p.last_scan[1:] }}. \
-{{ 'It should have come on ' ~ p.expected ~ ' and is late. Sorry about that.' if p.late else 'It should be with you on ' ~ p.expected ~ '.' }}
-{%- endif -%}
-{%- endif %}"""
-)
-
-FIND_PRODUCT = (
-    DE
-    + """{%- macro money(amount) -%}{{ amount|string|replace('.', ',') ~ ' €' if de else '€' ~ amount }}{%- endmacro -%}
-{%- macro price(it) -%}{{ money(it.price) }}
-{%- if it.was %}{{ ' statt ' if de else ' instead of ' }}{{ money(it.was) }}{% endif %}{%- endmacro -%}
-{%- macro stock(it) -%}
-{%- if it.stock == 0 -%}{{ 'ist gerade ausverkauft' if de else 'is sold out at the moment' }}
-{%- elif it.sizes -%}{{ 'ist auf Lager in ' if de else 'is in stock in ' }}{{ it.sizes|join(', ') }}
-{%- else -%}{{ 'ist auf Lager (' if de else 'is in stock (' }}{{ it.stock }}){%- endif -%}
-{%- endmacro -%}
-{%- if result.count == 0 -%}
-{{ 'In unserem Sortiment finde ich dazu nichts.' if de else "I can't find anything like that in our shop." }}
-{%- elif result.count == 1 -%}{%- set it = result.products[0] -%}
-**{{ it.name }}** ({{ it.kind }}): {{ 'wiegt ' if de else 'it weighs ' }}{{ it.weight }}, \
-{{ 'kostet ' if de else 'costs ' }}{{ price(it) }} {{ 'und ' if de else 'and ' }}{{ stock(it) }}.
-{%- else -%}
-{{ 'Das haben wir dazu:' if de else 'Here is what we have:' }}
-{% for it in result.products %}
-- **{{ it.name }}** ({{ it.kind }}), {{ it.weight }}, {{ price(it) }}: {{ stock(it) }}
-{%- endfor %}
-{%- if result.count > result.products|length %}
-
-{{ 'Und noch ' ~ (result.count - result.products|length) ~ ' mehr.' if de \
-else 'And ' ~ (result.count - result.products|length) ~ ' more.' }}
-{%- endif -%}
-{%- endif %}"""
-)
+def reply(name: str) -> str:
+    """The template that words a tool's result: replies/NAME.jinja, in English and German."""
+    return (Path(__file__).parent / "replies" / f"{name}.jinja").read_text(encoding="utf-8").strip()
 
 
 def language(caller: Caller) -> str:
@@ -226,7 +117,7 @@ def in_words(day: date | None, lang: str) -> str:
     """A day as people say it; empty without one."""
     if day is None:
         return ""
-    weekday, month = DAYS[lang][day.weekday()], MONTHS[lang][day.month - 1]
+    weekday, month = DAYS[lang].split(", ")[day.weekday()], MONTHS[lang].split(", ")[day.month - 1]
     return f"{weekday}, {day.day}. {month}" if lang == "de" else f"{weekday}, {day.day} {month}"
 
 
@@ -247,11 +138,11 @@ def weight_in_words(grams: int, lang: str) -> str:
 
 def order_of(stored: Any, lang: str, today: date) -> Order:  # noqa: ANN401 - a record of shopdb.py, which is loaded at run time
     """The order as customers may read it."""
-    size_word = "Größe" if lang == "de" else "size"
+    size_word = "in Größe" if lang == "de" else "in size"
     texts = [
         (f"{line.quantity} × " if line.quantity > 1 else "")
         + line.name
-        + (f" ({size_word} {line.size})" if line.size else "")
+        + (f" {size_word} {line.size}" if line.size else "")
         for line in stored.lines
     ]
     box = stored.parcel
@@ -309,7 +200,7 @@ def order_tools(shop: Any) -> list[Any]:  # noqa: ANN401 - a ShopData
         effect="read",
         needs="identified",
         label="Looking up order {{ order_id }}",
-        reply=FIND_ORDER,
+        reply=reply("find_order"),
         examples=[
             "where is my order 1042",
             "what is the status of order 1031",
@@ -342,7 +233,7 @@ def order_tools(shop: Any) -> list[Any]:  # noqa: ANN401 - a ShopData
         effect="read",
         needs="identified",
         label="Looking up your orders",
-        reply=LIST_ORDERS,
+        reply=reply("list_orders"),
         examples=[
             "show me my orders",
             "list all my orders",
@@ -375,7 +266,7 @@ def order_tools(shop: Any) -> list[Any]:  # noqa: ANN401 - a ShopData
         effect="read",
         needs="identified",
         label="Tracking the parcel{{ ' for order ' ~ order_id if order_id is defined and order_id else '' }}",
-        reply=TRACK,
+        reply=reply("track_parcel"),
         examples=[
             "track my parcel",
             "where is my parcel",
@@ -420,7 +311,7 @@ def product_tool(shop: Any) -> Any:  # noqa: ANN401 - a ShopData
         scope="products.read",
         effect="read",
         label="Looking in the shop for {{ query }}",
-        reply=FIND_PRODUCT,
+        reply=reply("find_product"),
         examples=[
             "how much is the Ridge tent",
             "how heavy is the Kar tent",

@@ -99,7 +99,7 @@ class ShopData:
         self._file: Path | None = None
 
     def order(self, customer: str, number: str) -> Order | None:
-        """This customer's order; None when there is none, or it is another's."""
+        """The order of this customer; None when there is none, or it is another's."""
         return next(iter(self._orders("o.customer = ? AND o.number = ?", (customer, number))), None)
 
     def orders(self, customer: str) -> list[Order]:
@@ -239,10 +239,14 @@ def _product(row: sqlite3.Row, sizes: dict[str, list[tuple[str, int]]]) -> Produ
 
 
 _EMPTY: Final = frozenset(
-    "a an and any are cost costs do does for from gram grams have how i in is it light heavy much many me my of on or "
-    "our price show stock the there this to weigh weighs weight what whats which with you your kostet schwer viel wie "
-    "was der die das ist ein eine haben sie ich gibt es".split()
+    re.findall(
+        r"\w+",
+        "a an and any are cost costs do does for from gram grams have heavy how i in is it light many me much my of on "
+        "or our price show stock the there this to weigh weighs weight what whats which with you your "
+        "das der die ein eine es gibt haben ich ist kostet schwer sie viel was wie",
+    )
 )
+"""Words that fit every product, or none."""
 
 
 def _words(text: str) -> list[str]:
