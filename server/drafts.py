@@ -9,7 +9,7 @@ from server.hub import Hub
 from server.link import Live, Part, StepState
 
 INTERVAL_S = 0.04
-"""At most 25 frames a second and conversation (DESIGN §5): smoother than that no reader sees, and half the frames at 50 tokens/s."""
+"""At most 25 frames a second and conversation (DESIGN §5): nobody sees smoother, and it halves 50 tokens/s."""
 KEYFRAME_S = 1.0
 """Once a second the whole text, so that a node that missed a piece is right again."""
 

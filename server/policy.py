@@ -136,7 +136,7 @@ def _next_calls(state: Conversation, rules: Rules, caller: Caller, now_ms: int) 
     for call in state.turn_calls(state.turn.id):
         key = call.tool.encode() + b"\0" + canonical(call.args)
         if call.state in ("planned", "decided"):
-            step = EndCall(call, "repeated", "already called in this turn") if key in done else None
+            step: Step | None = EndCall(call, "repeated", "already called in this turn") if key in done else None
             step = step or _judge(state, call, rules, caller, now_ms)
             if step is None:
                 run.append(call)

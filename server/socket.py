@@ -119,7 +119,7 @@ class Connection:
                             await self._hello(frame)
                             deadline.reschedule(None)
                         else:
-                            raise wire.BadFrame(f"expected hello first, got {frame.t}")
+                            self._refuse(f"expected hello first, got {frame.t}")
         except TimeoutError:
             self._end(wire.CLOSE_IDLE, "no hello within 10 s")
         except wire.BadFrame as error:
@@ -134,6 +134,9 @@ class Connection:
         except Gone:
             self._send(wire.error("erased", "this conversation was erased"))
             self._end(wire.CLOSE_ERASED, "erased")
+
+    def _refuse(self, message: str) -> None:
+        raise wire.BadFrame(message)
 
     def _parse(self, text: str) -> list[wire.ClientFrame]:
         try:

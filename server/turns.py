@@ -107,7 +107,7 @@ class _Work:
 class Turns:
     """Runs the turns of this node. Use it as an async context manager: its tasks end with it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that it connects
         self,
         log: Log,
         hub: Hub,
@@ -315,7 +315,7 @@ class Turns:
         called = self._called(work, answer, ms, failed)
         if failed is not None:
             await self._log.append(work.key, [*self._retrieved(work, state), called], after=state.head)
-            work.runner = replace(work.runner, failed=failed if failed != "fenced" else None)
+            work.runner = replace(work.runner, failed=failed)
             return
         if answer.is_empty:
             await self._log.append(work.key, [*self._retrieved(work, state), called], after=state.head)
@@ -330,8 +330,12 @@ class Turns:
         else:
             await self._answer(work, state, current, answer, events)
 
-    async def _listen_to(self, work: _Work, asked: Prompt, answer: Answer, left_s: float) -> Any:  # noqa: ANN401 - Reason | "fenced" | None
-        """Stream one model call into `answer`; why it failed, `"fenced"` when somebody else's event cut it off, or None."""
+    async def _listen_to(self, work: _Work, asked: Prompt, answer: Answer, left_s: float) -> policy.Reason | None:
+        """Stream one model call into `answer`; returns why it failed, or None.
+
+        Raises:
+            Conflict: somebody else's event cut it off.
+        """
         stream = self._group.create_task(self._stream(work, asked, answer))
         work.cancellable.add(stream)
         try:
