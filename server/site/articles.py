@@ -60,9 +60,12 @@ def check_articles(folder: Path) -> list[Problem]:
         if not text.strip():
             problems.append(Problem(file, 1, 1, "warning", "the article is empty"))
             continue
+        before = len(problems)
         matter, document, body, body_line = _split(file, text, problems)
+        readable = len(problems) == before
         html = file.suffix.lower() in (".html", ".htm")
-        _check_title(file, matter, body, html, problems)
+        if readable:  # else the title may be in what could not be read
+            _check_title(file, matter, body, html, problems)
         relative = file.relative_to(folder)
         url = (matter.url if matter else None) or f"/help/{relative.with_suffix('').as_posix()}"
         other = urls.setdefault((url, matter.locale if matter else None), file)

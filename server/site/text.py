@@ -7,6 +7,7 @@ import inspect
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -181,8 +182,9 @@ class _Reader:
                 case "int":
                     return int(text.replace("_", ""), 0 if text.lstrip("+-")[:2].lower() in ("0x", "0o", "0b") else 10)
                 case "float":
-                    return float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
-        except ValueError:
+                    # A Decimal keeps the digits as written: 50.00 is shown as 50.00.
+                    return Decimal(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
+        except (ValueError, InvalidOperation):
             pass  # something that only looks like a number is text
         return text
 
@@ -226,6 +228,7 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "float_parsing": "a number",
     "decimal_type": "a number",
     "decimal_parsing": "a number",
+    "finite_number": "a finite number",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "list_type": "a list",

@@ -65,6 +65,8 @@ SITE = [
     (HEAD + "origins:\n  - https://bücher.example\n", 4, 5, "write international names as xn--"),
     (HEAD + "origins: https://a.example\n", 3, 10, "origins: expected a list, got 'https://a.example'"),
     (HEAD + "limits: {turn_s: long}\n", 3, 18, "limits.turn_s: expected a number, got 'long'"),
+    (HEAD + "limits: {turn_s: .nan}\n", 3, 18, "limits.turn_s: expected a number"),
+    (HEAD + "limits: {turn_s: 1e999}\n", 3, 18, "limits.turn_s: expected a number"),
     (HEAD + "limits: {turn_s: 1}\n", 3, 18, "limits.turn_s: expected a number greater than or equal to 5, got 1"),
     (
         HEAD + "limits: {model_calls_per_turn: 2.5}\n",
@@ -192,6 +194,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path):
 
 
 TOOLS = [
+    ("tools:\n  refund: {auto_up_to: .inf}\n", 2, 24, "tools.refund.auto_up_to: expected a finite number"),
     (
         "tools:\n  refund: {permission: yes}\n",
         2,
@@ -239,7 +242,7 @@ def test_a_broken_rule_denies_and_leaves_the_others_alone(tmp_path):
     problems: list[Problem] = []
     rules, _ = read_rules(file, problems)
     assert {name: rule.permission for name, rule in rules.items()} == {"a": "deny", "b": "confirm", "c": "deny"}
-    assert str(rules["b"].auto_up_to) == "50.0"
+    assert str(rules["b"].auto_up_to) == "50.00"
     assert len(problems) == 2
 
 
