@@ -22,7 +22,7 @@ from server.models.offline.quote import gather, question_of
 from server.models.offline.say import pieces_of
 from server.models.offline.understand import Part, understand
 from server.models.offline.write import written
-from server.ports import Call, Choices, Chunk, HandOver, Prompt, Text, Thinking
+from server.ports import Call, Choices, Chunk, HandOver, Person, Prompt, Text, Thinking
 from tools import ToolSpec
 
 _BANKS: Final = 32
@@ -76,9 +76,12 @@ class Offline:
         if reply.hand_over:
             yield HandOver(reply.hand_over)
 
-    async def route(self, text: str, tools: Sequence[ToolSpec], passages: Sequence[Passage] = ()) -> list[Pick]:
+    async def route(
+        self, text: str, tools: Sequence[ToolSpec], passages: Sequence[Passage] = (), *, locale: str = "en"
+    ) -> list[Pick]:
         """Where a message by itself would go, best first; a single `none` when nothing is near enough."""
-        prompt = Prompt("", "", "", tuple(tools), (), (text,), tuple(passages))
+        anybody = Person(customer="-", verified=True)  # routing does not depend on who asks
+        prompt = Prompt("", "", "", tuple(tools), (), (text,), tuple(passages), person=anybody, locale=locale)
         plan = await self._plan(prompt)
         return picks(plan)
 

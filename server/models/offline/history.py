@@ -50,13 +50,16 @@ def past(prompt: Prompt, part: Part) -> Past:
     """Earlier calls and words, newest first; what the same message says beside the part comes before all."""
     args: list[Mapping[str, Any]] = []
     results: list[Any] = []
+    subjects: list[str] = []
+    scopes = {spec.name: spec.scope for spec in prompt.tools}
     for line in reversed(before(prompt)):
         for call in reversed(line.calls):
             if call.ok:
                 args.append(call.args)
                 results.append(call.result)
+                subjects.append(f"{call.tool} {scopes.get(call.tool, '')}".replace("_", " ").replace(".", " "))
     said = [*([part.before] if part.before else []), *reversed(customer_lines(prompt))]
-    return Past(tuple(args), tuple(results), tuple(said))
+    return Past(tuple(args), tuple(results), tuple(said), tuple(subjects))
 
 
 def resolved(part: Part, prompt: Prompt, language: Language) -> str:

@@ -122,19 +122,19 @@ def _step(part: Part, view: Views, context: Context) -> Step:
         return Step("small", part)
     forced = _chosen(part, context)
     if part.negated:
-        if (quote := _found_answer(part, view, context)) and part.question:
+        if (quote := _found_answer(view, context)) and part.question:
             return Step("quote", part, answer=quote, score=quote.support)
         return Step("negated", part, topic=topic(part.text, context.language))
     if context.waiting:
-        quote = _found_answer(part, view, context)
+        quote = _found_answer(view, context)
         return Step("quote", part, answer=quote, score=quote.support) if quote else Step("waiting", part)
     return _decided(part, view, context, forced)
 
 
-def _found_answer(part: Part, view: Views, context: Context) -> Answer | None:
+def _found_answer(view: Views, context: Context) -> Answer | None:
     if view.near is None or view.vector is None:
         return None
-    return answer(part, view.question, view.candidates, view.near, view.vector, context.prompt.passages)
+    return answer(view.question, view.candidates, view.near, view.vector, context.prompt.passages)
 
 
 def _chosen(part: Part, context: Context) -> str | None:
@@ -145,28 +145,33 @@ def _chosen(part: Part, context: Context) -> str | None:
     prefix = context.language.say["choice_question"].split("{", 1)[0].strip()
     if part.text.startswith(prefix):
         return ""
-    return next((name for name, spec in context.tools.items() if choice_for(spec) == part.text), None)
+    return next((name for name, spec in context.tools.items() if choice_for(spec, context.language) == part.text), None)
 
 
-def choice_for(spec: ToolSpec) -> str:
+def choice_for(spec: ToolSpec, language: Language) -> str:
     """How a tool reads as a choice: its shortest example without a number, since pressing it sends just that."""
-    plain_ones = [example for example in spec.examples if not any(char.isdigit() for char in example)]
-    words_of = spec.name.replace("_", " ").replace("-", " ")
-    return min(plain_ones, key=len, default=words_of[:1].upper() + words_of[1:])
+    rows = []
+    for example in spec.examples:
+        if not any(char.isdigit() for char in example):
+            own = sum(1 for word in words(example) if word in language.words["detect"])
+            rows.append((own == 0, len(example), example))
+    name = spec.name.replace("_", " ").replace("-", " ")
+    text = min(rows)[2] if rows else name
+    return text[:1].upper() + text[1:]
 
 
 def _decided(part: Part, view: Views, context: Context, forced: str | None) -> Step:
-    quote = _found_answer(part, view, context)
+    quote = _found_answer(view, context)
     support = quote.support if quote else 0.0
     if forced:
         return _call(part, context.tools[forced], 1.0, context, said=history.customer_lines(context.prompt))
     ranked = [] if forced == "" else _ranked(part, view, context)
     best = ranked[0] if ranked else None
-    need = STATEMENT / 2 if part.act == "tell" else 0.0
-    if best is not None and best[0] >= MAYBE + need and _outweighs(best, support, part, context):
+    need = 0.0 if part.act != "tell" else STATEMENT * 1.5 if part.past else STATEMENT / 2
+    if best is not None and best[0] >= MAYBE + need and _outweighs(best, support, part):
         rival = ranked[1] if len(ranked) > 1 else None
-        if rival and _must_choose(best, rival, part, context):
-            choices = tuple(choice_for(spec) for _, spec, _ in (best, rival))
+        if rival and _must_choose(best, rival, part, context.language):
+            choices = tuple(choice_for(spec, context.language) for _, spec, _ in (best, rival))
             return _choose(part, choices, context, best[0])
         return _call(part, best[1], best[0], context)
     if quote is not None and (part.act != "tell" or support >= 0.5):
@@ -176,7 +181,7 @@ def _decided(part: Part, view: Views, context: Context, forced: str | None) -> S
     return Step("unknown", part, topic=topic(part.text, context.language))
 
 
-def _outweighs(best: tuple[float, ToolSpec, Filled], support: float, part: Part, context: Context) -> bool:
+def _outweighs(best: tuple[float, ToolSpec, Filled], support: float, part: Part) -> bool:
     score, spec, filled = best
     given = any(source == "message" for source in filled.where.values()) and not filled.missing
     typed = given and any(
@@ -238,21 +243,22 @@ def _form(part: Part, spec: ToolSpec, filled: Filled) -> float:
 
 def _filled(part: Part, spec: ToolSpec, context: Context) -> Filled:
     past = history.past(context.prompt, part)
-    recall = spec.effect == "read" or part.followup or context.language.has("same_one", part.low)
+    leans = part.followup or context.language.has("same_one", part.low)
+    recall = spec.effect == "read" or leans
     if not recall and part.before:
         past, recall = Past(said=(part.before,)), True
-    return fill(slots(spec.json_schema), part.text, past, context.language, recall=recall)
+    return fill(slots(spec.json_schema), part.text, past, context.language, recall=recall, leans=leans)
 
 
 def _must_choose(
-    best: tuple[float, ToolSpec, Filled], rival: tuple[float, ToolSpec, Filled], part: Part, context: Context
+    best: tuple[float, ToolSpec, Filled], rival: tuple[float, ToolSpec, Filled], part: Part, language: Language
 ) -> bool:
     if best[0] - rival[0] >= NEAR or rival[0] < MAYBE:
         return False
     harmless = best[1].effect == "read" and rival[1].effect == "read"
     if harmless and (not best[2].missing or best[1].scope.split(".")[0] == rival[1].scope.split(".")[0]):
         return False  # looking up the likelier one costs nothing and needs no question
-    choices = {choice_for(best[1]), choice_for(rival[1])}
+    choices = {choice_for(best[1], language), choice_for(rival[1], language)}
     return len(choices) == 2 and part.text not in choices
 
 

@@ -230,7 +230,6 @@ def stands_in(word: str, passages: Sequence[Passage], language: Language) -> boo
 
 
 def answer(
-    part: Part,
     question: Question,
     candidates: Sequence[Candidate],
     vectors: Vectors,
@@ -242,7 +241,7 @@ def answer(
         return None
     language = question.language
     dense = np.clip(vectors @ vector, 0.0, 1.0)
-    if (absent := _absent(part, question, passages)) is not None:
+    if (absent := _absent(question, passages)) is not None:
         return _not_listed(absent, question, candidates, dense, passages)
     missing = [word for word in question.entities if not stands_in(word, passages, language)]
     if missing and not any(char.isdigit() for char in "".join(missing)):
@@ -301,37 +300,54 @@ def _pieces(candidate: Candidate, question: Question, passages: Sequence[Passage
     passage = passages[candidate.n - 1]
     if candidate.items:
         intro = [Piece(candidate.n, passage.spans[candidate.at].text)] if candidate.at not in candidate.items else []
-        return intro + [Piece(candidate.n, passage.spans[at].text, item=True) for at in candidate.items[:_MAX_ITEMS]]
+        return intro + _items(candidate.n, candidate.items, question, passage)
     at = candidate.at
-    if is_item(passage, at):
+    text = passage.spans[at].text
+    own = Piece(candidate.n, text, item=is_item(passage, at))
+    if own.item:
         first = at
         while first > 0 and is_item(passage, first):
             first -= 1
-        intro = passage.spans[first].text
-        short = len(words(passage.spans[at].text)) < 7
-        lead = (
-            [Piece(candidate.n, intro)]
-            if (short or intro.endswith(":")) and first != at and not _is_title(intro, passage)
-            else []
-        )
-        return [*lead, Piece(candidate.n, passage.spans[at].text, item=True)]
-    if passage.spans[at].text.rstrip().endswith(":") and at + 1 < len(passage.spans) and is_item(passage, at + 1):
-        items = []
+        opening = passage.spans[first].text
+        wanted = len(words(text)) < 7 or opening.endswith(":")
+        lead = [Piece(candidate.n, opening)] if wanted and first != at and not _is_title(opening, passage) else []
+        return [*lead, own]
+    if text.rstrip().endswith(":") and at + 1 < len(passage.spans) and is_item(passage, at + 1):
+        run = []
         for index in range(at + 1, len(passage.spans)):
-            if not is_item(passage, index) or len(items) == _MAX_ITEMS:
+            if not is_item(passage, index):
                 break
-            items.append(Piece(candidate.n, passage.spans[index].text, item=True))
-        return [Piece(candidate.n, passage.spans[at].text), *items]
-    pieces = [Piece(candidate.n, passage.spans[at].text)]
-    if (
-        at > 0
-        and question.language.dangling.search(plain(pieces[0].text))
-        and not _is_title(passage.spans[at - 1].text, passage)
-    ):
-        before = passage.spans[at - 1].text
-        if not is_item(passage, at - 1):
-            pieces.insert(0, Piece(candidate.n, before))
-    return pieces
+            run.append(index)
+        return [own, *_items(candidate.n, run, question, passage)]
+    before = passage.spans[at - 1].text if at > 0 else ""
+    if before and question.language.dangling.search(plain(text)) and not is_item(passage, at - 1):
+        return [own] if _is_title(before, passage) else [Piece(candidate.n, before), own]
+    return [own]
+
+
+def _items(n: int, run: Sequence[int], question: Question, passage: Passage) -> list[Piece]:
+    """The lines of a list; of a long one only those that name what was asked about, if any do."""
+    chosen = list(run)
+    if len(run) > 2:
+        asked = question.entities or frozenset(words(_thing(question)))
+        language = question.language
+        named = [at for at in run if any(_names(word, passage.spans[at].text, language) for word in asked)]
+        chosen = named or chosen
+    return [Piece(n, passage.spans[at].text, item=True) for at in chosen[:_MAX_ITEMS]]
+
+
+def _names(word: str, text: str, language: Language) -> bool:
+    found = words(text)
+    return not language.is_stop(word) and _match(word, {stem(w, language.code) for w in found}, found, language) >= 0.9
+
+
+def _thing(question: Question) -> str:
+    """What a membership question asks about; empty for other questions."""
+    low = question.text.replace("’", "'")
+    for pattern in question.language.membership:
+        if match := re.search(pattern.pattern, low, re.I):
+            return topic(match.group("it"), question.language)
+    return ""
 
 
 def _second(
@@ -366,20 +382,14 @@ def _in_order(pieces: Sequence[Piece], passages: Sequence[Passage]) -> list[Piec
     return sorted(pieces, key=lambda piece: (order.index(piece.n), where.get((piece.n, piece.text), 0)))
 
 
-def _absent(part: Part, question: Question, passages: Sequence[Passage]) -> str | None:
+def _absent(question: Question, passages: Sequence[Passage]) -> str | None:
     """The thing asked about in "do you ship to X?", if no passage names it."""
     language = question.language
-    low = question.text.replace("’", "'")
-    for pattern in language.membership:
-        if match := re.search(pattern.pattern, low, re.I):
-            thing = topic(match.group("it"), language)
-            inside = [word for word in words(thing) if not language.is_stop(word)]
-            if not inside:
-                continue
-            lost = [word for word in inside if not stands_in(word, passages, language)]
-            if lost and (len(lost) == len(inside) or any(word in question.entities for word in lost)):
-                return thing
-            return None
+    thing = _thing(question)
+    inside = [word for word in words(thing) if not language.is_stop(word)]
+    lost = [word for word in inside if not stands_in(word, passages, language)]
+    if lost and (len(lost) == len(inside) or any(word in question.entities for word in lost)):
+        return thing
     return None
 
 

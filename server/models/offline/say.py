@@ -39,7 +39,7 @@ def environment(language: Language) -> jinja2.Environment:
     return env
 
 
-def money(value: Any, currency: str = "", language: Language | None = None) -> str:
+def money(value: object, currency: str = "", language: Language | None = None) -> str:
     """An amount with its currency; `value` is a number, a decimal string or {amount, currency}; else as it is."""
     if isinstance(value, Mapping):
         currency = str(value.get("currency", currency))
@@ -56,24 +56,25 @@ def money(value: Any, currency: str = "", language: Language | None = None) -> s
     return f"{symbol}{text}" if len(symbol) == 1 else f"{text} {symbol}".strip()
 
 
-def date(value: Any, language: Language, *, style: str = "full") -> str:
+def date(value: object, language: Language, *, style: str = "full") -> str:
     """A date in words ("24 December 2026"); `value` is a date or ISO text; else as it is."""
+    day = value
     if isinstance(value, str):
         try:
-            value = dt.datetime.fromisoformat(value)
+            day = dt.datetime.fromisoformat(value)
         except ValueError:
             return value
-    if not isinstance(value, dt.date):
+    if not isinstance(day, dt.date):
         return str(value)
     form = language.dates["short" if style == "short" else "full"]
-    return form.format(day=value.day, month=_titled(language.months[value.month - 1]), year=value.year)
+    return form.format(day=day.day, month=_titled(language.months[day.month - 1]), year=day.year)
 
 
 def _titled(word: str) -> str:
     return word[:1].upper() + word[1:]
 
 
-def plural(count: Any, one: str, many: str = "") -> str:
+def plural(count: object, one: str, many: str = "") -> str:
     """`one` or `many` (`one` + "s") with its number: {{ 2|plural("parcel") }} -> "2 parcels"."""
     try:
         single = Decimal(str(count)) == 1
@@ -83,7 +84,7 @@ def plural(count: Any, one: str, many: str = "") -> str:
 
 
 def listed(values: Sequence[str], language: Language, word: str = "and") -> str:
-    """ "a, b and c" in the language."""
+    """Several things as one: "a, b and c"."""
     if len(values) < 2:
         return "".join(values)
     return f"{', '.join(values[:-1])} {language.say[word]} {values[-1]}"
@@ -118,7 +119,7 @@ def unmarked(text: str) -> str:
     return _MARKER.sub(r"(\1)", text)
 
 
-def generic(result: Any, language: Language) -> str:
+def generic(result: object, language: Language) -> str:
     """A result without a template, as a short text or list."""
     if result is None or result is True:
         return language.say["done"]
@@ -133,20 +134,20 @@ def generic(result: Any, language: Language) -> str:
     return str(result)
 
 
-def _table(rows: Sequence[Any], language: Language) -> str:
+def _table(rows: Sequence[object], language: Language) -> str:
     lines = [f"- {_line(row, language)}" for row in rows[:_MAX_ROWS]]
     if len(rows) > _MAX_ROWS:
         lines.append("- " + language.say["others"].format(n=len(rows) - _MAX_ROWS))
     return "\n".join(lines)
 
 
-def _line(row: Any, language: Language) -> str:
+def _line(row: object, language: Language) -> str:
     if not isinstance(row, Mapping):
-        return _scalar("", row, language)
+        return _scalar(row, language)
     named = next((key for key in ("name", "title", "label", "number", "id") if row.get(key) not in (None, "")), None)
     head = f"**{row[named]}**: " if named else ""
     rest = [
-        f"{_label(key)} {_scalar(key, value, language)}"
+        f"{_label(key)} {_scalar(value, language)}"
         for key, value in row.items()
         if key != named
         and value not in (None, "", [], {})
@@ -166,7 +167,7 @@ def _record(record: Mapping[str, Any], language: Language) -> str:
         elif isinstance(value, Mapping) and set(value) != {"amount", "currency"}:
             nested.append(f"{_titled(_label(key))}: {_line(value, language)}")
         else:
-            simple.append(f"- {_titled(_label(key))}: {_scalar(key, value, language)}")
+            simple.append(f"- {_titled(_label(key))}: {_scalar(value, language)}")
     if not simple and not nested:
         return language.say["empty"]
     return "\n".join([*simple[: 2 * _MAX_FIELDS], *nested[:3]])
@@ -176,7 +177,7 @@ def _label(key: str) -> str:
     return str(key).replace("_", " ").replace("-", " ").strip()
 
 
-def _scalar(key: str, value: Any, language: Language) -> str:
+def _scalar(value: object, language: Language) -> str:
     if isinstance(value, bool):
         return language.say["yes_word" if value else "no_word"]
     if isinstance(value, Mapping) and "amount" in value:

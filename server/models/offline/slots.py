@@ -14,7 +14,7 @@ from rapidfuzz import fuzz
 
 from retrieval.text import number, stem, words
 from server.models.offline.language import Language, plain
-from server.models.offline.understand import noun_phrase, unquoted
+from server.models.offline.understand import noun_phrase
 
 _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _URL: Final = re.compile(r"https?://[^\s<>\"']+")
@@ -29,6 +29,8 @@ _NUMERIC_DATE: Final = re.compile(r"\b(\d{1,2})[./](\d{1,2})[./](\d{2,4})\b")
 _ORDINARY: Final = ("hello", "the", "banana split", "where is my stuff", "Please help", "abc", "I", "tent")
 """Texts that no identifier looks like: a pattern that matches two of them says nothing about how a value looks."""
 _MAX_FREE_CHARS: Final = 200
+
+Value = str | int | float | bool
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Past:
     args: tuple[Mapping[str, Any], ...] = ()
     results: tuple[Any, ...] = ()
     said: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    """Of each call, what it is about: its tool's name and scope, in words."""
 
 
 @dataclass(frozen=True)
@@ -159,17 +163,20 @@ def _what(name: str, raw: Mapping[str, Any]) -> str:
     return re.sub(r"\b(id|no|nr)$", "number", name.replace("_", " ").replace("-", " "))
 
 
-def fill(
+def fill(  # noqa: PLR0913 - what is known, what may be remembered and how: each is one thing
     found: Sequence[Slot],
     text: str,
     past: Past,
     language: Language,
     *,
     recall: bool,
+    leans: bool = False,
     known: Mapping[str, Any] | None = None,
     phrase: Callable[[str], str] | None = None,
 ) -> Filled:
     """Values for the slots from `text`; with `recall`, what is missing also from `past`. `known` is already settled.
+
+    Optional identifiers are only remembered when the text `leans` on what was said before ("when will it arrive?").
 
     `phrase` finds what a free-text slot is about; the default takes the noun phrase of the text.
     """
@@ -188,7 +195,8 @@ def fill(
             more = tuple(values[1:]) if slot.kind == "pattern" and not more else more
             rest = rest_after
     for slot in found:
-        if slot.name not in args and slot.required and (recall or slot.kind == "email"):
+        wanted = (slot.required and recall) or (leans and slot.kind in ("pattern", "uuid"))
+        if slot.name not in args and wanted:
             value = remembered(slot, text, past, language)
             if value is not None:
                 args[slot.name] = value
@@ -216,7 +224,7 @@ _PRECISION: Final = (
 
 def values_of(
     slot: Slot, text: str, language: Language, phrase: Callable[[str], str] | None = None
-) -> tuple[list[Any], str]:
+) -> tuple[Sequence[Value], str]:
     """The slot's values in the text, and the text without the first of them."""
     if slot.kind in ("email", "url", "uuid", "pattern"):
         pattern = {"email": _EMAIL, "url": _URL, "uuid": _UUID}.get(slot.kind) or slot.pattern
@@ -282,11 +290,11 @@ def _iso(year: int, month: int, day: int) -> str:
         return ""
 
 
-def option(slot: Slot, text: str, language: Language) -> Any | None:
+def option(slot: Slot, text: str, language: Language) -> Value | None:
     """The option that the text names, also misspelt or in the glossary's words; None if none or two are named."""
     heard = [plain(text), plain(language.translated(text))]
     stems = {stem(word, code) for line in heard for word in words(line) for code in {language.code, "en"}}
-    named: list[tuple[float, Any]] = []
+    named: list[tuple[float, Value]] = []
     for value in slot.options:
         label = str(value).replace("_", " ").replace("-", " ").lower()
         if any(re.search(rf"(?<!\w){re.escape(label)}(?!\w)", line) for line in heard):
@@ -303,26 +311,18 @@ def option(slot: Slot, text: str, language: Language) -> Any | None:
     return named[0][1]
 
 
-def _numbers(slot: Slot, text: str, language: Language) -> tuple[list[Any], str]:
+def _numbers(slot: Slot, text: str, language: Language) -> tuple[Sequence[Value], str]:
     if slot.kind == "money":
         for match in _AMOUNT.finditer(text):
-            return [_number(slot, match.group("a") or match.group("b"))], _without(text, [match.span()])
-    unit = next(
-        (
-            names
-            for key, names in language.units.items()
-            if re.search(rf"\b{key}\b", f"{slot.what} {slot.name.replace('_', ' ')}")
-        ),
-        (),
-    )
-    for word in (*unit, *_near_words(slot)):
-        near = rf"(\d+(?:[.,]\d+)*)\s?{re.escape(word)}\b|\b{re.escape(word)}\s?(?:of|is|=|:|#|no\.?|nr\.?)?\s?(\d+(?:[.,]\d+)*)(?![\w-])"
-        if match := re.search(near, text, re.I):
-            return [_number(slot, match.group(1) or match.group(2))], _without(text, [match.span()])
+            return _kept(_number(slot, match.group("a") or match.group("b"))), _without(text, [match.span()])
+    for word in _unit_words(slot, language):
+        beside = re.escape(word)
+        near = rf"(\d+(?:[.,]\d+)*)\s?{beside}\b|\b{beside}\s?(?:is|=|:|#|no\.?|nr\.?)?\s?(\d+(?:[.,]\d+)*)(?![\w-])"
+        if found := re.search(near, text, re.I):
+            return _kept(_number(slot, found.group(1) or found.group(2))), _without(text, [found.span()])
     matches = [match for match in _NUMBER.finditer(text) if not _EMAIL.search(match.group())]
     if matches and (slot.required or (len(matches) == 1 and slot.kind == "money")):
-        value = _number(slot, matches[0].group().lstrip("#"))
-        return ([value] if value is not None else []), _without(text, [matches[0].span()])
+        return _kept(_number(slot, matches[0].group().lstrip("#"))), _without(text, [matches[0].span()])
     if slot.required:
         low = plain(text)
         for word, value in language.numbers.items():
@@ -331,11 +331,22 @@ def _numbers(slot: Slot, text: str, language: Language) -> tuple[list[Any], str]
     return [], text
 
 
+def _kept(value: Value | None) -> list[Value]:
+    return [] if value is None else [value]
+
+
+def _unit_words(slot: Slot, language: Language) -> list[str]:
+    """Words beside which the slot's number stands: its unit, and its own name."""
+    said = f"{slot.what} {slot.name.replace('_', ' ')}"
+    unit = next((names for key, names in language.units.items() if re.search(rf"\b{key}\b", said)), ())
+    return [*unit, *_near_words(slot)]
+
+
 def _near_words(slot: Slot) -> list[str]:
     return [word for word in words(slot.name.replace("_", " ")) if word not in {"max", "min", "the", "number", "id"}]
 
 
-def _number(slot: Slot, written: str) -> Any:
+def _number(slot: Slot, written: str) -> Value | None:
     value = number(written)
     if slot.kind == "integer":
         return int(value) if value.lstrip("-").isdigit() else None
@@ -355,19 +366,20 @@ def _boolean(slot: Slot, text: str, language: Language) -> list[bool]:
     return [not before & language.words["false_words"]]
 
 
-def remembered(slot: Slot, text: str, past: Past, language: Language) -> Any | None:
+def remembered(slot: Slot, text: str, past: Past, language: Language) -> Value | None:
     """A value for the slot from before: the nth of a list that was shown, the one of the last call, or last said."""
     if (value := _nth(slot, text, past, language)) is not None:
         return value
-    for args, result in zip(past.args, past.results, strict=False):
-        if slot.name in args:
-            return args[slot.name]
-        if isinstance(result, Mapping) and (value := _in_record(slot, result)) is not None:
+    for index, (args, result) in enumerate(zip(past.args, past.results, strict=False)):
+        about = past.subjects[index] if index < len(past.subjects) else ""
+        if args.get(slot.name) is not None:
+            return _scalar(args[slot.name])
+        if isinstance(result, Mapping) and (value := _in_record(slot, result, about)) is not None:
             return value
         rows = _rows(result)
-        if len(rows) == 1 and (value := _in_record(slot, rows[0])) is not None:
+        if len(rows) == 1 and (value := _in_record(slot, rows[0], about)) is not None:
             return value
-        if len(rows) > 1:
+        if len(rows) > 1 and _in_record(slot, rows[0], about) is not None:
             break  # several: which one is meant must be asked
     if slot.kind in ("pattern", "email", "uuid", "url"):
         for said in past.said:
@@ -377,48 +389,54 @@ def remembered(slot: Slot, text: str, past: Past, language: Language) -> Any | N
     return None
 
 
-def _nth(slot: Slot, text: str, past: Past, language: Language) -> Any | None:
+def _scalar(value: object) -> Value | None:
+    return value if isinstance(value, str | int | float) else None
+
+
+def _nth(slot: Slot, text: str, past: Past, language: Language) -> Value | None:
     low = plain(text)
     position = next((at for word, at in language.ordinals.items() if re.search(rf"\b{re.escape(word)}\b", low)), 0)
     if not position:
         return None
-    for result in past.results:
+    for about, result in zip(past.subjects or ("",) * len(past.results), past.results, strict=False):
         rows = _rows(result)
-        if len(rows) > 1:
+        if len(rows) > 1 and _in_record(slot, rows[0], about) is not None:
             index = position - 1 if position > 0 else position
-            return _in_record(slot, rows[index]) if -len(rows) <= index < len(rows) else None
+            return _in_record(slot, rows[index], about) if -len(rows) <= index < len(rows) else None
     return None
 
 
-def _rows(result: Any) -> list[Mapping[str, Any]]:
+def _rows(result: object) -> list[Mapping[str, Any]]:
     """The list of records in a result: itself, or the first list of records inside it."""
     if isinstance(result, Mapping):
         result = next((value for value in result.values() if isinstance(value, list) and value), [])
     return [row for row in result if isinstance(row, Mapping)] if isinstance(result, list) else []
 
 
-def _in_record(slot: Slot, record: Mapping[str, Any]) -> Any | None:
-    """The record's value for the slot: of the same name, else a scalar that looks as the slot's values look."""
-    if isinstance(record.get(slot.name), str | int):
-        value = record[slot.name]
-        return str(value) if (slot.schema or {}).get("type") == "string" else value
-    last = slot.name.rsplit("_", 1)[-1]
-    keys = [key for key in ("id", "number", last) if isinstance(record.get(key), str | int)]
-    if slot.kind == "pattern" and slot.pattern is not None:
-        for key in (*keys, *record):
-            value = str(record[key])
-            if isinstance(record[key], str | int) and slot.pattern.fullmatch(value):
-                return value
-        return None
+def _in_record(slot: Slot, record: Mapping[str, Any], about: str) -> Value | None:
+    """The record's value for the slot: of the same name, or its identifier if record and slot are about one thing."""
+    value = record.get(slot.name)
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return _typed(slot, value)
+    parts = [word for word in words(slot.name.replace("_", " ")) if word not in _GENERIC]
+    keys = [key for key in record if isinstance(record[key], str | int) and not isinstance(record[key], bool)]
+    subject = {stem(word, "en") for word in words(about)}
+    same = not parts or any(stem(word, "en") in subject for word in parts)
+    for key in keys:
+        named = set(words(key.replace("_", " ")))
+        mine = bool(named & set(parts)) and (named - set(parts)) <= _GENERIC
+        if (
+            mine or (same and named <= _GENERIC and (slot.kind == "free") == ("name" in named or "title" in named))
+        ) and (slot.pattern is None or slot.pattern.fullmatch(str(record[key]))):
+            return _typed(slot, record[key])
     if slot.kind == "free":
-        return next(
-            (str(record[key]) for key in ("name", "title", "product") if isinstance(record.get(key), str)), None
-        )
+        return next((str(record[key]) for key in ("name", "title") if isinstance(record.get(key), str)), None)
     return None
 
 
-def checked_phrase(text: str, language: Language) -> str:
-    """The words of a text that quotation marks set apart, if it has any, else its noun phrase."""
-    if unquoted(text) != text and (match := re.search(r"[\"“„«]([^\"“”»]{2,100})[\"“”»]", text)):
-        return match.group(1).strip()
-    return noun_phrase(text, language)
+_GENERIC: Final = {"id", "number", "no", "nr", "code", "name", "title", "ref", "reference", "key", "query"}
+"""Words of a key that say "this is its identifier", not what it identifies."""
+
+
+def _typed(slot: Slot, value: str | int) -> str | int:
+    return str(value) if (slot.schema or {}).get("type", "string") == "string" else value

@@ -164,11 +164,14 @@ def _part(text: str, language: Language) -> Part | None:
 def _leans(low: str, language: Language) -> bool:
     """Whether the part points at something said before: it begins with "and …", or names nothing but a pronoun."""
     found = words(low)
-    has_pronoun = any(word in language.words["pronouns"] for word in found)
     content = [word for word in found if not language.is_stop(word)]
-    if language.has("followup", low) and len(content) <= 3:
-        return True
-    return has_pronoun and len(content) <= 2 and not any(word.isdigit() for word in content)
+    if any(word.isdigit() and len(word) > 2 for word in content):
+        return False
+    if language.has("followup", low):
+        asks_itself = any(pattern.search(low.split(" ", 1)[-1]) for pattern in (language.asking,)) and len(content) > 1
+        if len(content) <= 3 and not asks_itself:
+            return True
+    return any(word in language.words["pronouns"] for word in found) and len(content) <= 2
 
 
 def _merged(parts: Sequence[Part], language: Language) -> list[Part]:
@@ -207,12 +210,12 @@ def _one_cue(parts: list[Part]) -> list[Part]:
     if requests and any(part.kind in ("anger", "complaint") for part in cues):
         rest = [part for part in cues if part.kind not in ("anger", "complaint")]
         return [*rest, *(_with(part, also=("anger", *part.also)) for part in requests)]
-    seen: set[str] = set()
-    return [part for part in parts if part.act != "cue" or not (part.kind in seen or seen.add(part.kind))]  # type: ignore[func-returns-value]
+    kinds = [part.kind if part.act == "cue" else "" for part in parts]
+    return [part for at, part in enumerate(parts) if not kinds[at] or kinds[at] not in kinds[:at]]
 
 
 def _with(part: Part, **changes: object) -> Part:
-    return Part(**{**{name: getattr(part, name) for name in Part.__dataclass_fields__}, **changes})  # type: ignore[arg-type]
+    return Part(**{**{name: getattr(part, name) for name in Part.__dataclass_fields__}, **changes})
 
 
 def _ended(text: str) -> str:
@@ -236,7 +239,12 @@ def topic(text: str, language: Language, *, limit: int = 7) -> str:
     if not keep:
         return ""
     first, last = keep[0], min(keep[-1], keep[0] + limit - 1)
-    return rest[found[first][0] : found[last][1]]
+    out = rest[found[first][0] : found[last][1]]
+    starts = text.lstrip().startswith(out[:1]) and text.lstrip().startswith(out.split(" ", 1)[0])
+    plain_word = found[first][2][1:].islower() and not language.has("nouns_capital", out)
+    return (
+        out[0].lower() + out[1:] if starts and plain_word and (last == first or found[first + 1][2].islower()) else out
+    )
 
 
 def _cut(text: str, language: Language) -> str:
