@@ -64,6 +64,7 @@ class Drafts:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._hub.quiet(self._key)
 
     def _flush(self, part: Part) -> None:
         now = self._loop.time()

@@ -79,6 +79,8 @@ class Hub:
         self._node = node
         self._broker = broker
         self._rooms: dict[str, Room] = {}
+        self._live: dict[str, Live] = {}
+        """What turns on this node are writing, watched or not: who comes back in mid-answer gets it at once."""
         self._sending: set[asyncio.Task[None]] = set()
         log.listeners.append(self.notice)
 
@@ -91,7 +93,7 @@ class Hub:
         """Watch a conversation from `cursor` on; `woken` is set whenever there may be something to pull."""
         room = self._rooms.get(key)
         if room is None:
-            room = self._rooms[key] = Room(key)
+            room = self._rooms[key] = Room(key, live=self._live.get(key))
             if self._broker is not None:
                 room.listener = asyncio.create_task(self._listen(room, self._broker))
         watch = Watch(room, Link(viewer, cursor), woken or asyncio.Event())
@@ -134,6 +136,7 @@ class Hub:
 
     def draft(self, key: str, live: Live, part: Part, at: int) -> None:
         """Something was written on this node: `live` is its state, of which `part` is new from `at` on."""
+        self._live[key] = live
         room = self._rooms.get(key)
         if room is not None:
             room.live = live
@@ -146,6 +149,7 @@ class Hub:
 
     def step(self, key: str, live: Live, step_id: str) -> None:
         """A step of a turn on this node began or ended."""
+        self._live[key] = live
         room = self._rooms.get(key)
         if room is not None:
             room.live = live
@@ -164,10 +168,14 @@ class Hub:
                 },
             )
 
+    def quiet(self, key: str) -> None:
+        """Nothing more is written here: forget what was."""
+        self._live.pop(key, None)
+
     def reply_so_far(self, key: str, turn: str) -> str:
         """The reply that viewers on this node have seen being written in this turn, for a stop."""
         room = self._rooms.get(key)
-        live = room.live if room is not None else None
+        live = room.live if room is not None else self._live.get(key)
         return live.parts.get("reply", "") if live is not None and live.turn == turn else ""
 
     def erased(self, key: str) -> None:

@@ -5,7 +5,7 @@ It decides nothing about answers: what customers say goes into the log, and `tur
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -76,6 +76,8 @@ class Connection:
         self._woken = asyncio.Event()
         self._pending: list[dict[str, Any]] = []
         self._closing: tuple[int, str] | None = None
+        self._changing = False
+        """The sign-in is being changed by this connection: its own standing is checked again when that is done."""
         self._loop = asyncio.get_running_loop()
         self._heard_s = self._loop.time()
         self._says: Bucket | None = None
@@ -134,6 +136,12 @@ class Connection:
         except Gone:
             self._send(wire.error("erased", "this conversation was erased"))
             self._end(wire.CLOSE_ERASED, "erased")
+        except (WebSocketDisconnect, TooSlow):
+            raise
+        except Exception:
+            # The top of this connection. What the customer said and got no echo for is still in the widget's outbox.
+            logger.exception("a connection of %s failed", self._session.key if self._session else "a new visitor")
+            self._end(wire.CLOSE_FAILED, "internal error")
 
     def _refuse(self, message: str) -> None:
         raise wire.BadFrame(message)
@@ -182,7 +190,6 @@ class Connection:
         self._watch = watch
         if old is not None:
             self._line.hub.detach(old)
-        self._line.turns.poke(entered.session.key)
 
     async def _take(self, session: Session, frame: wire.ClientFrame) -> None:
         line = self._line
@@ -202,7 +209,7 @@ class Connection:
             case wire.Identify():
                 await self._identify(session, frame)
             case wire.Logout():
-                await self._enter(await line.door.logout(session))
+                await self._change(line.door.logout(session))
             case wire.Hello():
                 raise wire.BadFrame("expected one hello per connection, got another")
             case _:
@@ -213,7 +220,7 @@ class Connection:
         state = await line.log.load(session.key)
         if frame.id not in state.said:
             await self._pace()
-        line.turns.foresee(state, frame.text)
+            line.turns.foresee(state, frame.text)
         events = line.door.opening_events(session)
         if state.mode == "closed" and frame.id not in state.said:
             body = {"mode": "agent", "reason": "reopened"}
@@ -312,11 +319,20 @@ class Connection:
         self._line.turns.poke(session.key)
 
     async def _identify(self, session: Session, frame: wire.Identify) -> None:
-        entered = await self._line.door.identify(session, frame.identity)
-        if entered is not None:
-            await self._enter(entered)
-        else:
+        if not await self._change(self._line.door.identify(session, frame.identity)):
             self._send({"t": "token", "token": self._line.door.token_for(session)})
+
+    async def _change(self, change: Awaitable[Entered | None]) -> bool:
+        """Let the door change who is on this line; True when that led to a new conversation."""
+        self._changing = True
+        try:
+            entered = await change
+            if entered is not None:
+                await self._enter(entered)
+        finally:
+            self._changing = False
+            self._woken.set()
+        return entered is not None
 
     # Writing
 
@@ -337,7 +353,7 @@ class Connection:
             self._woken.clear()
             watch, session = self._watch, self._session
             frames, self._pending = self._pending, []
-            if self._closing is None and watch is not None and session is not None:
+            if self._closing is None and watch is not None and session is not None and not self._changing:
                 if watch.room.erased:
                     frames.append(wire.error("erased", "this conversation was erased"))
                     self._end(wire.CLOSE_ERASED, "erased")

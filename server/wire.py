@@ -36,6 +36,7 @@ ErrorCode = Literal[
 ]
 
 # 4000-4499: reconnect with back-off. 4500-4999: do not.
+CLOSE_FAILED: Final = 4000
 CLOSE_TOO_SLOW: Final = 4001
 CLOSE_RESTART: Final = 4002
 CLOSE_TOO_MANY: Final = 4003
