@@ -8,12 +8,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from retrieval.types import Document as KnowledgeDocument
 from retrieval.types import Source
 from server.kit import Kit
 from server.shop import advice
 from server.shop.plugin import compile_plugin, plugin_file, run_plugin
 from server.site import Document, Problem, Site, check, check_articles, parse_yaml, read_rules, read_text
 from tools import Registry, Rule, ToolSpec
+
+
+class Tagged:
+    """A source of which only the documents with one of these tags count."""
+
+    def __init__(self, source: Source, tags: Iterable[str]) -> None:
+        self.source = source
+        self.tags = frozenset(tags)
+
+    async def documents(self) -> list[KnowledgeDocument]:
+        """The source's documents that have one of the tags."""
+        return [document for document in await self.source.documents() if self.tags.intersection(document.tags)]
 
 
 class ShopError(Exception):

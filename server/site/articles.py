@@ -38,7 +38,9 @@ class FrontMatter(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True, str_strip_whitespace=True)
 
     title: str | None = Field(default=None, min_length=1, description="Title; the first heading if absent.")
-    url: Link | None = Field(default=None, description="Where customers read it; `/help/` and its path if absent.")
+    url: Link | None = Field(
+        default=None, description="Where customers read it; citations lead there. No link if absent."
+    )
     locale: Locale | None = Field(default=None, description="Its language, such as `de`; the shop's if absent.")
     audience: str | None = Field(default=None, description="Who may be told; everybody if absent.")
     tags: Annotated[tuple[str, ...], BeforeValidator(_tags)] = Field(
@@ -66,13 +68,12 @@ def check_articles(folder: Path) -> list[Problem]:
         html = file.suffix.lower() in (".html", ".htm")
         if readable:  # else the title may be in what could not be read
             _check_title(file, matter, body, html, problems)
-        relative = file.relative_to(folder)
-        url = (matter.url if matter else None) or f"/help/{relative.with_suffix('').as_posix()}"
-        other = urls.setdefault((url, matter.locale if matter else None), file)
-        if other is not file:
-            place = document.place(("url",)) if document else None
-            message = f"the url {url!r} is also that of {other.relative_to(folder).as_posix()}"
-            problems.append(Problem(file, place.line if place else 1, place.column if place else 1, "error", message))
+        if matter is not None and matter.url and document is not None:
+            other = urls.setdefault((matter.url, matter.locale), file)
+            if other is not file:
+                place = document.place(("url",))
+                message = f"the url {matter.url!r} is also that of {other.relative_to(folder).as_posix()}"
+                problems.append(Problem(file, place.line, place.column, "error", message))
         links = _html_links(body) if html else _markdown_links(body)
         for line, column, target in links:
             if _is_broken(file, folder, target):
