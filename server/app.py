@@ -12,21 +12,17 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from starlette.applications import Starlette
-from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.websockets import WebSocket
-
-from retrieval import Index, MarkdownFolder, make_embedder, open_index
+from retrieval.embed import make_embedder
+from retrieval.index import Index, open_index
+from retrieval.sources import MarkdownFolder
 from retrieval.types import Embedder, Source
-from server import auth, http, socket
+from server import auth, socket
 from server.hub import Hub
-from server.keys import Keys
 from server.log import Log
-from server.metrics import Metrics
 from server.models.offline import Offline
 from server.ports import Model, Retriever, Store
 from server.session import Door, Gate
@@ -161,6 +157,12 @@ def gates_of(
     return gates
 
 
+def demo_sites(gates: Mapping[str, Gate]) -> list[str]:
+    """The sites that the demo's own pages may open: those with demo customers, else the first."""
+    listed = [key for key, gate in gates.items() if gate.site.demo.customers]
+    return listed or list(gates)[:1]
+
+
 def own_origins(host: str, port: int, public_url: str | None) -> list[str]:
     """The origins under which this server's own pages are opened; they count for demo sites only."""
     hosts = ["127.0.0.1", "localhost"] if host in ("127.0.0.1", "localhost", "0.0.0.0", "::", "") else [host]  # noqa: S104 - compared, not bound
@@ -178,7 +180,7 @@ class Running:
     hub: Hub
     turns: Turns
     door: Door
-    metrics: Metrics
+    gates: Mapping[str, Gate]
     line: socket.Line
 
 
@@ -190,7 +192,7 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
     gates = gates_of(parts.shops, secret, demo=demo, environment=os.environ)
     own = own_origins(settings.host, port, settings.public_url) if demo else []
     origins = auth.Origins(
-        {key: gate.site.origins for key, gate in gates.items()}, own=own, own_sites=list(gates)[:1] if demo else []
+        {key: gate.site.origins for key, gate in gates.items()}, own=own, own_sites=demo_sites(gates) if demo else []
     )
     log = Log(parts.store)
     hub = Hub(log, parts.node)
@@ -201,23 +203,11 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
         async with asyncio.TaskGroup() as group:
             sweeping = group.create_task(sweep.forever())
             line = socket.Line(log, hub, turns, door, clock_ms, new_id)
-            yield Running(parts, log, hub, turns, door, Metrics(), line)
+            yield Running(parts, log, hub, turns, door, gates, line)
             sweeping.cancel()
-
-
-def build(running: Callable[[], Running], routes: Sequence[BaseRoute]) -> Starlette:
-    """The ASGI application. `running` gives the parts once the server has started."""
-
-    async def chat(websocket: WebSocket) -> None:
-        await socket.chat(websocket, running().line)
-
-    return Starlette(routes=[WebSocketRoute("/v1/chat", chat), *routes])
 
 
 def settle() -> None:
     """Keep the garbage collector away from what stays: its full passes over large libraries were pauses of 76-119 ms."""
     gc.collect()
     gc.freeze()
-
-
-__all__ = ["Keys", "Parts", "Running", "build", "http", "open_parts", "run_parts", "settle"]

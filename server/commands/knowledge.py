@@ -13,7 +13,8 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from retrieval import Index, SyncReport
+from retrieval.index import Index
+from retrieval.types import SyncReport
 from server import app
 from server.app import Parts
 from server.settings import Settings
@@ -40,7 +41,8 @@ async def sync_shop(index: Index, shop: Shop) -> SyncReport:
         def progress(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        return await index.sync(shop.site.key, app.sources_of(shop), progress=progress)
+        sources = app.sources_of(shop)
+        return await index.sync(shop.site.key, sources, progress=progress, locale=shop.site.locale)
 
 
 @asynccontextmanager

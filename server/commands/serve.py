@@ -12,11 +12,12 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
-from server import app, http
-from server.app import Parts, Running
+from server import app, routes
+from server.app import Parts
 from server.commands.knowledge import sync_all
+from server.http.guard import handshake_guard
 from server.settings import Settings
 from server.transport import ChatProtocol
 from server.wire import MAX_FRAME_BYTES
@@ -69,9 +70,8 @@ async def serve(settings: Settings, *, demo: bool, say: Callable[[str], None]) -
         with listen(settings.host, settings.port) as sock:
             port = sock.getsockname()[1]
             async with app.run_parts(parts, demo=demo, port=port) as running:
-                server = Server(
-                    config_of(settings, build(running, demo=demo, port=port)), lambda: say(url(settings, port))
-                )
+                application = routes.build(running, demo=demo)
+                server = Server(config_of(settings, application), lambda: say(url(settings, port)))
                 async with warming(parts):
                     await server.serve(sockets=[sock])
 
@@ -80,11 +80,6 @@ def url(settings: Settings, port: int) -> str:
     """Where the server is, for people."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"Shopbell is ready at http://{host}:{port}"
-
-
-def build(running: Running, *, demo: bool, port: int) -> Starlette:
-    """The application with all its routes."""
-    return app.build(lambda: running, http.routes(running, demo=demo, port=port))
 
 
 @contextlib.contextmanager
@@ -101,11 +96,11 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
         yield sock
 
 
-def config_of(settings: Settings, application: Starlette) -> uvicorn.Config:
+def config_of(settings: Settings, application: ASGIApp) -> uvicorn.Config:
     """uvicorn, as DESIGN §10 measured it: no deflate, 64 KiB frames, our own pings, bounded handshakes."""
     return uvicorn.Config(
         application,
-        http=http.handshake_guard(),
+        http=handshake_guard(),
         ws=ChatProtocol,
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,
