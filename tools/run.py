@@ -52,7 +52,7 @@ class _TimedOut(Exception):
 
 
 class _Broken(Exception):
-    """The function cancelled itself, or returned what has no JSON form."""
+    """The function cancelled itself or tried to end the process."""
 
 
 async def run(
@@ -108,7 +108,7 @@ async def _attempt(spec: ToolSpec, caller: Caller, values: Mapping[str, Any]) ->
     It runs as a task of its own: so a tool that ignores its cancellation cannot hold the turn, and one that raises
     CancelledError for reasons of its own does not cancel the turn.
     """
-    task = asyncio.ensure_future(spec.fn(caller, **values))
+    task = asyncio.ensure_future(_guarded(spec, caller, values))
     try:
         await asyncio.wait({task}, timeout=spec.timeout_s)
     except asyncio.CancelledError:
@@ -120,6 +120,14 @@ async def _attempt(spec: ToolSpec, caller: Caller, values: Mapping[str, Any]) ->
     if task.cancelled():
         raise _Broken("the function was cancelled from inside")
     return task.result()
+
+
+async def _guarded(spec: ToolSpec, caller: Caller, values: Mapping[str, Any]) -> object:
+    """The function's result; `sys.exit()` in it must not end the server, as it would from within a task."""
+    try:
+        return await spec.fn(caller, **values)
+    except SystemExit as error:
+        raise _Broken(f"the function called sys.exit({error.code!r})") from error
 
 
 async def _stop(task: "asyncio.Future[Any]", spec: ToolSpec, caller: Caller) -> None:

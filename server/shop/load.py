@@ -76,13 +76,15 @@ class Shop:
 
 
 def load_shop(directory: Path, *, data: Path, environment: Mapping[str, str] = os.environ) -> Shop:
-    """The shop in this directory. `data` is the server's data directory; the shop's own part of it is made when used.
+    """The shop in this directory, its articles aside.
+
+    `data` is the server's data directory; the shop's own part of it is made when used.
 
     Raises:
         ShopError: there is at least one error.
 
     """
-    shop, problems = read_shop(directory, data=data, environment=environment)
+    shop, problems = read_shop(directory, data=data, environment=environment, articles=False)
     if shop is None:
         raise ShopError(problems)
     return shop
@@ -91,7 +93,7 @@ def load_shop(directory: Path, *, data: Path, environment: Mapping[str, str] = o
 def load_shops(
     directories: Iterable[Path], *, data: Path, environment: Mapping[str, str] = os.environ
 ) -> tuple[Shop, ...]:
-    """Several shops, in the given order.
+    """Several shops, in the given order, their articles aside.
 
     Raises:
         ShopError: an error in any of them, or two with one key.
@@ -100,7 +102,7 @@ def load_shops(
     shops: dict[str, Shop] = {}
     problems: list[Problem] = []
     for directory in directories:
-        shop, found = read_shop(directory, data=data, environment=environment)
+        shop, found = read_shop(directory, data=data, environment=environment, articles=False)
         problems.extend(found)
         if shop is None:
             continue
@@ -114,16 +116,20 @@ def load_shops(
 
 
 def read_shop(
-    directory: Path, *, data: Path, environment: Mapping[str, str] = os.environ
+    directory: Path, *, data: Path, environment: Mapping[str, str] = os.environ, articles: bool = True
 ) -> tuple[Shop | None, list[Problem]]:
-    """The shop, or None if there are errors, and all problems, sorted by place."""
+    """The shop, or None if there are errors, and all problems, sorted by place.
+
+    Without `articles` help/ is not looked at: an article takes about 1 ms, and a server must start at once.
+    """
     directory = Path(os.path.abspath(directory))
     if not directory.is_dir():
         return None, [Problem(directory, 1, 1, "error", "there is no such directory")]
     problems = _misnamed(directory)
     site, document = _read_site(directory / "site.yaml", problems)
     rules, rules_document = read_rules(directory / "tools.yaml", problems)
-    problems.extend(check_articles(directory / "help"))
+    if articles:
+        problems.extend(check_articles(directory / "help"))
     plugin = plugin_file(directory)
     if site is None or document is None:
         if plugin is not None:

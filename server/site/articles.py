@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import unquote, urlsplit
 
-from bs4 import BeautifulSoup
 from markdown_it import MarkdownIt
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from rapidfuzz import fuzz, process
@@ -122,6 +121,8 @@ def _check_title(file: Path, matter: FrontMatter | None, body: str, html: bool, 
     if matter is not None and matter.title:
         return
     if html:
+        from bs4 import BeautifulSoup  # 60 ms of imports that only HTML articles need
+
         soup = BeautifulSoup(body, "html.parser")
         found = any(tag.get_text(strip=True) for tag in soup.find_all(["title", "h1"]))
     else:
@@ -154,6 +155,8 @@ def _find(lines: list[str], start: int, end: int, *spellings: str) -> tuple[int,
 
 
 def _html_links(body: str) -> Iterator[tuple[int, int, str]]:
+    from bs4 import BeautifulSoup  # as above
+
     for tag in BeautifulSoup(body, "html.parser").find_all("a", href=True):
         yield tag.sourceline or 1, (tag.sourcepos or 0) + 1, str(tag["href"])
 

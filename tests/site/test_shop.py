@@ -90,6 +90,12 @@ def test_every_file_is_looked_at_even_if_all_are_broken(tmp_path):
     }  # fmt: skip
 
 
+def test_a_server_starts_whatever_stands_in_the_articles(tmp_path):
+    root = shop_at(tmp_path, help__a_dot_md="---\ntitle: [x]\n---\n# A\n")
+    assert load_shop(root, data=tmp_path, environment={}).site.key == "pk_test"
+    assert read(root)[0] is None
+
+
 def test_a_directory_that_is_none_is_said(tmp_path):
     assert "no such directory" in only(read(tmp_path / "nowhere")[1])[3]
     (tmp_path / "empty").mkdir()
