@@ -13,7 +13,9 @@ from server import app, auth, socket
 from server.app import Running
 from server.conversation import key_of
 from server.events import Viewer, visible
+from server.http import assets
 from server.http import demo as demo_pages
+from server.http.demo_pages import WIDGET
 
 DEMO_IDENTITY_S = 3_000
 """How long a demo customer stays signed in: under the hour that the contract allows."""
@@ -25,7 +27,7 @@ def build(running: Running, *, demo: bool) -> Starlette:
     async def chat(websocket: WebSocket) -> None:
         await socket.chat(websocket, running.line)
 
-    routes: list[BaseRoute] = [WebSocketRoute("/v1/chat", chat)]
+    routes: list[BaseRoute] = [WebSocketRoute("/v1/chat", chat), *assets.routes(WIDGET / "dist")]
     if demo:
         routes += _demo(running)
     return Starlette(routes=routes)
