@@ -97,7 +97,7 @@ class ToolSpec:
         """The money that a call would move, or None when its arguments do not say."""
         value = getattr(args, self.amount, None)
         value = getattr(value, "amount", value)  # a Money record: {amount, currency}
-        if value is None or isinstance(value, bool):
+        if value is None:
             return None
         try:
             return value if isinstance(value, Decimal) else Decimal(str(value))
