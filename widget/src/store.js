@@ -1,30 +1,10 @@
 // What the widget keeps between pages: session, cursor with its events, outbox, unsent words. One site each.
 // Must not fail: where storage is blocked or full, it keeps things in memory for as long as the page lives.
 
-/**
- * @typedef {{token?: string, conversation?: string, seen?: number, unread?: number, live?: boolean, open?: boolean,
- *   visited?: boolean, accent?: string}} Session
- *   `live`: there is something to reconnect for; `accent`: the site's, so that the next page paints it at once
- */
+/** @typedef {import("./session.js").Session} Session */
 
 // Above this the events are read from the server again: localStorage is 5 MB for the whole shop.
 const LOG_LIMIT_CHARS = 200_000;
-
-/**
- * @param {"local" | "session" | "none"} kind
- * @returns {Storage | null} null when blocked
- */
-export function openStorage(kind) {
-  if (kind === "none") return null;
-  try {
-    const storage = kind === "session" ? sessionStorage : localStorage;
-    storage.setItem("shopbell:?", "1");
-    storage.removeItem("shopbell:?");
-    return storage;
-  } catch {
-    return null;
-  }
-}
 
 export class Store {
   /**

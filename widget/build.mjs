@@ -1,0 +1,63 @@
+// Builds widget/dist from widget/src; `--check` compares instead of writing and exits 1 on a difference.
+// Must be deterministic: same sources and same esbuild, same bytes. Needs `npm ci` in widget/ first.
+
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const dist = join(here, "dist");
+// Browsers of the last three years: adoptedStyleSheets, color-mix, Web Locks, private methods.
+const TARGET = ["chrome111", "firefox113", "safari16.4"];
+
+/** CSS in template strings: comments and spare white space go. */
+const css = {
+  name: "css",
+  setup(b) {
+    b.onLoad({ filter: /style\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replace(/\s*\n\s*/g, (m, at, all) => (/`[^`]*$/.test(all.slice(0, at).replace(/^\/\/.*$|\/\*\*.*\*\//gm, "")) ? " " : "\n")),
+      loader: "js",
+    }));
+  },
+};
+
+async function bundle(entry, format, define) {
+  const out = await build({
+    entryPoints: [join(here, "src", entry)], bundle: true, minify: true, write: false, format, target: TARGET,
+    charset: "utf8", legalComments: "none", define, plugins: [css], absWorkingDir: here,
+  });
+  return Buffer.from(out.outputFiles[0].contents);
+}
+
+const entry = (name, data) => ({
+  name,
+  integrity: "sha384-" + createHash("sha384").update(data).digest("base64"),
+  bytes: data.length,
+  gzip_bytes: gzipSync(data, { level: 9 }).length,
+});
+
+const chat = await bundle("chat.js", "esm", {});
+// 16 hex digits: enough to name a build; what guards it is the integrity.
+const hash = createHash("sha256").update(chat).digest("hex").slice(0, 16);
+const chatEntry = { ...entry(`${hash}.js`, chat), hash };
+const loader = await bundle("loader.js", "iife", { __CHAT__: JSON.stringify({ file: chatEntry.name, integrity: chatEntry.integrity }) });
+const loaderEntry = entry("widget.js", loader);
+const files = new Map([
+  ["widget.js", loader],
+  [chatEntry.name, chat],
+  ["manifest.json", Buffer.from(JSON.stringify({ loader: loaderEntry, chat: chatEntry }, null, 2) + "\n")],
+]);
+
+if (process.argv.includes("--check")) {
+  const wrong = [...files].filter(([name, data]) => !existsSync(join(dist, name)) || !readFileSync(join(dist, name)).equals(data));
+  for (const [name] of wrong) console.error(`widget/dist/${name} differs from what widget/src builds: run node widget/build.mjs`);
+  process.exit(wrong.length ? 1 : 0);
+}
+mkdirSync(dist, { recursive: true });
+// `--keep` leaves older chats: once released they stay, pages in the wild name them.
+if (!process.argv.includes("--keep")) for (const name of readdirSync(dist)) if (!files.has(name)) rmSync(join(dist, name));
+for (const [name, data] of files) writeFileSync(join(dist, name), data);
+console.log(`widget.js ${loaderEntry.gzip_bytes} B gzip, ${chatEntry.name} ${chatEntry.gzip_bytes} B gzip, together ${loaderEntry.gzip_bytes + chatEntry.gzip_bytes}`);

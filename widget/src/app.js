@@ -1,0 +1,438 @@
+// One chat on one page: wires store, link, line (socket or other tabs) and view together.
+// Must not draw: what is shown is the view's; what is known is the link's.
+
+import { chat as de } from "./locales/de.js";
+import { chat as en } from "./locales/en.js";
+import { direction, translator } from "./i18n.js";
+import { Link } from "./link.js";
+import { Socket } from "./socket.js";
+import { Store } from "./store.js";
+import { Tabs } from "./tabs.js";
+import { Panel } from "./view/panel.js";
+
+/**
+ * @typedef {import("./link.js").Frame} Frame
+ * @typedef {import("./socket.js").State} State
+ */
+
+/** @returns {string} an id as the contract wants it: 22 characters, 128 bits */
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+}
+
+export class App {
+  /** @param {any} host the custom element that the loader made */
+  constructor(host) {
+    this.host = host;
+    this.link = new Link();
+    /** @type {State} */
+    this.line = { name: "idle" };
+    this.notice = "";
+    this.identity = host.config.identity;
+    this.stopped = false;
+    /** Messages up to this seq are old news: neither announced nor counted as new. */
+    this.newsFrom = 0;
+    /** @type {Set<string>} tokens that the server has refused */
+    this.refused = new Set();
+    this.renewed = false;
+    this.running = false;
+    this.#load();
+    this.#words();
+    this.socket = new Socket({
+      url: host.config.server.replace(/^http/, "ws") + "v1/chat",
+      hello: () => this.#hello(),
+      frame: (frame) => {
+        this.#frame(frame);
+        this.tabs?.share(frame);
+      },
+      state: (state) => {
+        this.#state(state);
+        this.tabs?.shareState(state);
+      },
+      badToken: () => this.#badToken(),
+    });
+    this.#tabs();
+    this.panel = new Panel(this);
+    this.#listen();
+    this.unread();
+    if (this.store.session().live || this.link.outbox.size || this.identity) this.start();
+  }
+
+  #load() {
+    const { config } = this.host;
+    this.storage = this.host.storage;
+    this.store = new Store(config.site, this.storage);
+    this.store.save({ visited: true });
+    const session = this.store.session();
+    this.seen = session.seen || 0;
+    const log = this.store.log();
+    if (session.token && session.conversation) {
+      const same = log?.conversation === session.conversation;
+      this.link.reset(session.conversation, same && log ? log.epoch : "");
+      if (same && log) this.link.receive({ t: "events", events: log.events, upto: log.after });
+    }
+    this.newsFrom = this.link.cursor;
+    this.#adoptOutbox();
+  }
+
+  #adoptOutbox() {
+    for (const p of this.store.outbox()) {
+      if (!this.link.events.some((e) => e.id === p.id)) this.link.post(p.frame, p.at_ms).failed = p.failed || "";
+      else this.store.drop(p.id);
+    }
+  }
+
+  #words() {
+    this.locale = this.host.locale;
+    this.t = translator(this.locale, { en, de });
+    this.dir = direction(this.locale);
+  }
+
+  #tabs() {
+    const { site, storage, server } = this.host.config;
+    if (storage !== "local" || !this.storage) return;
+    this.tabs = new Tabs({
+      name: `shopbell ${server} ${site}`,
+      lead: () => {
+        this.leads = true;
+        this.socket.start();
+      },
+      follow: () => {},
+      position: () => this.link.position(),
+      replay: (position) => (this.line.name === "open" ? this.link.replay(position, { v: 1, token: this.store.session().token || "" }) : null),
+      state: () => this.line,
+      frame: (frame) => this.#frame(frame),
+      heardState: (state) => this.#state(state),
+      command: (frame) => this.#command(frame),
+    });
+  }
+
+  #listen() {
+    const again = () => {
+      if (this.leads) this.socket.retry();
+      else if (this.running) this.tabs?.ask({ t: "retry" });
+    };
+    /** @type {[EventTarget, string, (event: any) => void][]} */
+    const all = [
+      [window, "online", again],
+      [window, "offline", () => this.line.name === "waiting" && this.#state({ name: "offline" })],
+      [document, "visibilitychange", () => {
+        if (document.visibilityState === "visible") {
+          again();
+          this.look();
+        }
+      }],
+      [document, "freeze", () => this.#rest()],
+      [document, "resume", () => this.#wake()],
+      [window, "pagehide", () => this.#rest()],
+      [window, "pageshow", (event) => event.persisted && this.#wake()],
+    ];
+    for (const [target, name, fn] of all) target.addEventListener(name, fn);
+    this.unlisten = () => all.forEach(([target, name, fn]) => target.removeEventListener(name, fn));
+  }
+
+  /** Open the line, or listen to the tab that has it. */
+  start() {
+    if (this.running || this.stopped) return;
+    this.running = true;
+    this.#state({ name: "connecting" });
+    if (this.tabs) this.tabs.start();
+    else {
+      this.leads = true;
+      this.socket.start();
+    }
+  }
+
+  #rest() {
+    this.#saveLog();
+    if (!this.running) return;
+    this.socket.stop();
+    this.tabs?.stop();
+    this.leads = false;
+    this.resting = true;
+  }
+
+  #wake() {
+    if (!this.resting) return;
+    this.resting = this.running = false;
+    this.start();
+  }
+
+  stop() {
+    this.#rest();
+    this.stopped = true;
+    this.unlisten?.();
+    this.panel.stop();
+  }
+
+  /** @returns {Frame[]} */
+  #hello() {
+    this.#adoptOutbox();
+    const { token } = this.store.session();
+    this.token = token || "";
+    const { origin, pathname } = location;
+    /** @type {Frame} */
+    const hello = {
+      t: "hello", v: 1, site: this.host.config.site, token, identity: this.identity || undefined,
+      ...(token ? this.link.position() : { after: 0 }),
+      locale: this.locale,
+      // Neither query nor fragment: they may hold what the shop would not tell.
+      page: { url: (origin + pathname).slice(0, 2000), title: document.title.slice(0, 300) },
+    };
+    if (!hello.epoch) delete hello.epoch;
+    return [hello, ...this.link.unsent()];
+  }
+
+  /** @returns {boolean} whether to say hello anew */
+  #badToken() {
+    if (this.token) this.refused.add(this.token);
+    const { token, conversation } = this.store.session();
+    if (token && !this.refused.has(token)) {
+      // Another tab has got a newer one meanwhile.
+      this.link.reset(conversation || "", "");
+      return true;
+    }
+    if (this.renewed) return false;
+    this.renewed = true;
+    this.store.forget();
+    this.link.reset("", "");
+    this.seen = 0;
+    return true;
+  }
+
+  /** @param {Frame} frame from the line */
+  #frame(frame) {
+    const before = this.link.conversation;
+    const waiting = [...this.link.outbox.keys()];
+    if (frame.t === "cleared") {
+      this.#clear();
+      return;
+    }
+    const news = this.link.cursor;
+    this.link.receive(frame);
+    if (frame.t === "welcome") this.#welcome(frame, before);
+    else if (frame.t === "token") this.store.save({ token: frame.token });
+    else if (frame.t === "error") this.#error(frame);
+    else if (frame.t === "events") {
+      for (const event of frame.events) {
+        this.store.drop(event.id);
+        if (event.seq > news && event.seq > this.newsFrom) this.#event(event);
+      }
+      this.store.save({ live: this.link.events.length > 0 || undefined });
+      this.#saveSoon();
+      this.unread();
+    }
+    for (const id of waiting) if (!this.link.outbox.has(id)) this.store.drop(id);
+    this.panel.update();
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {string} before the conversation until now
+   */
+  #welcome(frame, before) {
+    if (before !== frame.conversation) {
+      this.seen = 0;
+      this.panel.forget();
+    }
+    // What a new line brings was said while we were away: news only if we had been there.
+    this.newsFrom = frame.recovered ? this.link.cursor : frame.head;
+    this.renewed = false;
+    this.refused.clear();
+    this.notice = "";
+    const theme = frame.site?.theme || {};
+    this.store.save({ token: frame.token, conversation: frame.conversation, accent: theme.accent, seen: this.seen });
+    this.host.theme = theme;
+    this.host.apply();
+    this.panel.theme(theme);
+    this.host.emit("welcome", { conversation: frame.conversation });
+  }
+
+  /** @param {import("./link.js").Event} event that is new */
+  #event(event) {
+    const { id, role, kind, body } = event;
+    if (kind === "message") this.host.emit("message", { id, role, text: body.text, name: body.name });
+    if (kind === "mode") this.host.emit("mode", { mode: body.mode, name: body.name });
+  }
+
+  /** @param {Frame} frame */
+  #error(frame) {
+    this.host.emit("error", { code: frame.code, message: frame.message });
+    if (frame.code === "bad_token") return;
+    const known = ["too_fast", "busy", "too_large", "bad_frame", "idempotency_mismatch"].includes(frame.code);
+    this.notice = known ? this.t(`e_${frame.code}`) : frame.code === "erased" ? "" : this.t("e_other", { message: frame.message || frame.code });
+    for (const p of this.link.outbox.values()) if (p.failed) this.store.put(p);
+    if (frame.code === "too_fast" || frame.code === "busy") {
+      const again = () => this.leads && this.line.name === "open" && this.link.unsent().forEach((f) => this.socket.send(f));
+      setTimeout(again, 1000 * (frame.retry_after_s || 2));
+    }
+    clearTimeout(this.noticeTimer);
+    this.noticeTimer = setTimeout(() => {
+      this.notice = "";
+      this.panel?.update();
+    }, 8000);
+  }
+
+  /** @param {State} state */
+  #state(state) {
+    this.line = state;
+    if (state.name === "erased") {
+      this.#clear();
+      this.line = state;
+    }
+    this.host.emit("line", { state: state.name });
+    this.panel?.update();
+  }
+
+  #clear() {
+    this.store.clear();
+    this.link.outbox.clear();
+    this.link.reset("", "");
+    this.seen = 0;
+    this.panel.forget();
+    this.unread();
+    this.panel.update();
+  }
+
+  /** @param {Frame} frame that another tab wants sent */
+  #command(frame) {
+    if (frame.t === "retry") this.socket.retry();
+    else if (frame.t === "identify") this.identify(frame.identity);
+    else if (frame.t === "logout") this.logout();
+    else this.#deliver(frame, true);
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {boolean} keep until it comes back as an event
+   */
+  #deliver(frame, keep) {
+    if (keep && (frame.id || frame.t === "decide")) this.store.put(this.link.post(frame, Date.now()));
+    this.start();
+    if (this.leads) {
+      if (this.line.name === "open") this.socket.send(frame);
+    } else if (this.tabs) this.tabs.ask(frame);
+    this.panel.update();
+  }
+
+  /** @param {string} text */
+  say(text) {
+    const trimmed = text.trim();
+    if (!trimmed || [...trimmed].length > 4000) return false;
+    this.#deliver({ t: "say", id: newId(), text: trimmed }, true);
+    this.panel.toEnd();
+    return true;
+  }
+
+  /** @param {string} id of a message that failed: sent again as a new one */
+  retry(id) {
+    const pending = this.link.outbox.get(id);
+    if (!pending) return;
+    this.link.outbox.delete(id);
+    this.store.drop(id);
+    this.say(pending.frame.text);
+  }
+
+  retryNow() {
+    if (["broken", "refused", "erased"].includes(this.line.name)) {
+      this.renewed = false;
+      if (this.line.name === "erased") this.store.clear();
+      this.#state({ name: "connecting" });
+      if (this.leads) this.socket.restart();
+      else this.tabs?.ask({ t: "retry" });
+    } else if (this.leads) this.socket.retry();
+    else this.tabs?.ask({ t: "retry" });
+  }
+
+  stopTurn() {
+    if (this.link.turn) this.#deliver({ t: "stop", turn: this.link.turn }, false);
+  }
+
+  human() {
+    this.#deliver({ t: "human", id: newId() }, true);
+  }
+
+  /** @param {string} of @param {number} score */
+  rate(of, score) {
+    this.link.scores.set(of, score);
+    this.#deliver({ t: "rate", id: newId(), of, score }, true);
+  }
+
+  /** @param {string} call @param {boolean} approve */
+  decide(call, approve) {
+    this.#deliver({ t: "decide", call, approve }, true);
+  }
+
+  typing() {
+    const now = Date.now();
+    // 3 s: a notice that is renewed while it lasts, not one for each key.
+    if (this.link.mode.mode === "agent" || now - (this.typed || 0) < 3000) return;
+    this.typed = now;
+    this.#deliver({ t: "typing" }, false);
+  }
+
+  /** @param {any} identity */
+  identify(identity) {
+    this.identity = identity;
+    if (!this.leads && this.running) return this.tabs?.ask({ t: "identify", identity });
+    if (this.line.name === "open") this.socket.send({ t: "identify", identity });
+    else this.start();
+  }
+
+  /** Sign out: what was said is cleared here, in all tabs, and a new conversation begins. */
+  logout() {
+    this.identity = null;
+    if (!this.leads && this.running && this.tabs) {
+      this.tabs.ask({ t: "logout" });
+      this.#clear();
+      return;
+    }
+    if (this.line.name === "open") this.socket.send({ t: "logout" });
+    this.#clear();
+    this.tabs?.share({ t: "cleared" });
+    this.notice = this.t("bye");
+    this.socket.restart();
+  }
+
+  /** The customer looks at the chat: what is there has been seen. */
+  look() {
+    if (!this.panel?.open || document.visibilityState !== "visible") return;
+    const last = this.link.events.findLast((e) => e.kind === "message" && e.role !== "customer");
+    if (last && last.seq > this.seen) {
+      this.seen = last.seq;
+      this.store.save({ seen: this.seen });
+      if (this.line.name === "open") this.#deliver({ t: "seen", seq: this.seen }, false);
+    }
+    this.unread();
+  }
+
+  unread() {
+    if (!this.panel) return;
+    this.seen = Math.max(this.seen, this.panel.open ? 0 : this.store.session().seen || 0);
+    const n = this.link.events.filter((e) => e.kind === "message" && e.role !== "customer" && e.seq > this.seen).length;
+    const shown = this.panel.open && document.visibilityState === "visible" ? 0 : n;
+    if (this.store.session().unread !== shown) this.store.save({ unread: shown });
+    this.host.unread(shown);
+  }
+
+  #saveSoon() {
+    // 300 ms: a burst of events is one write.
+    this.saving ??= setTimeout(() => this.#saveLog(), 300);
+  }
+
+  #saveLog() {
+    clearTimeout(this.saving);
+    this.saving = undefined;
+    if (this.link.conversation) this.store.saveLog(this.link);
+  }
+
+  /** @param {any} config */
+  update(config) {
+    const before = this.locale;
+    this.#words();
+    if (before !== this.locale) this.panel.rebuild();
+    this.panel.update();
+    void config;
+  }
+}

@@ -1,0 +1,458 @@
+// Markdown to DOM nodes from an allow-list, also while it is still being written.
+// Must never parse HTML, load anything, or link to anything but http, https, mailto and tel.
+
+/**
+ * @typedef {{t: string, c?: Inline[], v?: string, href?: string, n?: number}} Inline
+ *   t: text br strong em del code link cite
+ * @typedef {{t: string, src: string, c?: Inline[], blocks?: Block[], items?: Block[][], v?: string, level?: number,
+ *   start?: number, rows?: Inline[][][], align?: string[]}} Block
+ *   t: p h pre ul ol quote hr table
+ */
+
+// Deeper nesting than this is an attack or an accident; it is shown as text.
+const DEPTH = 6;
+
+/**
+ * The address if it may be linked to, else empty.
+ * @param {string} raw
+ * @param {string} [base]
+ */
+export function safeUrl(raw, base) {
+  try {
+    const url = new URL(raw, base ?? globalThis.document?.baseURI);
+    return /^(https?|mailto|tel):$/.test(url.protocol) ? url.href : "";
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * @param {string} text
+ * @param {boolean} [live] still being written: markup at the end may be incomplete
+ * @returns {Block[]}
+ */
+export function parse(text, live = false) {
+  let source = text.replace(/\r\n?/g, "\n").replace(/\t/g, "    ");
+  // A line of nothing but a marker says nothing yet.
+  if (live) source = source.replace(/(^|\n)[ >]*(?:[-*+_=]{1,3}|\d{1,3}[.)]?|#{1,6}|>|\||`{1,2})[ ]*$/, "$1");
+  return blocks(source.split("\n"), live, 0);
+}
+
+const FENCE = /^ {0,3}(```+|~~~+)\s*([\w+#.-]*)[^`]*$/;
+const HEAD = /^ {0,3}(#{1,6})\s+(.*?)\s*#*$/;
+const RULE = /^ {0,3}(?:(?:\*\s*){3,}|(?:-\s*){3,}|(?:_\s*){3,})$/;
+const ITEM = /^( *)([-*+]|\d{1,9}[.)])(?: +(.*)|)$/;
+const ROW = /^ {0,3}\|.*$/;
+const DELIM = /^ {0,3}\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
+
+/**
+ * @param {string[]} lines
+ * @param {boolean} live
+ * @param {number} depth
+ * @returns {Block[]}
+ */
+function blocks(lines, live, depth) {
+  /** @type {Block[]} */
+  const out = [];
+  let i = 0;
+  const last = (/** @type {number} */ end) => live && end >= lines.length;
+  while (i < lines.length) {
+    const line = lines[i];
+    const start = i;
+    if (!line.trim()) {
+      i++;
+      continue;
+    }
+    const fence = FENCE.exec(line);
+    if (fence) {
+      i++;
+      const body = [];
+      while (i < lines.length && !lines[i].trim().startsWith(fence[1])) body.push(lines[i++]);
+      i++;
+      out.push({ t: "pre", v: body.join("\n"), src: lines.slice(start, i).join("\n") });
+      continue;
+    }
+    const heading = HEAD.exec(line);
+    if (heading) {
+      i++;
+      out.push({ t: "h", level: heading[1].length, c: inline(heading[2], last(i)), src: line });
+      continue;
+    }
+    if (RULE.test(line)) {
+      i++;
+      out.push({ t: "hr", src: line });
+      continue;
+    }
+    if (/^ {0,3}>/.test(line) && depth < DEPTH) {
+      const body = [];
+      while (i < lines.length && /^ {0,3}>/.test(lines[i])) body.push(lines[i++].replace(/^ {0,3}> ?/, ""));
+      out.push({ t: "quote", blocks: blocks(body, last(i), depth + 1), src: lines.slice(start, i).join("\n") });
+      continue;
+    }
+    const item = ITEM.exec(line);
+    if (item && depth < DEPTH) {
+      const list = listAt(lines, i, live, depth);
+      i = list.end;
+      out.push({ ...list.block, src: lines.slice(start, i).join("\n") });
+      continue;
+    }
+    const delim = lines[i + 1];
+    if (line.includes("|") && ((delim !== undefined && DELIM.test(delim) && delim.includes("-")) || (last(i + 2) && ROW.test(line)))) {
+      const rows = [cells(line)];
+      const align = delim === undefined ? [] : cells(delim).map((c) => (c.endsWith(":") ? (c.startsWith(":") ? "center" : "end") : ""));
+      i += 2;
+      while (i < lines.length && lines[i].includes("|") && lines[i].trim()) rows.push(cells(lines[i++]));
+      out.push({ t: "table", align, rows: rows.map((r) => r.slice(0, 12).map((c) => inline(c, last(i)))), src: lines.slice(start, i).join("\n") });
+      continue;
+    }
+    const para = [];
+    while (i < lines.length && lines[i].trim() && (i === start || !starts(lines[i], depth))) para.push(lines[i++].trim());
+    out.push({ t: "p", c: inline(para.join("\n"), last(i)), src: para.join("\n") });
+  }
+  return out;
+}
+
+/**
+ * @param {string} line
+ * @param {number} depth
+ */
+function starts(line, depth) {
+  return FENCE.test(line) || HEAD.test(line) || RULE.test(line) || (depth < DEPTH && (/^ {0,3}>/.test(line) || /^ {0,3}([-*+]|1[.)]) +\S/.test(line)));
+}
+
+/** @param {string} line */
+function cells(line) {
+  return line
+    .trim()
+    .replace(/^\||\|$/g, "")
+    .split(/(?<!\\)\|/)
+    .map((c) => c.trim());
+}
+
+/**
+ * @param {string[]} lines
+ * @param {number} i
+ * @param {boolean} live
+ * @param {number} depth
+ * @returns {{block: Block, end: number}}
+ */
+function listAt(lines, i, live, depth) {
+  const first = /** @type {RegExpExecArray} */ (ITEM.exec(lines[i]));
+  const indent = first[1].length;
+  const ordered = /\d/.test(first[2]);
+  /** @type {string[][]} */
+  const bodies = [];
+  while (i < lines.length) {
+    const line = lines[i];
+    const item = ITEM.exec(line);
+    if (item && item[1].length <= indent + 1 && item[1].length >= indent - 1 && /\d/.test(item[2]) === ordered && !RULE.test(line)) {
+      bodies.push([item[3] || ""]);
+    } else if (!line.trim()) {
+      const next = lines[i + 1] ?? "";
+      const goes = /^ {2,}\S/.test(next.slice(indent)) || (ITEM.exec(next)?.[1].length ?? 99) <= indent + 1;
+      if (!next.trim() || !goes) break;
+      bodies[bodies.length - 1].push("");
+    } else if (line.search(/\S/) > indent) {
+      bodies[bodies.length - 1].push(line.slice(Math.min(line.search(/\S/), indent + first[2].length + 1)));
+    } else if (!starts(line, depth) && !item && lines[i - 1].trim()) {
+      bodies[bodies.length - 1].push(line.trim());
+    } else break;
+    i++;
+  }
+  const end = i;
+  const items = bodies.map((body, n) => blocks(body, live && end >= lines.length && n === bodies.length - 1, depth + 1));
+  return { block: { t: ordered ? "ol" : "ul", start: ordered ? parseInt(first[2], 10) : 1, items, src: "" }, end };
+}
+
+const STOPS = /[\\`*_~[\]!<\n:@]/;
+
+/**
+ * @param {string} text
+ * @param {boolean} live
+ * @param {number} [depth]
+ * @returns {Inline[]}
+ */
+export function inline(text, live, depth = 0) {
+  /** @type {Inline[]} */
+  const out = [];
+  let plain = "";
+  const flush = () => {
+    if (plain) out.push({ t: "text", v: plain });
+    plain = "";
+  };
+  const put = (/** @type {Inline} */ node) => {
+    flush();
+    out.push(node);
+  };
+  let i = 0;
+  while (i < text.length) {
+    const rest = text.slice(i);
+    const ch = text[i];
+    if (!STOPS.test(ch)) {
+      const next = rest.search(STOPS);
+      const to = next < 0 ? text.length : i + next;
+      plain += text.slice(i, to);
+      i = to;
+      continue;
+    }
+    const found = span(text, i, live, depth);
+    if (found) {
+      if (found.node.t === "link" && found.back) plain = plain.slice(0, -found.back);
+      if (found.node.t === "text") plain += found.node.v;
+      else put(found.node);
+      i = found.end;
+    } else {
+      plain += ch;
+      i++;
+    }
+  }
+  flush();
+  return out;
+}
+
+/** @typedef {{node: Inline, end: number, back?: number} | null} Found */
+
+/**
+ * @param {string} text
+ * @param {number} i
+ * @param {boolean} live
+ * @param {number} depth
+ * @returns {Found}
+ */
+function span(text, i, live, depth) {
+  const ch = text[i];
+  if (ch === "\n") return { node: { t: "br" }, end: i + 1 };
+  if (ch === "\\") return /[!-/:-@[-`{-~]/.test(text[i + 1] || "") ? { node: { t: "text", v: text[i + 1] }, end: i + 2 } : null;
+  if (ch === "`") return codeAt(text, i, live);
+  if (ch === "*" || ch === "_" || ch === "~") return emphasis(text, i, live, depth);
+  if (ch === "[" || (ch === "!" && text[i + 1] === "[")) return bracket(text, i, live, depth);
+  if (ch === "<") {
+    const auto = /^<((?:https?:\/\/|mailto:|tel:)[^\s<>]{1,500})>/i.exec(text.slice(i, i + 520));
+    return auto ? { node: linkTo(auto[1], [{ t: "text", v: auto[1] }]), end: i + auto[0].length } : null;
+  }
+  if (ch === ":") return bareUrl(text, i, live);
+  return null;
+}
+
+/**
+ * @param {string} text
+ * @param {number} i
+ * @param {boolean} live
+ * @returns {Found}
+ */
+function codeAt(text, i, live) {
+  let n = 1;
+  while (text[i + n] === "`") n++;
+  const fence = "`".repeat(n);
+  let end = text.indexOf(fence, i + n);
+  while (end >= 0 && text[end + n] === "`") {
+    while (text[end] === "`") end++;
+    end = text.indexOf(fence, end);
+  }
+  if (end >= 0) return { node: { t: "code", v: text.slice(i + n, end).replace(/\n/g, " ").trim() }, end: end + n };
+  if (live) return { node: i + n < text.length ? { t: "code", v: text.slice(i + n).trim() } : { t: "text", v: "" }, end: text.length };
+  return { node: { t: "text", v: fence }, end: i + n };
+}
+
+/**
+ * @param {string} text
+ * @param {number} i
+ * @param {boolean} live
+ * @param {number} depth
+ * @returns {Found}
+ */
+function emphasis(text, i, live, depth) {
+  const ch = text[i];
+  let n = 1;
+  while (text[i + n] === ch && n < 3) n++;
+  if (ch === "~" && n < 2) return null;
+  const whole = { node: { t: "text", v: ch.repeat(n) }, end: i + n };
+  const after = text[i + n];
+  if (after === undefined) return live ? { node: { t: "text", v: "" }, end: i + n } : whole;
+  if (/\s/.test(after) || depth >= DEPTH || (ch === "_" && /[\p{L}\p{N}]/u.test(text[i - 1] || ""))) return whole;
+  const mark = ch.repeat(n);
+  let end = text.indexOf(mark, i + n);
+  // A closer follows a non-space; `_` also ends a word; a run longer than the mark closes at its end.
+  while (end >= 0) {
+    let run = n;
+    while (text[end + run] === ch) run++;
+    const good = !/\s/.test(text[end - 1]) && text[end - 1] !== "\\" && (ch !== "_" || !/[\p{L}\p{N}]/u.test(text[end + run] || ""));
+    if (good && (run === n || run === 3)) {
+      end += run - n;
+      break;
+    }
+    end = text.indexOf(mark, end + run);
+  }
+  let inner = end < 0 ? "" : text.slice(i + n, end);
+  if (end < 0) {
+    if (!live) return whole;
+    // Still being written: half a closer at the very end is not shown.
+    inner = text.slice(i + n).replace(/[*_~]+$/, "");
+    if (inner.includes("\n\n") || !inner) return { node: { t: "text", v: "" }, end: text.length };
+  }
+  const c = inline(inner, live && end < 0, depth + 1);
+  /** @type {Inline} */
+  let node = { t: ch === "~" ? "del" : n === 1 ? "em" : "strong", c };
+  if (n === 3 && ch !== "~") node = { t: "strong", c: [{ t: "em", c }] };
+  return { node, end: end < 0 ? text.length : end + n };
+}
+
+/**
+ * @param {string} text
+ * @param {number} i
+ * @param {boolean} live
+ * @param {number} depth
+ * @returns {Found}
+ */
+function bracket(text, i, live, depth) {
+  const open = text[i] === "!" ? i + 1 : i;
+  const cite = /^\[(\d{1,2})\](?!\()/.exec(text.slice(open, open + 6));
+  if (cite && open === i) return { node: { t: "cite", n: +cite[1] }, end: i + cite[0].length };
+  let level = 0;
+  let close = -1;
+  // 500: a label longer than this is no label; keeps hostile input linear.
+  for (let j = open; j < Math.min(text.length, open + 500); j++) {
+    if (text[j] === "\\") j++;
+    else if (text[j] === "[") level++;
+    else if (text[j] === "]" && --level === 0) {
+      close = j;
+      break;
+    }
+  }
+  if (close < 0) {
+    if (!live || text.length - open > 200 || depth >= DEPTH) return null;
+    // The beginning of a link or a citation: its words without the bracket, digits not at all.
+    const label = text.slice(open + 1);
+    if (/^\d{0,2}$/.test(label)) return { node: { t: "text", v: "" }, end: text.length };
+    return { node: { t: "text", v: flat(inline(label, true, depth + 1)) }, end: text.length };
+  }
+  const label = text.slice(open + 1, close);
+  if (text[close + 1] !== "(" || depth >= DEPTH) return null;
+  const target = /^\(\s*<?((?:[^\s()<>\\]|\\.|\((?:[^\s()<>\\]|\\.){0,300}\)){0,2000})>?(?:\s+(?:"[^"]{0,300}"|'[^']{0,300}'))?\s*\)/.exec(text.slice(close + 1, close + 2500));
+  const c = inline(label, false, depth + 1).filter((n) => n.t !== "link");
+  if (target) return { node: linkTo(target[1].replace(/\\(.)/g, "$1"), c.length ? c : [{ t: "text", v: target[1] }]), end: close + 1 + target[0].length };
+  if (live && !text.slice(close + 1).includes("\n")) return { node: { t: "text", v: flat(c) }, end: text.length };
+  return null;
+}
+
+/** @param {Inline[]} nodes @returns {string} */
+function flat(nodes) {
+  return nodes.map((n) => n.v ?? (n.c ? flat(n.c) : "")).join("");
+}
+
+/**
+ * `https://…` and `www.`-less addresses in running text; looked for at the colon.
+ * @param {string} text
+ * @param {number} i
+ * @param {boolean} live
+ * @returns {Found}
+ */
+function bareUrl(text, i, live) {
+  const scheme = /(?:^|[^\p{L}\p{N}])(https?)$/iu.exec(text.slice(Math.max(0, i - 6), i));
+  const tail = scheme && /^:\/\/[^\s<>"`[\]{}|\\^]{1,2000}/.exec(text.slice(i, i + 2010));
+  if (!scheme || !tail) return null;
+  const reaches = i + tail[0].length >= text.length;
+  if (live && reaches) return null;
+  let address = scheme[1] + tail[0].replace(/[*_~]+$/, "");
+  address = address.replace(/[.,;:!?'")\]]+$/, (end) => (end.startsWith(")") && address.includes("(") ? ")" : ""));
+  return { node: linkTo(address, [{ t: "text", v: address }]), end: i - scheme[1].length + address.length, back: scheme[1].length };
+}
+
+/**
+ * @param {string} href
+ * @param {Inline[]} c
+ * @returns {Inline}
+ */
+function linkTo(href, c) {
+  return { t: "link", href, c };
+}
+
+/**
+ * Show `text` in `box`. Blocks that did not change keep their nodes, so that nothing flickers and a selection survives.
+ * @param {HTMLElement} box
+ * @param {string} text
+ * @param {{live?: boolean, cite?: (n: number) => Node | null, extra?: string}} [options]
+ *   `cite` draws the chip of citation n, or null for plain text; `extra` is whatever else the nodes depend on
+ */
+export function render(box, text, options = {}) {
+  const list = parse(text, options.live);
+  list.forEach((block, n) => {
+    const key = `${block.t}|${options.extra || ""}|${options.live && n === list.length - 1 ? "~" + text.length : ""}|${block.src}`;
+    const old = /** @type {any} */ (box.children[n]);
+    if (old && old.shopbellKey === key) return;
+    const node = /** @type {any} */ (drawBlock(block, options.cite || (() => null)));
+    node.shopbellKey = key;
+    if (old) old.replaceWith(node);
+    else box.append(node);
+  });
+  while (box.children.length > list.length) box.lastElementChild?.remove();
+}
+
+/**
+ * @param {Block} block
+ * @param {(n: number) => Node | null} cite
+ * @returns {HTMLElement}
+ */
+function drawBlock(block, cite) {
+  const el = (/** @type {string} */ tag, /** @type {any[]} */ ...kids) => {
+    const node = document.createElement(tag);
+    node.append(...kids);
+    return node;
+  };
+  const many = (/** @type {Block[] | undefined} */ list) => (list || []).map((b) => drawBlock(b, cite));
+  /** @type {HTMLElement} */
+  let node;
+  if (block.t === "pre") {
+    node = el("pre", el("code", block.v || ""));
+    node.tabIndex = 0;
+  } else if (block.t === "hr") node = el("hr");
+  else if (block.t === "quote") node = el("blockquote", ...many(block.blocks));
+  else if (block.t === "ul" || block.t === "ol") {
+    node = el(block.t, ...(block.items || []).map((item) => (item.length === 1 && item[0].t === "p" ? el("li", ...drawInline(item[0].c, cite)) : el("li", ...many(item)))));
+    if (block.t === "ol" && block.start !== 1) /** @type {HTMLOListElement} */ (node).start = block.start || 0;
+  } else if (block.t === "table") {
+    const rows = (block.rows || []).map((row, r) => {
+      const tr = el("tr", ...row.map((cell, n) => {
+        const td = el(r ? "td" : "th", ...drawInline(cell, cite));
+        if (block.align?.[n]) td.className = block.align[n];
+        return td;
+      }));
+      return tr;
+    });
+    node = el("div", el("table", el("thead", ...rows.slice(0, 1)), el("tbody", ...rows.slice(1))));
+    node.className = "table";
+    node.tabIndex = 0;
+  } else if (block.t === "h") {
+    node = el("p", el("strong", ...drawInline(block.c, cite)));
+    node.className = `h h${Math.min(block.level || 1, 3)}`;
+  } else node = el("p", ...drawInline(block.c, cite));
+  node.dir = "auto";
+  return node;
+}
+
+/**
+ * @param {Inline[] | undefined} nodes
+ * @param {(n: number) => Node | null} cite
+ * @returns {Node[]}
+ */
+function drawInline(nodes, cite) {
+  return (nodes || []).map((n) => {
+    if (n.t === "text") return document.createTextNode(n.v || "");
+    if (n.t === "cite") return cite(n.n || 0) || document.createTextNode(`[${n.n}]`);
+    if (n.t === "link") {
+      const href = safeUrl(n.href || "");
+      const a = document.createElement(href ? "a" : "span");
+      if (href && a instanceof HTMLAnchorElement) {
+        a.href = href;
+        a.target = "_blank";
+        a.rel = "noopener noreferrer nofollow";
+      }
+      a.append(...drawInline(n.c, cite));
+      return a;
+    }
+    const node = document.createElement(n.t);
+    if (n.t === "code") node.textContent = n.v || "";
+    else node.append(...drawInline(n.c, cite));
+    return node;
+  });
+}

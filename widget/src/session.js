@@ -1,0 +1,37 @@
+// The few things about a visitor that the launcher needs on the next page; the first key of store.js.
+// Must not throw: blocked storage is no storage.
+
+/**
+ * @typedef {{token?: string, conversation?: string, seen?: number, unread?: number, live?: boolean, open?: boolean,
+ *   visited?: boolean, accent?: string}} Session
+ *   `live`: there is something to reconnect for; `accent`: the site's, so that the next page paints it at once
+ */
+
+/**
+ * @param {"local" | "session" | "none"} kind
+ * @returns {Storage | null} null when blocked
+ */
+export function openStorage(kind) {
+  if (kind === "none") return null;
+  try {
+    const storage = kind === "session" ? sessionStorage : localStorage;
+    storage.setItem("shopbell:?", "1");
+    storage.removeItem("shopbell:?");
+    return storage;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {Storage | null} storage
+ * @param {string} site
+ * @returns {Session}
+ */
+export function readSession(storage, site) {
+  try {
+    return JSON.parse(storage?.getItem(`shopbell:${site}`) || "{}") || {};
+  } catch {
+    return {};
+  }
+}

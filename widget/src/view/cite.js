@@ -1,0 +1,57 @@
+// The small card that shows a source's title and words while its chip is pointed at or focused.
+// Must not fetch anything: it shows what the citation holds.
+
+import { h } from "../dom.js";
+
+export class Popover {
+  /** @param {HTMLElement} frame what it is placed in */
+  constructor(frame) {
+    this.frame = frame;
+    this.node = h("div", { class: "popover", role: "tooltip", id: "sb-source", hidden: true });
+    frame.append(this.node);
+  }
+
+  /**
+   * @param {HTMLElement} chip
+   * @param {{title?: string, quote?: string, document?: string}} source
+   */
+  attach(chip, source) {
+    const show = () => this.show(chip, source);
+    const hide = () => this.hide();
+    chip.addEventListener("pointerenter", show);
+    chip.addEventListener("pointerleave", hide);
+    chip.addEventListener("focus", show);
+    chip.addEventListener("blur", hide);
+    if (chip.tagName === "BUTTON") chip.addEventListener("click", show);
+  }
+
+  /**
+   * @param {HTMLElement} chip
+   * @param {{title?: string, quote?: string, document?: string}} source
+   */
+  show(chip, source) {
+    const quote = (source.quote || "").trim();
+    this.node.replaceChildren(
+      h("strong", { dir: "auto" }, source.title || source.document || ""),
+      quote ? h("q", { dir: "auto" }, quote.length > 220 ? quote.slice(0, 219) + "…" : quote) : "",
+    );
+    this.node.hidden = false;
+    chip.setAttribute("aria-describedby", this.node.id);
+    this.chip = chip;
+    const frame = this.frame.getBoundingClientRect();
+    const at = chip.getBoundingClientRect();
+    const { offsetWidth: width, offsetHeight: height } = this.node;
+    const left = Math.max(12, Math.min(at.left - frame.left + at.width / 2 - width / 2, frame.width - width - 12));
+    const above = at.top - frame.top - height - 8;
+    this.node.style.left = `${left}px`;
+    this.node.style.top = `${above > 60 ? above : at.bottom - frame.top + 8}px`;
+  }
+
+  /** @returns {boolean} whether it was there */
+  hide() {
+    const was = !this.node.hidden;
+    this.node.hidden = true;
+    this.chip?.removeAttribute("aria-describedby");
+    return was;
+  }
+}
