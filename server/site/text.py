@@ -4,6 +4,7 @@ It knows no key of any file; what is expected comes in as a pydantic model.
 """
 
 import inspect
+import itertools
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ Path_ = tuple[str | int, ...]
 
 MAX_BYTES: Final = 1_000_000
 """A configuration file of a megabyte is a mistake (a wrong file, a loop of aliases)."""
+MAX_VALUES: Final = 100_000
+"""Values in one file, those that aliases repeat counted: ten lines of aliases can stand for billions."""
 _ALIKE: Final = 70  # of 100 by rapidfuzz: "greting" and "theem" are found, "colour" is not offered for "locale"
 _YAML: Final = "tag:yaml.org,2002:"
 
@@ -98,6 +101,9 @@ def parse_yaml(text: str, file: Path, problems: list[Problem], *, first_line: in
         message = f"a character that YAML does not allow: {text[at : at + 1]!r}"
         problems.append(Problem(file, line + first_line, column + 1, "error", message))
         return None
+    except RecursionError:
+        problems.append(Problem(file, first_line, 1, "error", "lists or mappings are nested too deeply"))
+        return None
     if node is None:
         problems.append(Problem(file, first_line, 1, "error", "the file is empty"))
         return None
@@ -133,11 +139,17 @@ class _Reader:
         self.file = file
         self.offset = line_offset
         self.problems = problems
+        self.read = 0
         self.values: dict[Path_, Place] = {}
         self.keys: dict[Path_, Place] = {}
 
     def plain(self, node: Node, path: Path_, above: tuple[int, ...]) -> Any:  # noqa: ANN401 - any YAML value
         self.values[path] = self._place(node)
+        self.read += 1
+        if self.read > MAX_VALUES:
+            if self.read == MAX_VALUES + 1:
+                self._error(node, f"expected at most {MAX_VALUES:,} values, those that aliases repeat counted")
+            return None
         if id(node) in above:
             self._error(node, "an alias that contains itself")
             return None
@@ -145,12 +157,15 @@ class _Reader:
         if isinstance(node, MappingNode):
             return self._mapping(node, path, inside)
         if isinstance(node, SequenceNode):
-            return [self.plain(item, (*path, n), inside) for n, item in enumerate(node.value)]
+            items = itertools.takewhile(lambda _: self.read <= MAX_VALUES, enumerate(node.value))
+            return [self.plain(item, (*path, n), inside) for n, item in items]
         return self._scalar(node)
 
     def _mapping(self, node: MappingNode, path: Path_, above: tuple[int, ...]) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            if self.read > MAX_VALUES:
+                break
             if not isinstance(key_node, ScalarNode):
                 self._error(key_node, "expected a name as key, got a list or mapping")
                 continue

@@ -148,6 +148,18 @@ def test_all_mistakes_are_reported_at_once_and_in_order():
     assert [problem.line for problem in sorted(problems)] == [3, 4, 6, 7, 8, 8]
 
 
+def test_aliases_that_stand_for_billions_are_refused():
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    _, problems = problems_of("\n".join(lines) + "\n")
+    assert any("expected at most 100,000 values" in problem.message for problem in problems)
+
+
+def test_endless_nesting_is_refused():
+    _, (problem,) = problems_of("a: " + "[" * 3_000)
+    assert "nested too deeply" in problem.message
+
+
 def test_a_missing_key_and_an_unknown_one_are_two_problems():
     _, problems = problems_of("key: pk_shop\nnme: Shop\n")
     assert sorted(problem.message for problem in problems) == [
