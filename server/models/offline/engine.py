@@ -165,7 +165,11 @@ class Offline:
                 continue
             found = readings(variants, np.stack([vectors[text] for text in variants]), bank) if bank.texts else []
             near = np.stack([vectors[c.embedded] for c in candidates]) if candidates else None
-            out.append(Views(full, found, question, candidates, near, vectors[full]))
+            vector = vectors[full]
+            if full != part.text:  # what is new counts as much as what it leans on
+                vector = vector + vectors[masked(part.text)]
+                vector = vector / max(float(np.linalg.norm(vector)), 1e-6)
+            out.append(Views(full, found, question, candidates, near, vector))
         return out
 
     async def _embed(self, texts: Sequence[str]) -> dict[str, Vectors]:

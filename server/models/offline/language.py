@@ -62,6 +62,8 @@ class Language:
     membership: Patterns
     frames: Patterns
     tails: Patterns
+    constraints: re.Pattern[str]
+    """A limit on a number at the end of a search ("under 300 euros")."""
     asking: re.Pattern[str]
     dangling: re.Pattern[str]
     units: Mapping[str, tuple[str, ...]]
@@ -140,7 +142,18 @@ def available() -> tuple[str, ...]:
 
 
 _WORD_LISTS: Final = (
-    *("stop", "detect", "pronouns", "possessive", "lead", "openers", "determiners", "prepositions", "attributes"),
+    *(
+        "stop",
+        "detect",
+        "pronouns",
+        "possessive",
+        "lead",
+        "openers",
+        "meta",
+        "determiners",
+        "prepositions",
+        "attributes",
+    ),
     *("true_words", "false_words"),
 )
 
@@ -163,6 +176,7 @@ def _language(raw: Mapping[str, Any]) -> Language:
         membership=_compiled(raw["membership"]),
         frames=_compiled(raw["frames"]),
         tails=_compiled(raw["tails"]),
+        constraints=re.compile(raw["constraints"]),
         asking=re.compile(raw["asking"]),
         dangling=re.compile(raw["dangling"]),
         units={key: tuple(str(word) for word in value) for key, value in raw["units"].items()},

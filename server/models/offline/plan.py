@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from retrieval.text import words
+from retrieval.text import stem, words
 from retrieval.types import Vectors
 from server.models.offline import history
 from server.models.offline.intents import Reading
 from server.models.offline.language import Language, plain
-from server.models.offline.quote import Answer, Candidate, Question, answer
-from server.models.offline.slots import Filled, Past, Slot, fill, slots, values_of
+from server.models.offline.lists import Candidate
+from server.models.offline.quote import Answer, Question, answer
+from server.models.offline.slots import Filled, Past, Slot, Value, fill, slots, values_of
 from server.models.offline.understand import Part, topic
 from server.ports import Prompt
 from tools import ToolError, ToolSpec, canonical
@@ -122,19 +123,21 @@ def _step(part: Part, view: Views, context: Context) -> Step:
         return Step("small", part)
     forced = _chosen(part, context)
     if part.negated:
-        if (quote := _found_answer(view, context)) and part.question:
+        if (quote := _found_answer(part, view, context)) and part.question:
             return Step("quote", part, answer=quote, score=quote.support)
         return Step("negated", part, topic=topic(part.text, context.language))
     if context.waiting:
-        quote = _found_answer(view, context)
+        quote = _found_answer(part, view, context)
         return Step("quote", part, answer=quote, score=quote.support) if quote else Step("waiting", part)
     return _decided(part, view, context, forced)
 
 
-def _found_answer(view: Views, context: Context) -> Answer | None:
+def _found_answer(part: Part, view: Views, context: Context) -> Answer | None:
     if view.near is None or view.vector is None:
         return None
-    return answer(view.question, view.candidates, view.near, view.vector, context.prompt.passages)
+    line = history.last_agent(context.prompt) if part.followup else None
+    shown = line.text if line else ""
+    return answer(view.question, view.candidates, view.near, view.vector, context.prompt.passages, shown)
 
 
 def _chosen(part: Part, context: Context) -> str | None:
@@ -161,14 +164,14 @@ def choice_for(spec: ToolSpec, language: Language) -> str:
 
 
 def _decided(part: Part, view: Views, context: Context, forced: str | None) -> Step:
-    quote = _found_answer(view, context)
+    quote = _found_answer(part, view, context)
     support = quote.support if quote else 0.0
     if forced:
         return _call(part, context.tools[forced], 1.0, context, said=history.customer_lines(context.prompt))
     ranked = [] if forced == "" else _ranked(part, view, context)
     best = ranked[0] if ranked else None
     need = 0.0 if part.act != "tell" else STATEMENT * 1.5 if part.past else STATEMENT / 2
-    if best is not None and best[0] >= MAYBE + need and _outweighs(best, support, part):
+    if best is not None and best[0] >= MAYBE + need and _outweighs(best, quote, part, view, context):
         rival = ranked[1] if len(ranked) > 1 else None
         if rival and _must_choose(best, rival, part, context.language):
             choices = tuple(choice_for(spec, context.language) for _, spec, _ in (best, rival))
@@ -181,17 +184,41 @@ def _decided(part: Part, view: Views, context: Context, forced: str | None) -> S
     return Step("unknown", part, topic=topic(part.text, context.language))
 
 
-def _outweighs(best: tuple[float, ToolSpec, Filled], support: float, part: Part) -> bool:
+def _outweighs(
+    best: tuple[float, ToolSpec, Filled], quote: Answer | None, part: Part, view: Views, context: Context
+) -> bool:
+    """Whether the tool is the likelier meaning than the question that the help center answers."""
     score, spec, filled = best
-    given = any(source == "message" for source in filled.where.values()) and not filled.missing
-    typed = given and any(
-        filled.where.get(slot.name) == "message" and slot.kind != "free" for slot in slots(spec.json_schema)
+    support = quote.support if quote else 0.0
+    kinds = {slot.name: slot.kind for slot in slots(spec.json_schema)}
+    typed = not filled.missing and any(
+        source == "message" and kinds.get(name) != "free" for name, source in filled.where.items()
     )
-    if score >= SURE or typed or support == 0.0:
-        return score >= support - 0.12 or typed
+    if support == 0.0 or typed:
+        return True
+    if quote is not None and _unexplained(part, best, quote, context):
+        return score >= support + 0.3
+    if score >= SURE:
+        return score >= support - 0.12
     if part.personal or (part.followup and not filled.missing):
         return score >= support - 0.1
     return score >= support + 0.03
+
+
+def _unexplained(part: Part, best: tuple[float, ToolSpec, Filled], quote: Answer, context: Context) -> bool:
+    """Whether the quote speaks of a word of the message that the tool knows nothing of ("damaged")."""
+    _, spec, filled = best
+    language = context.language
+    own = {
+        stem(word, "en")
+        for text in (*spec.examples, spec.description, spec.name.replace("_", " "))
+        for word in words(text)
+    }
+    taken = {word for value in filled.args.values() for word in words(str(value))}
+    said = {stem(word, "en") for piece in quote.pieces for word in words(piece.text)}
+    said |= {stem(word, "en") for p in context.prompt.passages for word in words(f"{p.title} {p.heading}")}
+    left = [stem(word, "en") for word in language.content(language.translated(part.text)) if word not in taken]
+    return any(word not in own and word in said for word in left)
 
 
 def _ranked(part: Part, view: Views, context: Context) -> list[tuple[float, ToolSpec, Filled]]:
@@ -202,7 +229,7 @@ def _ranked(part: Part, view: Views, context: Context) -> list[tuple[float, Tool
         if spec is None or reading.score < MAYBE - 0.25 or not _may_start(part, spec, context):
             continue
         filled = _filled(part, spec, context)
-        rows.append((min(1.0, reading.score + _form(part, spec, filled)), spec, filled))
+        rows.append((min(1.0, reading.score + _form(part, spec, filled, context.language)), spec, filled))
     rows.sort(key=lambda row: (-row[0], row[1].name))
     return rows
 
@@ -227,13 +254,13 @@ def _has_value(part: Part, spec: ToolSpec, context: Context) -> bool:
     ) and not context.language.has("how", part.low)
 
 
-def _form(part: Part, spec: ToolSpec, filled: Filled) -> float:
+def _form(part: Part, spec: ToolSpec, filled: Filled, language: Language) -> float:
     """What form and values add to a reading: an order number in the message speaks for the tool that takes one."""
     kinds = {slot.name: slot.kind for slot in slots(spec.json_schema)}
     typed = [name for name, source in filled.where.items() if source == "message" and kinds.get(name) != "free"]
     bonus = 0.08 if typed else 0.0
-    if part.followup and filled.args and any(source == "history" for source in filled.where.values()):
-        bonus += 0.04
+    if filled.args and "history" in filled.where.values():
+        bonus += 0.2 if language.has("nth", part.low) else 0.04 if part.followup else 0.0
     if part.general and not part.personal and not typed:
         bonus -= 0.05 if spec.needs != "anonymous" or spec.effect != "read" else 0.0
     if part.personal and spec.needs != "anonymous":
@@ -351,7 +378,7 @@ def _resumed(pending: Pending, parts: Sequence[Part], views: Sequence[Views], co
     small = all(p.act == "small" for p in parts)
     asks = any(p.act == "ask" for p in parts)
     if slot.kind == "free":
-        values = [] if small or asks or len(words(text)) > 12 else [text.strip(" .!")]
+        values: Sequence[Value] = [] if small or asks or len(words(text)) > 12 else [text.strip(" .!")]
     else:
         values, _ = values_of(slot, text, context.language)
     if values:

@@ -16,48 +16,21 @@ from rapidfuzz import fuzz
 from retrieval.text import language_of, stem, words
 from retrieval.types import Passage, Vectors
 from server.models.offline.language import Language, plain, spans
+from server.models.offline.lists import Candidate, Piece, is_item, runs
+from server.models.offline.lists import candidates as gathered
+from server.models.offline.lists import pieces as pieces_of
 from server.models.offline.understand import Part, topic
 
 MAX_CANDIDATES: Final = 24
 """Sentences embedded for one message: 24 short ones take about 60 ms on one core (MiniLM, int8)."""
 SUPPORTED: Final = 0.46
 """Support from which a quote answers a question; between foreign and own questions on half of feedbackqa_dev."""
-_MAX_ITEMS: Final = 12
-_ITEM: Final = re.compile(r"(?:^|\n)[ \t]*(?:[-*+•]|\d{1,2}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?[*_`\[\"“]*$")
-_ENUMERATION: Final = re.compile(
-    r"(?:[^,.;:]{1,40},\s+){2,}|(?:[^,.;:]{1,30},\s+)[^,.;:]{1,30}\s(?:and|or|und|oder|&)\s"
-)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A sentence, or a list with its introduction, that may be quoted."""
-
-    n: int
-    """1-based index of its passage, as in a marker."""
-    at: int
-    """Index of its (first) span in the passage."""
-    text: str
-    context: str
-    """Title and heading: what the sentence is about without saying so."""
-    items: tuple[int, ...] = ()
-    """Span indexes of the list's items, for a list."""
-    score: float = 0.0
-    listing: bool = False
-
-    @property
-    def embedded(self) -> str:
-        """What its vector is made from."""
-        return f"{self.context.rsplit(' > ', 1)[-1]}: {self.text}"[:400]
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A verbatim quotation from passage `n`; an `item` is shown as a line of a list."""
-
-    n: int
-    text: str
-    item: bool = False
+_TELLING: Final = frozenset({"duration", "money", "weight", "date"})
+"""Kinds of answers that a sentence shows or does not show beyond doubt: there is an amount in it, or none."""
+_ABOUT: Final = 0.4
+"""How near a list must be to the rest of the question before it shows that something is not on it."""
+_WHOLE: Final = 8
+"""A list up to this long is shown whole when no line of it stands out."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +69,7 @@ def question_of(part: Part, text: str, language: Language, passages: Sequence[Pa
     weights: dict[str, float] = {}
     entities: set[str] = set()
     found = spans(text)
+    mine = set(words(part.text))
     for index, (_, _, word) in enumerate(found):
         low = word.lower().replace("’", "'")
         if language.is_stop(low):
@@ -104,7 +78,12 @@ def question_of(part: Part, text: str, language: Language, passages: Sequence[Pa
         if _is_entity(word, index, found, text, language):
             entities.add(low)
             weight = max(weight, 0.8) * 1.4
-        weights[low] = max(weight, 0.25)
+        if low in language.words["meta"]:
+            weight *= 0.2
+        own = low in mine or not part.followup
+        weights[low] = max(
+            weights.get(low, 0.0), max(weight, 0.1 if low in language.words["meta"] else 0.25) * (1.0 if own else 0.5)
+        )
     return Question(text, weights, frozenset(entities), part.types, language)
 
 
@@ -135,54 +114,13 @@ def gather(
     """What may be quoted for any of the questions: the lexically nearest sentences, and the first of each passage."""
     rows: list[tuple[float, Candidate]] = []
     for n, passage in enumerate(passages, 1):
-        every = _of_passage(n, passage)
-        for place, candidate in enumerate(every):
+        for place, candidate in enumerate(gathered(n, passage)):
             near = max((_coverage(question, candidate, (0.6, 1.0)) for question in questions), default=0.0)
-            prior = (
-                0.5 * passage.score + (0.08 if place == 0 else 0.0) + (0.06 if candidate.listing else 0.0) - 0.02 * n
-            )
-            rows.append((near + prior, candidate))
+            titled = max((_titled(question, candidate) for question in questions), default=0.0)
+            prior = 0.5 * passage.score + (0.08 if place == 0 else 0.0) + (0.06 if candidate.listing else 0.0)
+            rows.append((near + titled + prior - 0.02 * n, candidate))
     rows.sort(key=lambda row: (-row[0], row[1].n, row[1].at))
     return [candidate for _, candidate in rows[:limit]]
-
-
-def _of_passage(n: int, passage: Passage) -> list[Candidate]:
-    context = passage.heading or passage.title
-    if passage.title and passage.title not in context:
-        context = f"{passage.title} > {context}"
-    out = [
-        Candidate(n, at, span.text, context, listing=bool(_ENUMERATION.search(span.text)))
-        for at, span in enumerate(passage.spans)
-        if len(words(span.text)) > 1 and not _is_title(span.text, passage)
-    ]
-    run: list[int] = []
-    for at in range(len(passage.spans) + 1):
-        if at < len(passage.spans) and is_item(passage, at):
-            run.append(at)
-            continue
-        if len(run) >= 2:
-            first = run[0] - 1 if run[0] > 0 and not _is_title(passage.spans[run[0] - 1].text, passage) else run[0]
-            text = " ".join(passage.spans[index].text for index in ([first] if first < run[0] else []) + run)
-            out.append(Candidate(n, first, text[:600], context, items=tuple(run), listing=True))
-        run = []
-    return out
-
-
-def _is_title(text: str, passage: Passage) -> bool:
-    return plain(text).strip(" .:#") in {
-        plain(part).strip(" .:") for part in (passage.title, *passage.heading.split(" > "))
-    }
-
-
-def is_item(passage: Passage, at: int) -> bool:
-    """Whether the span is a line of a list."""
-    span = passage.spans[at]
-    before = passage.raw[: max(0, span.start - passage.start)]
-    line = before[before.rfind("\n") + 1 :]
-    if _ITEM.search("\n" + line):
-        return True
-    opening = passage.raw[max(0, span.start - passage.start) :][:8]
-    return bool(re.match(r"[-*+•] ", opening)) or before.rstrip().endswith("<li>")
 
 
 def _coverage(question: Question, candidate: Candidate, weights: tuple[float, float]) -> float:
@@ -235,23 +173,22 @@ def answer(
     vectors: Vectors,
     vector: Vectors,
     passages: Sequence[Passage],
+    shown: str = "",
 ) -> Answer | None:
-    """The shortest sufficient quotation, or None when nothing supports one."""
+    """The shortest sufficient quotation, or None when nothing supports one. `shown` has been said already."""
     if not candidates:
         return None
-    language = question.language
     dense = np.clip(vectors @ vector, 0.0, 1.0)
     if (absent := _absent(question, passages)) is not None:
         return _not_listed(absent, question, candidates, dense, passages)
-    missing = [word for word in question.entities if not stands_in(word, passages, language)]
+    missing = [word for word in question.entities if not stands_in(word, passages, question.language)]
     if missing and not any(char.isdigit() for char in "".join(missing)):
         return None
-    scored = _scored(question, candidates, dense, passages)
-    if not scored:
-        return None
+    scored = _scored(question, candidates, dense, passages, shown)
     best, support = scored[0]
     if support < SUPPORTED:
         return None
+    best = _widened(best, scored, question, passages)
     pieces = _pieces(best, question, passages)
     second = _second(best, scored, question, pieces)
     if second is not None:
@@ -260,94 +197,114 @@ def answer(
 
 
 def _scored(
-    question: Question, candidates: Sequence[Candidate], dense: Vectors, passages: Sequence[Passage]
+    question: Question, candidates: Sequence[Candidate], dense: Vectors, passages: Sequence[Passage], shown: str
 ) -> list[tuple[Candidate, float]]:
     """Candidates with their support (0..1), best first by their fitness as the answer."""
+    language = question.language
+    thing = [word for word in words(_thing(question)) if not language.is_stop(word)]
+    about = _without(question, thing)
+    denies = language.has("negation", plain(question.text))
     rows = []
     for candidate, similar in zip(candidates, dense, strict=True):
         inside = _coverage(question, candidate, (0.0, 1.0))
         covered = _coverage(question, candidate, (0.85, 1.0))
-        fits = _type_fit(question, candidate.text)
-        prior = passages[candidate.n - 1].score
-        support = 0.5 * float(similar) + 0.32 * covered + 0.18 * prior
-        long = 0.0015 * max(0, len(words(candidate.text)) - 30)
-        named = sum(
-            1
-            for word in question.entities
-            if _match(word, _all_stems(candidate, question), words(candidate.text), question.language)
-        )
-        fitness = support + 0.22 * inside + 0.16 * fits + 0.12 * named - long - (0.03 if candidate.items else 0.0)
+        support = 0.5 * float(similar) + 0.32 * covered + 0.18 * passages[candidate.n - 1].score
+        stems, found = _all_stems(candidate.text, question), words(candidate.text)
+        named = sum(1 for word in question.entities if _match(word, stems, found, language))
+        strong = any(kind in _TELLING for kind in question.types)
+        fitness = support + 0.15 * inside + (0.18 if strong else 0.08) * _type_fit(question, candidate) + 0.12 * named
+        fitness += _titled(question, candidate) * (1.5 if candidate.items else 1.0) - 0.0015 * max(0, len(found) - 30)
+        if not _covers_key(question, candidate):
+            fitness -= 0.1
+        if "way" in question.types and not denies and language.has("negation", plain(candidate.text)):
+            fitness -= 0.08
+        if candidate.items and thing and all(_match(word, stems, found, language) for word in thing):
+            fitness += 0.3 * _coverage(about, candidate, (0.8, 1.0))
+        if denies:
+            says_no = language.has("negation", plain(f"{candidate.text} {candidate.heading}"))
+            fitness += 0.08 if says_no else -0.08
+        if shown and candidate.text in shown:
+            fitness -= 0.3
         rows.append((fitness, candidate, support))
     rows.sort(key=lambda row: (-row[0], row[1].n, row[1].at))
     return [(candidate, support) for _, candidate, support in rows]
 
 
-def _all_stems(candidate: Candidate, question: Question) -> set[str]:
-    return {stem(word, code) for word in words(candidate.text) for code in {question.language.code, "en"}}
+def _covers_key(question: Question, candidate: Candidate) -> bool:
+    """Whether the question's rarest word stands in the sentence or above it."""
+    if not question.stems:
+        return True
+    key = max(question.stems, key=lambda word: question.stems[word])
+    text = f"{candidate.text} {candidate.context}"
+    return _match(key, _all_stems(text, question), words(text), question.language) > 0
 
 
-def _type_fit(question: Question, text: str) -> float:
+def _without(question: Question, thing: Sequence[str]) -> Question:
+    rest = {word: weight for word, weight in question.stems.items() if word not in thing}
+    return Question(question.text, rest, frozenset(), question.types, question.language)
+
+
+def _all_stems(text: str, question: Question) -> set[str]:
+    return {stem(word, code) for word in words(text) for code in {question.language.code, "en"}}
+
+
+def _titled(question: Question, candidate: Candidate) -> float:
+    """How much a heading that is nearly the question itself speaks for what stands below it."""
+    near = fuzz.token_sort_ratio(plain(question.text).strip(" ?.!"), plain(candidate.heading)) / 100
+    return 0.4 * max(0.0, near - 0.6)
+
+
+def _type_fit(question: Question, candidate: Candidate | str) -> float:
     """1 when the text holds what is asked for (a duration for "how long"), 0 when not, 0.5 when nothing is asked for."""
-    low = plain(text)
+    low = plain(candidate if isinstance(candidate, str) else candidate.text)
     kinds = [kind for kind in question.types if kind in question.language.types]
     if not kinds:
         return 0.5
     fitting = [any(p.search(low) for p in question.language.types[kind]["answer"]) for kind in kinds]
+    if isinstance(candidate, Candidate) and candidate.items and kinds == ["way"]:
+        return 1.0
     return sum(fitting) / len(fitting)
 
 
+def _widened(
+    best: Candidate, scored: Sequence[tuple[Candidate, float]], question: Question, passages: Sequence[Passage]
+) -> Candidate:
+    """The whole list instead of one of its lines, when steps are asked for or its lines fit equally well."""
+    passage = passages[best.n - 1]
+    if best.items or not is_item(passage, best.at):
+        return best
+    run = next((run for run in runs(passage) if best.at in run), [])
+    if not 2 <= len(run) <= _WHOLE:
+        return best
+    if "way" in question.types:
+        wide = True
+    else:
+        others = [support for candidate, support in scored if candidate.n == best.n and candidate.at in run]
+        own = next(support for candidate, support in scored if candidate == best)
+        wide = len(run) <= _WHOLE and sum(1 for support in others if own - support < 0.06) > len(run) / 2
+        wide = wide and not any(
+            _names(word, passage.spans[best.at].text, question.language) for word in question.entities
+        )
+    return next((c for c in gathered(best.n, passage) if wide and c.items == tuple(run)), best)
+
+
 def _pieces(candidate: Candidate, question: Question, passages: Sequence[Passage]) -> list[Piece]:
+    """The candidate's pieces; of a list only the lines that name what was asked about, if any do."""
     passage = passages[candidate.n - 1]
-    if candidate.items:
-        intro = [Piece(candidate.n, passage.spans[candidate.at].text)] if candidate.at not in candidate.items else []
-        return intro + _items(candidate.n, candidate.items, question, passage)
-    at = candidate.at
-    text = passage.spans[at].text
-    own = Piece(candidate.n, text, item=is_item(passage, at))
-    if own.item:
-        first = at
-        while first > 0 and is_item(passage, first):
-            first -= 1
-        opening = passage.spans[first].text
-        wanted = len(words(text)) < 7 or opening.endswith(":")
-        lead = [Piece(candidate.n, opening)] if wanted and first != at and not _is_title(opening, passage) else []
-        return [*lead, own]
-    if text.rstrip().endswith(":") and at + 1 < len(passage.spans) and is_item(passage, at + 1):
-        run = []
-        for index in range(at + 1, len(passage.spans)):
-            if not is_item(passage, index):
-                break
-            run.append(index)
-        return [own, *_items(candidate.n, run, question, passage)]
-    before = passage.spans[at - 1].text if at > 0 else ""
-    if before and question.language.dangling.search(plain(text)) and not is_item(passage, at - 1):
-        return [own] if _is_title(before, passage) else [Piece(candidate.n, before), own]
-    return [own]
-
-
-def _items(n: int, run: Sequence[int], question: Question, passage: Passage) -> list[Piece]:
-    """The lines of a list; of a long one only those that name what was asked about, if any do."""
-    chosen = list(run)
+    language = question.language
+    run = [*candidate.items] or next(
+        (run for run in runs(passage) if run[0] in (candidate.at + 1, candidate.at + 2)), []
+    )
+    named: list[int] = []
     if len(run) > 2:
         asked = question.entities or frozenset(words(_thing(question)))
-        language = question.language
         named = [at for at in run if any(_names(word, passage.spans[at].text, language) for word in asked)]
-        chosen = named or chosen
-    return [Piece(n, passage.spans[at].text, item=True) for at in chosen[:_MAX_ITEMS]]
+    return pieces_of(candidate, passage, language, named or None)
 
 
 def _names(word: str, text: str, language: Language) -> bool:
     found = words(text)
     return not language.is_stop(word) and _match(word, {stem(w, language.code) for w in found}, found, language) >= 0.9
-
-
-def _thing(question: Question) -> str:
-    """What a membership question asks about; empty for other questions."""
-    low = question.text.replace("’", "'")
-    for pattern in question.language.membership:
-        if match := re.search(pattern.pattern, low, re.I):
-            return topic(match.group("it"), question.language)
-    return ""
 
 
 def _second(
@@ -357,20 +314,14 @@ def _second(
     if best.items or len(pieces) > 2:
         return None
     have = " ".join(piece.text for piece in pieces)
-    shown = Candidate(best.n, best.at, have, best.context)
-    covered = _coverage(question, shown, (0.85, 1.0))
+    covered = _coverage(question, Candidate(best.n, best.at, have, best.context), (0.85, 1.0))
     fit = _type_fit(question, have)
     for candidate, support in scored[1:6]:
-        if (
-            candidate.items
-            or candidate.text in have
-            or support < SUPPORTED
-            or len({*(p.n for p in pieces), candidate.n}) > 2
-        ):
+        if candidate.items or candidate.text in have or support < SUPPORTED:
             continue
         both = Candidate(best.n, best.at, f"{have} {candidate.text}", f"{best.context} > {candidate.context}")
         gain = _coverage(question, both, (0.85, 1.0)) - covered
-        if gain > 0.2 or (fit < 0.5 and _type_fit(question, candidate.text) == 1.0 and support > SUPPORTED + 0.05):
+        if gain > 0.2 or (fit < 0.5 and _type_fit(question, candidate) == 1.0 and support > SUPPORTED + 0.05):
             return candidate
     return None
 
@@ -380,6 +331,15 @@ def _in_order(pieces: Sequence[Piece], passages: Sequence[Passage]) -> list[Piec
     order = list(dict.fromkeys(piece.n for piece in pieces))
     where = {(n, span.text): at for n in order for at, span in reversed(list(enumerate(passages[n - 1].spans)))}
     return sorted(pieces, key=lambda piece: (order.index(piece.n), where.get((piece.n, piece.text), 0)))
+
+
+def _thing(question: Question) -> str:
+    """What a membership question asks about; empty for other questions."""
+    low = question.text.replace("’", "'")
+    for pattern in question.language.membership:
+        if match := re.search(pattern.pattern, low, re.I):
+            return topic(match.group("it"), question.language)
+    return ""
 
 
 def _absent(question: Question, passages: Sequence[Passage]) -> str | None:
@@ -397,18 +357,19 @@ def _not_listed(
     thing: str, question: Question, candidates: Sequence[Candidate], dense: Vectors, passages: Sequence[Passage]
 ) -> Answer | None:
     """The list in which the thing would stand if it were there; None if there is none that is about the question."""
-    rest = {word: weight for word, weight in question.stems.items() if word not in words(thing)}
-    if not rest:
+    about = _without(question, words(thing))
+    if not about.stems:
         return None
-    about = Question(question.text, rest, frozenset(), question.types, question.language)
     best: tuple[float, Candidate] | None = None
     for candidate, similar in zip(candidates, dense, strict=True):
         if not candidate.listing:
             continue
         near = 0.5 * float(similar) + 0.5 * _coverage(about, candidate, (0.8, 1.0))
-        if near >= 0.4 and (best is None or near > best[0]):
+        near += 0.05 if candidate.items else 0.0
+        if near >= _ABOUT and (best is None or near > best[0]):
             best = (near, candidate)
     if best is None:
         return None
-    pieces = _pieces(best[1], question, passages)
-    return Answer(tuple(pieces), best[0], passages[best[1].n - 1].title, absent=thing)
+    passage = passages[best[1].n - 1]
+    pieces = pieces_of(best[1], passage, question.language)
+    return Answer(tuple(pieces), min(best[0], 1.0), passage.title, absent=thing)

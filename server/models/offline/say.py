@@ -27,7 +27,7 @@ _MARKER: Final = re.compile(r"\[(\d+(?:\s*,\s*\d+)*)\]")
 
 def environment(language: Language) -> jinja2.Environment:
     """The sandbox for reply templates, with filters that write in this language."""
-    env = ImmutableSandboxedEnvironment(undefined=jinja2.ChainableUndefined, trim_blocks=True, lstrip_blocks=True)
+    env = ImmutableSandboxedEnvironment(undefined=jinja2.ChainableUndefined, autoescape=False)
     helpers: dict[str, Callable[..., str]] = {
         "money": lambda value, currency="": money(value, currency, language),
         "date": lambda value, style="full": date(value, language, style=style),
@@ -192,7 +192,9 @@ def quoted(answer: Answer, language: Language) -> str:
     out = ""
     for index, piece in enumerate(answer.pieces):
         line = f"{piece.text.strip()} [{piece.n}]"
-        if piece.item:
+        if piece.item and piece.more and out:
+            out += " " + line
+        elif piece.item:
             out += ("\n" if out else "") + f"- {line}"
         else:
             after_item = index > 0 and answer.pieces[index - 1].item

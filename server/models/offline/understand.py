@@ -260,6 +260,7 @@ def _cut(text: str, language: Language) -> str:
 
 def noun_phrase(text: str, language: Language) -> str:
     """What is searched for: the topic without words about its properties at either end ("the Ridge tent's weight")."""
+    text = language.constraints.sub("", text.rstrip(" ?.!")) if language.constraints.search(text.lower()) else text
     rest = topic(unquoted(text), language, limit=12) or topic(text, language, limit=12)
     found = spans(rest)
     skip = language.words["attributes"] | language.words["stop"]
