@@ -1,6 +1,6 @@
-"""Guard: uvicorn's HTTP protocol with a time limit for the request's head.
+"""Guard: cuts connections whose request head does not come, which uvicorn by itself keeps for ever.
 
-uvicorn has none: 300 of 300 half-open handshakes lived for 75 s (DESIGN §10). It reads nothing of a request itself.
+It never looks into a request, and has no say once the head is complete.
 """
 
 import asyncio
@@ -9,35 +9,75 @@ from typing import Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_S: Final = 10.0
-"""From connecting to a complete head. A phone on a bad line needs one or two."""
+"""CONTRACT §4 gives a client 10 s to say hello. Without this, 300 of 300 half-open handshakes lived 75 s and longer."""
+HEAD_BYTES: Final = 65_536
+"""httptools collects headers without limit; browsers send 1 to 8 KiB."""
+
+
+class Guarded(HttpToolsProtocol):
+    """uvicorn's protocol with a deadline for each request head."""
+
+    head_s = HEAD_S
+    _timer: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+    _upgraded = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock."""
+        super().connection_made(transport)
+        self._start()
+
+    def data_received(self, data: bytes) -> None:
+        """Count what a head takes, and watch for one that began."""
+        if self._awaits_head():
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self._cut()
+                return
+        super().data_received(data)
+        # uvicorn stops its keep-alive clock at any byte, so from here on a half head would never be missed.
+        if self._timer is None and self._awaits_head():
+            self._start()
+
+    def on_headers_complete(self) -> None:
+        """The head is here: stop the clock."""
+        self._stop()
+        super().on_headers_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """From here on the WebSocket protocol keeps its own time."""
+        self._upgraded = True
+        self._stop()
+        super().handle_websocket_upgrade()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def _awaits_head(self) -> bool:
+        if self._upgraded or self.transport.is_closing():
+            return False
+        return self.cycle is None or (self.cycle.response_complete and not self.pipeline)
+
+    def _start(self) -> None:
+        self._timer = self.loop.call_later(self.head_s, self._cut)
+
+    def _stop(self) -> None:
+        self._head_bytes = 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _cut(self) -> None:
+        self._timer = None
+        self.transport.abort()
 
 
 def handshake_guard(timeout_s: float = HEAD_S) -> type[HttpToolsProtocol]:
-    """A protocol class that cuts a connection on which no complete request head came within `timeout_s`."""
+    """The HTTP protocol for uvicorn's `Config(http=…)`.
 
-    class Guarded(HttpToolsProtocol):
-        """Waits `timeout_s` for the first head; what follows is uvicorn's keep-alive."""
-
-        _head_timer: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            """Start the clock."""
-            super().connection_made(transport)
-            self._head_timer = self.loop.call_later(timeout_s, transport.abort)
-
-        def on_headers_complete(self) -> None:
-            """The head is complete."""
-            self._stop_timer()
-            super().on_headers_complete()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            """The other side gave up first."""
-            self._stop_timer()
-            super().connection_lost(exc)
-
-        def _stop_timer(self) -> None:
-            if self._head_timer is not None:
-                self._head_timer.cancel()
-                self._head_timer = None
-
-    return Guarded
+    A connection has `timeout_s` from being made to its first complete request head, and each further request as long
+    from its first byte. What is slower, or larger than `HEAD_BYTES`, is cut without an answer.
+    """
+    return type("Guarded", (Guarded,), {"head_s": timeout_s})

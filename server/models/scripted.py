@@ -6,7 +6,8 @@ Not for shops: it understands nothing. Deterministic; the only clock is the paus
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -94,13 +95,14 @@ class Scripted:
             raise ModelFailed(f"the script has {len(self._script)} calls, got another", retryable=False)
         self.streams += 1
         try:
-            async for chunk in _perform(steps):
-                yield chunk
+            async with aclosing(_perform(steps)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
         finally:
             self.streams -= 1
 
 
-async def _perform(steps: Sequence[Step]) -> AsyncIterator[Chunk]:
+async def _perform(steps: Sequence[Step]) -> AsyncGenerator[Chunk]:
     for step in steps:
         if isinstance(step, Text | Thinking | Call | Choices | HandOver | Usage):
             yield step
@@ -108,8 +110,9 @@ async def _perform(steps: Sequence[Step]) -> AsyncIterator[Chunk]:
             rounds = 0
             while step.times is None or rounds < step.times:
                 rounds += 1
-                async for chunk in _perform(step.steps):
-                    yield chunk
+                async with aclosing(_perform(step.steps)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
                 await asyncio.sleep(0)
         elif isinstance(step, Exception):
             raise step
