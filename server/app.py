@@ -29,7 +29,7 @@ from server.models.offline import Offline
 from server.ports import Model, Retriever, Store
 from server.session import Door, Gate
 from server.settings import Settings, SettingsError, embedding_class, signing_secret
-from server.shop import Shop, load_shops
+from server.shop import Shop, Tagged, load_shops
 from server.stores.memory import MemoryStore
 from server.stores.owner import Owner
 from server.stores.sqlite import SqliteStore
@@ -114,8 +114,9 @@ def open_configured_index(settings: Settings, embedder: Embedder) -> Index:
 
 def sources_of(shop: Shop) -> list[Source]:
     """Where a shop's knowledge comes from: its help/ folder, and what its plugin adds."""
-    folder = MarkdownFolder(shop.help_dir, locale=shop.site.locale)
-    return [folder, *shop.sources]
+    sources: list[Source] = [MarkdownFolder(shop.help_dir, locale=shop.site.locale), *shop.sources]
+    tags = shop.site.knowledge.tags
+    return [Tagged(source, tags) for source in sources] if tags else sources
 
 
 def make_model(setting: str, settings: Settings, embedder: Embedder) -> Model:
