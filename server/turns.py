@@ -362,6 +362,8 @@ class Turns:
                 async for chunk in chunks:
                     match chunk:
                         case Text(text=text):
+                            if not answer.text and not asked.results:
+                                self._show_look_up(work, asked.locale)
                             answer.text += text
                             drafts.add("reply", text)
                         case Thinking(text=text):
@@ -479,9 +481,11 @@ class Turns:
                 ahead[1].cancel()
             work.passages = await self._search(work.agent, queries)
         work.looked_up, work.query = upto, queries[0] if queries else ""
+
+    def _show_look_up(self, work: _Work, locale: str) -> None:
+        """Name the articles that an answer out of the help center rests on; one out of a tool's result names none."""
         titles = tuple(dict.fromkeys(p.title for p in work.passages if p.score >= SHOWN_SCORE))[:2]
         if titles and work.drafts is not None:
-            locale = prompt.locale_of(state, work.agent.site)
             label = phrases.say("looked_up", locale, titles=", ".join(titles))
             work.drafts.step(f"{work.runner.turn}:search", label, "done")
 
