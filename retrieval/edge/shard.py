@@ -119,7 +119,7 @@ class Shard:
         bm25 = {str(point.id): point.score for point in found[1]} if len(found) > 1 else {}
         missing = [key for key in bm25 if key not in cosine]
         if missing:
-            only = qd.Filter(must=[qd.HasIdCondition(missing)])
+            only = qd.Filter(must=[qd.HasIdCondition(set(missing))])
             again = qd.QueryRequest(limit=len(missing), query=qd.Query.Nearest(vector, using=DENSE), filter=only)
             cosine |= {str(point.id): point.score for point in shard.query(again)}
         return [Candidate(key, cosine.get(key, 0.0), bm25.get(key, 0.0), payloads[key]) for key in payloads]
