@@ -1,0 +1,54 @@
+"""What the tests do with a chat again and again: open it, say something, read it.
+
+Must not assert anything that a test is about.
+"""
+
+from typing import Any
+
+from playwright.sync_api import Page
+
+CHAT = "shopbell-chat"
+
+READ = """() => [...document.querySelector('shopbell-chat').shadowRoot.querySelectorAll('.item.message')]
+  .filter((m) => !m.classList.contains('live'))
+  .map((m) => [m.classList.contains('customer') ? 'customer' : m.classList.contains('staff') ? 'staff' : 'agent',
+               m.querySelector('.text').innerHTML])"""
+
+
+def open_chat(page: Page) -> None:
+    """Press the launcher and wait for the welcome."""
+    page.click(f"{CHAT} .launcher")
+    page.wait_for_selector(f"{CHAT} .greeting")
+
+
+def say(page: Page, text: str) -> None:
+    """Write and send."""
+    page.fill(f"{CHAT} textarea", text)
+    page.press(f"{CHAT} textarea", "Enter")
+
+
+def settled(page: Page, messages: int) -> None:
+    """Wait until this many messages stand there, none of them live or on its way."""
+    page.wait_for_function(
+        """(n) => {
+          const root = document.querySelector('shopbell-chat').shadowRoot;
+          const all = [...root.querySelectorAll('.item.message')];
+          return all.length === n && !root.querySelector('.live') && !root.querySelector('.message .state');
+        }""",
+        arg=messages,
+    )
+
+
+def transcript(page: Page) -> Any:
+    """Role and markup of each finished message."""
+    return page.evaluate(READ)
+
+
+def stored(page: Page, key: str = "") -> Any:
+    """What the widget keeps under this key."""
+    return page.evaluate("(k) => JSON.parse(localStorage.getItem('shopbell:pk_test' + k) || 'null')", key)
+
+
+def inside(page: Page, script: str) -> Any:
+    """Evaluate a function of the shadow root."""
+    return page.evaluate(f"() => ({script})(document.querySelector('shopbell-chat').shadowRoot)")
