@@ -1,73 +1,81 @@
-"""Assets: the widget's loader and its chat builds, compressed once.
+"""Assets: serves the widget's built files: the loader at one address, each chat build at its own for ever.
 
-It serves what is in widget/dist and nothing else; older builds in there stay served, for pages that still name them.
+It builds nothing and reads no file while serving: everything is in memory, compressed once.
 """
 
 import gzip
 import hashlib
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
-LOADER_MAX_AGE_S: Final = 300
-"""A new build reaches every page within five minutes."""
-BUILD_MAX_AGE_S: Final = 31_536_000
-"""A year: a build's name is its hash, so its content never changes."""
-_BUILD: Final = re.compile(r"[0-9a-f]{8,64}\.js")
+from widget import assets
 
+LOADER_CACHE: Final = "public, max-age=300, stale-while-revalidate=86400"
+"""Five minutes: how long a page may miss a release; a browser asks again with the ETag, which costs 200 bytes."""
+CHAT_CACHE: Final = "public, max-age=31536000, immutable"
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    plain: bytes
-    packed: bytes
-    etag: str
-
-
-def routes(dist: Path) -> list[BaseRoute]:
-    """`/widget.js` and `/widget/<hash>.js`, read once."""
-    builds = {path.name: _read(path) for path in sorted(dist.glob("*.js")) if _BUILD.fullmatch(path.name)}
-    loader = _read(dist / "widget.js")
-
-    async def widget_loader(request: Request) -> Response:
-        return _respond(request, loader, f"public, max-age={LOADER_MAX_AGE_S}")
-
-    async def widget_build(request: Request) -> Response:
-        file = builds.get(request.path_params["name"])
-        if file is None:
-            return Response("Not found\n", 404, _headers("no-store"), "text/plain")
-        return _respond(request, file, f"public, max-age={BUILD_MAX_AGE_S}, immutable")
-
-    return [Route("/widget.js", widget_loader), Route("/widget/{name}", widget_build)]
+_COMMON: Final = {
+    "Content-Type": "text/javascript; charset=utf-8",
+    "X-Content-Type-Options": "nosniff",
+    # Shops load these from their own pages, with `crossorigin` for Subresource Integrity, and under COEP.
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Vary": "Accept-Encoding",
+}
 
 
-def _read(path: Path) -> _File:
-    data = path.read_bytes()
-    etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-    # mtime=0: the same bytes on every node, so that a cache may mix them.
-    return _File(data, gzip.compress(data, 9, mtime=0), etag)
+class Script:
+    """One script, plain and compressed, with an ETag for each."""
+
+    def __init__(self, data: bytes, cache: str) -> None:
+        """Take the file's bytes and its Cache-Control."""
+        digest = hashlib.sha256(data).hexdigest()[:32]
+        # mtime=0: the same build gives the same bytes on every node.
+        self._bodies = {"identity": data, "gzip": gzip.compress(data, 9, mtime=0)}
+        self._etags = {"identity": f'"{digest}"', "gzip": f'"{digest}-gz"'}
+        self._cache = cache
+
+    async def __call__(self, request: Request) -> Response:
+        """The script, or 304 for who has it."""
+        encoding = "gzip" if takes_gzip(request.headers.get("accept-encoding", "")) else "identity"
+        headers = {**_COMMON, "Cache-Control": self._cache, "ETag": self._etags[encoding]}
+        known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+        if "*" in known or known & set(self._etags.values()):
+            return Response(status_code=304, headers=headers)
+        if encoding == "gzip":
+            headers["Content-Encoding"] = "gzip"
+        return Response(self._bodies[encoding], headers=headers)
 
 
-def _headers(cache: str) -> dict[str, str]:
-    return {
-        "Cache-Control": cache,
-        "X-Content-Type-Options": "nosniff",
-        # Subresource Integrity and modules need CORS; the files are public.
-        "Access-Control-Allow-Origin": "*",
-        "Cross-Origin-Resource-Policy": "cross-origin",
-        "Vary": "Accept-Encoding",
-    }
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether an Accept-Encoding header allows gzip (`gzip;q=0` does not; `*` is taken for a no)."""
+    for part in accept_encoding.split(","):
+        name, _, options = part.partition(";")
+        if name.strip().lower() == "gzip":
+            return options.replace(" ", "").lower() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
 
 
-def _respond(request: Request, file: _File, cache: str) -> Response:
-    headers: Mapping[str, str] = _headers(cache) | {"ETag": file.etag}
-    if request.headers.get("if-none-match") == file.etag:
-        return Response(status_code=304, headers=headers)
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(file.packed, 200, {**headers, "Content-Encoding": "gzip"}, "text/javascript")
-    return Response(file.plain, 200, headers, "text/javascript")
+def routes() -> list[Route]:
+    """`/widget.js` and `/widget/<hash>.js` of the installed widget; older builds that it kept are served as well.
+
+    Raises:
+        FileNotFoundError: the widget has not been built.
+    """
+    loader = Script((assets.dist() / assets.manifest().loader.name).read_bytes(), LOADER_CACHE)
+    chats = {name: Script(path.read_bytes(), CHAT_CACHE) for name, path in assets.chat_files().items()}
+
+    async def serve_loader(request: Request) -> Response:
+        return await loader(request)
+
+    async def serve_chat(request: Request) -> Response:
+        script = chats.get(request.path_params["name"])
+        if script is None:
+            # A page may ask a node that does not have the newest release yet: nobody may remember this answer.
+            return PlainTextResponse("no such build\n", 404, {"Cache-Control": "no-store"})
+        return await script(request)
+
+    return [Route("/widget.js", serve_loader), Route("/widget/{name}", serve_chat)]
