@@ -54,7 +54,7 @@ def test_a_line_cut_at_every_frame_gives_the_same_transcript(shop: FakeShop, vis
         shop.cut_at = cut
         hellos = len(shop.hellos)
         say(page, "returns?")
-            page.wait_for_selector(f"{CHAT} .banner.waiting", state="attached")
+        page.wait_for_selector(f"{CHAT} .banner.waiting", state="attached")
         page.evaluate("dispatchEvent(new Event('online'))")
         seen += 2
         settled(page, seen)
