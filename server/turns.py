@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from retrieval.cite import cite
-
 from retrieval.types import Passage
 from server import phrases, policy, prompt
 from server.conversation import CallRecord, Conversation
