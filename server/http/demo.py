@@ -59,7 +59,7 @@ def routes(directory: Path, site: Site, ports: DemoPorts, *, on_loopback: bool) 
         Route("/demo/panel.json", demo.state),
         Route("/demo/identity", demo.identity, methods=["POST"]),
         Route("/demo/events", demo.events),
-        Route("/demo/{file}", demo.file),
+        *(Route(f"/demo/{name}", _file(name)) for name in _PANEL_FILES),
     ]
     found.extend(Route(f"/{name}", demo.page(name)) for name in demo.pages.names())
     if demo.pages.storefront is not None and (demo.pages.storefront / "static").is_dir():
@@ -92,14 +92,6 @@ class _Demo:
         if html is None:
             return PlainTextResponse("There is no such article.\n", 404, _HEADERS)
         return _html(html, nonce)
-
-    async def file(self, request: Request) -> Response:
-        """A file of the panel."""
-        name = request.path_params["file"]
-        if name not in _PANEL_FILES:
-            return PlainTextResponse("Not found\n", 404, _HEADERS)
-        headers = {**_HEADERS, "Cache-Control": "no-cache"}
-        return FileResponse(WIDGET / "demo" / name, headers=headers, media_type=_PANEL_FILES[name])
 
     async def state(self, request: Request) -> Response:
         """What the panel may offer: the customers to sign in as, or why there are none."""
@@ -159,6 +151,16 @@ class _Demo:
         if not hosts or not all(_is_loopback(host) for host in hosts):
             return "only at http://127.0.0.1 or http://localhost"
         return ""
+
+
+def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint of one of the panel's files."""
+
+    async def send(_: Request) -> Response:
+        headers = {**_HEADERS, "Cache-Control": "no-cache"}
+        return FileResponse(WIDGET / "demo" / name, headers=headers, media_type=_PANEL_FILES[name])
+
+    return send
 
 
 def _hosts(request: Request) -> Iterator[str]:
