@@ -359,14 +359,14 @@ async def test_while_a_person_is_awaited_the_agent_answers_and_does_nothing_else
 
 async def test_a_bug_in_one_conversation_ends_it_visibly_and_leaves_the_others_alone(make_node, monkeypatch):
     node = await make_node([Text("fine")], [Text("fine")])
-    good = node.turns._look_up
+    good = node.turns._knowledge.look_up
 
     async def bad(work, state):
         if work.key == KEY:
             raise ZeroDivisionError("a bug")
         await good(work, state)
 
-    monkeypatch.setattr(node.turns, "_look_up", bad)
+    monkeypatch.setattr(node.turns._knowledge, "look_up", bad)
     await node.say("hi")
     await node.say("hi", key="pk_test/c2")
     events = await node.until("turn.ended")

@@ -1,0 +1,124 @@
+"""Knowledge: what the help center says to the words that a turn answers.
+
+It writes nothing: the `retrieved` event is handed to whoever commits next.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from retrieval.types import Passage
+from server import phrases, policy
+from server.conversation import Conversation
+from server.events import NewEvent
+from server.turns.work import Agent, Node, Work
+
+logger = logging.getLogger(__name__)
+
+SEARCH_S: Final = 5.0
+"""After that an answer without passages is better than none: the model then says that it does not know."""
+SHOWN_SCORE: Final = 0.35
+"""Passages below are not named to the customer as looked up: they are there in case, not because they fit."""
+
+
+class Knowledge:
+    """Searches, if possible ahead of the turn, and notes each search once."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._ahead: dict[str, tuple[tuple[str, ...], asyncio.Task[tuple[Passage, ...]]]] = {}
+
+    def foresee(self, agent: Agent, state: Conversation, text: str) -> None:
+        """A message is about to be committed: search for it meanwhile."""
+        queries = policy.lookups(state, text)
+        self.forget(state.key)
+        if queries:
+            task = self._node.group.create_task(self._search(agent, queries))
+            self._ahead[state.key] = (queries, task)
+
+    def forget(self, key: str) -> None:
+        """Drop a search that nobody waits for any more."""
+        ahead = self._ahead.pop(key, None)
+        if ahead is not None:
+            ahead[1].cancel()
+
+    def close(self) -> None:
+        """Drop all of them."""
+        for key in list(self._ahead):
+            self.forget(key)
+
+    async def look_up(self, work: Work, state: Conversation) -> None:
+        """Search for the unanswered words, unless that was done; the passages are in `work` then."""
+        upto = policy.unanswered_upto(state)
+        if work.looked_up >= upto:
+            return
+        queries = policy.lookups(state)
+        ahead = self._ahead.pop(work.key, None)
+        if ahead is not None and ahead[0] == queries:
+            try:
+                work.passages = await ahead[1]
+            except asyncio.CancelledError:
+                if not ahead[1].cancelled():
+                    raise
+                work.passages = await self._search(work.agent, queries)
+        else:
+            if ahead is not None:
+                ahead[1].cancel()
+            work.passages = await self._search(work.agent, queries)
+        work.looked_up, work.query = upto, queries[0] if queries else ""
+
+    def show(self, work: Work, locale: str) -> None:
+        """Name the articles that an answer out of the help center rests on; one out of a tool's result names none."""
+        titles = tuple(dict.fromkeys(p.title for p in work.passages if p.score >= SHOWN_SCORE))[:2]
+        if titles and work.drafts is not None:
+            label = phrases.say("looked_up", locale, titles=", ".join(titles))
+            work.drafts.step(f"{work.runner.turn}:search", label, "done")
+
+    async def _search(self, agent: Agent, queries: Sequence[str]) -> tuple[Passage, ...]:
+        """The best passages for any of the queries. A help center that does not answer gives none, and is logged."""
+        k = agent.site.knowledge.passages
+        try:
+            async with asyncio.timeout(SEARCH_S):
+                lists = await asyncio.gather(*(agent.retriever.search(agent.site.key, query, k=k) for query in queries))
+        except Exception:
+            # A search is an outside: without it the agent can still say that it does not know.
+            logger.exception("site %s: the help center could not be searched", agent.site.key)
+            return ()
+        return merge(lists, k)
+
+    def retrieved(self, work: Work, state: Conversation) -> list[NewEvent]:
+        """The `retrieved` event, once for each search."""
+        if work.noted == work.looked_up:
+            return []
+        work.noted = work.looked_up
+        passages = [
+            {
+                "document": p.document,
+                "title": p.title,
+                "heading": p.heading,
+                "url": p.url,
+                "hash": p.hash,
+                "start": p.start,
+                "end": p.end,
+                "score": round(p.score, 3),
+                "text": p.text,
+            }
+            for p in work.passages
+        ]
+        body = {"query": work.query, "passages": passages, "upto": policy.unanswered_upto(state)}
+        return [work.new("retrieved", "system", body)]
+
+
+def merge(lists: Sequence[Sequence[Passage]], k: int) -> tuple[Passage, ...]:
+    """The best `k` passages of several searches: the best of each search first, then by score, none twice."""
+    firsts = [passages[0] for passages in lists if passages]
+    rest = sorted((p for passages in lists for p in passages[1:]), key=lambda p: -p.score)
+    seen: set[tuple[str, int]] = set()
+    out: list[Passage] = []
+    for passage in [*sorted(firsts, key=lambda p: -p.score), *rest]:
+        where = (passage.document, passage.start)
+        if where not in seen:
+            seen.add(where)
+            out.append(passage)
+    return tuple(out[:k])

@@ -1,0 +1,240 @@
+"""Speech: one model call of a turn, and what its words and calls become in the log.
+
+It runs no tool. Whatever a model does, what it wrote is checked before it is committed.
+"""
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import replace
+from typing import Any, Final
+
+from retrieval.cite import cite
+from retrieval.types import Citation
+from server import phrases, policy, prompt
+from server.conversation import Conversation
+from server.events import NewEvent
+from server.policy import Answer
+from server.ports import (
+    Call,
+    Choices,
+    Conflict,
+    HandOver,
+    ModelFailed,
+    OverLimit,
+    PlannedCall,
+    Prompt,
+    Spend,
+    Text,
+    Thinking,
+    Usage,
+)
+from server.turns.knowledge import Knowledge
+from server.turns.work import Node, Work
+
+logger = logging.getLogger(__name__)
+
+RESERVE_TOKENS: Final = 4_000
+"""Booked before a model call where the site has a token limit: about a usual prompt and answer."""
+MAX_ANSWER_CHARS: Final = 16_000
+"""An answer longer than this is a model that loops: cut. Some 4,000 tokens."""
+
+
+class Speech:
+    """Lets the model go on, and writes down what it said."""
+
+    def __init__(self, node: Node, knowledge: Knowledge) -> None:
+        self._node = node
+        self._knowledge = knowledge
+
+    async def call_model(self, work: Work, state: Conversation) -> None:
+        """One model call, and one commit of what came of it.
+
+        Raises:
+            Conflict: somebody else's event came first; nothing of this call is stored.
+        """
+        assert work.drafts is not None  # noqa: S101 - a turn was started
+        await self._knowledge.look_up(work, state)
+        now_ms = self._node.clock_ms()
+        caller = prompt.caller_of(state, work.agent.site, now_ms)
+        asked = prompt.build(state, work.agent.voice(), caller, work.passages, now_ms)
+        spend = self._reserve(work)
+        if spend:
+            try:
+                await self._node.log.append(
+                    work.key, self._knowledge.retrieved(work, state), after=state.head, spend=spend
+                )
+            except OverLimit:
+                work.runner = replace(work.runner, failed="budget")
+                return
+            state = await self._node.log.load(work.key)
+        work.drafts.begin(state.head)
+        answer = Answer()
+        left_s = work.agent.site.limits.turn_s - (now_ms - (state.turn.started_ms if state.turn else now_ms)) / 1000
+        failed = await self._listen_to(work, asked, answer, max(0.1, left_s))
+        work.drafts.flush()
+        ms = self._node.clock_ms() - now_ms
+        current = await self._node.log.load(work.key)
+        called = self._called(work, answer, ms, failed)
+        if failed is not None:
+            await self._node.log.append(work.key, [*self._knowledge.retrieved(work, state), called], after=state.head)
+            work.runner = replace(work.runner, failed=failed)
+            return
+        if answer.is_empty:
+            await self._node.log.append(work.key, [*self._knowledge.retrieved(work, state), called], after=state.head)
+            work.runner = replace(work.runner, empty=work.runner.empty + 1)
+            return
+        work.runner = replace(work.runner, empty=0)
+        events = [*self._knowledge.retrieved(work, state), called]
+        if answer.thinking.strip():
+            events.append(work.new("thought", "agent", {"text": answer.thinking}))
+        if answer.calls:
+            await self._plan(work, current, answer, events, state.head)
+        else:
+            await self._answer(work, state, current, answer, events)
+
+    async def _listen_to(self, work: Work, asked: Prompt, answer: Answer, left_s: float) -> policy.Reason | None:
+        """Stream one model call into `answer`; returns why it failed, or None.
+
+        Raises:
+            Conflict: somebody else's event cut it off.
+        """
+        stream = self._node.group.create_task(self._stream(work, asked, answer))
+        work.cancellable.add(stream)
+        try:
+            done, _ = await asyncio.wait({stream}, timeout=left_s)
+            if not done:
+                logger.warning("conversation %s: the model took longer than %.0f s", work.key, left_s)
+                return "limits"
+            if stream.cancelled():
+                raise Conflict
+            return stream.result()
+        finally:
+            work.cancellable.discard(stream)
+            if not stream.done():
+                stream.cancel()
+                await asyncio.wait({stream}, timeout=1.0)
+
+    async def _stream(self, work: Work, asked: Prompt, answer: Answer) -> policy.Reason | None:
+        drafts = work.drafts
+        assert drafts is not None  # noqa: S101 - a turn was started
+        limit = work.agent.site.limits.tool_calls_per_turn
+        try:
+            chunks = work.agent.model.stream(asked)
+            async with contextlib.aclosing(chunks):  # type: ignore[type-var]
+                async for chunk in chunks:
+                    match chunk:
+                        case Text(text=text):
+                            if not answer.text and not asked.results:
+                                self._knowledge.show(work, asked.locale)
+                            answer.text += text
+                            drafts.add("reply", text)
+                        case Thinking(text=text):
+                            answer.thinking += text
+                            drafts.add("thinking", text)
+                        case Call():
+                            answer.calls.append(PlannedCall(chunk.id, chunk.tool, chunk.args))
+                            if len(answer.calls) > limit:
+                                break  # a model that does not stop calling is stopped here
+                        case Choices():
+                            answer.choices = chunk.texts
+                        case HandOver():
+                            answer.hand_over = policy.reason(chunk.reason)
+                        case Usage():
+                            answer.usage = chunk
+                    if len(answer.text) > MAX_ANSWER_CHARS:
+                        break
+        except ModelFailed as error:
+            logger.warning("conversation %s: the model failed: %s", work.key, error)
+            return "failed"
+        except Exception:
+            # The top of this task. A model is an outside, whatever it raises: the customer gets an apology and a person.
+            logger.exception("conversation %s: the model broke", work.key)
+            return "failed"
+        return None
+
+    async def _plan(self, work: Work, state: Conversation, answer: Answer, events: list[NewEvent], after: int) -> None:
+        """Write down all calls of one answer in one commit; words before a call are thoughts, not a message."""
+        if answer.text.strip():
+            events.append(work.new("thought", "agent", {"text": answer.text}))
+        used = state.turn.tool_calls if state.turn else 0
+        room = max(0, work.agent.site.limits.tool_calls_per_turn - used)
+        for call in answer.calls[:room]:
+            spec = work.agent.registry.get(call.tool)
+            label = spec.label_for(call.args) if spec is not None else call.tool
+            body = {"call": f"call:{self._node.new_id()}", "tool": call.tool, "args": dict(call.args), "label": label}
+            events.append(work.new("call.planned", "agent", body))
+        await self._node.log.append(work.key, events, after=after)
+        if len(answer.calls) > room:
+            work.runner = replace(work.runner, failed="limits")
+
+    async def _answer(
+        self, work: Work, asked: Conversation, current: Conversation, answer: Answer, events: list[NewEvent]
+    ) -> None:
+        """The message with its checked citations, and the end of the turn, in one commit."""
+        locale = prompt.locale_of(asked, work.agent.site)
+        cited = cite(answer.text, work.passages)
+        text = cited.text
+        for sentence in cited.unsupported:
+            text = text.replace(sentence, "")
+        text = text.strip()
+        if not text and answer.text.strip():
+            text = phrases.say("unsupported", locale)
+        if answer.hand_over and not text:
+            phrase = "asked" if answer.hand_over == "asked" else "handed_over"
+            text = f"{phrases.say(phrase, locale)} {prompt.people_text(work.agent.site, locale, self._node.clock_ms())}"
+        body = policy.answer_body(text, [_citation(c) for c in cited.citations], answer.choices)
+        events.append(work.new("message", "agent", body))
+        hands_over = answer.hand_over is not None and current.mode == "agent"
+        if hands_over:
+            events.append(work.new("mode", "system", {"mode": "waiting", "reason": answer.hand_over}))
+        events.append(turn_ended(self._node, work, asked, "handed_over" if hands_over else "answered"))
+        await self._node.log.append(work.key, events, after=asked.head)
+
+    def _called(self, work: Work, answer: Answer, ms: int, failed: str | None) -> NewEvent:
+        body: dict[str, Any] = {"model": work.agent.model.name, "ms": ms, "prompt": prompt.VERSION}
+        if answer.usage is not None:
+            used = answer.usage
+            work.usage = Usage(
+                work.usage.input_tokens + used.input_tokens, work.usage.output_tokens + used.output_tokens, used.cost
+            )
+            body["usage"] = {"input_tokens": used.input_tokens, "output_tokens": used.output_tokens}
+            if used.cost is not None:
+                body["usage"]["cost"] = used.cost
+        if failed is not None:
+            body["failed"] = failed
+        return work.new("model.called", "system", body)
+
+    def _reserve(self, work: Work) -> list[Spend]:
+        limits = work.agent.site.limits
+        if work.agent.model.name == "offline":
+            return []
+        day = self._node.clock_ms() // 86_400_000
+        spend = []
+        if limits.model_tokens_per_day is not None:
+            spend.append(Spend(f"{work.agent.site.key}/tokens/{day}", RESERVE_TOKENS, limits.model_tokens_per_day))
+        if limits.model_tokens_per_conversation is not None:
+            limit = limits.model_tokens_per_conversation
+            spend.append(Spend(f"{work.key}/tokens/{day}", RESERVE_TOKENS, limit))
+        return spend
+
+
+def turn_ended(node: Node, work: Work, state: Conversation, why: str) -> NewEvent:
+    """The end of a turn that answers everything that is unanswered in `state`."""
+    started_ms = state.turn.started_ms if state.turn else node.clock_ms()
+    usage = {"input_tokens": work.usage.input_tokens, "output_tokens": work.usage.output_tokens}
+    body = {"reason": why, "answers": list(state.unanswered), "usage": usage, "ms": node.clock_ms() - started_ms}
+    return work.new("turn.ended", "system", body)
+
+
+def _citation(citation: Citation) -> dict[str, Any]:
+    return {
+        "n": citation.n,
+        "document": citation.document,
+        "title": citation.title,
+        "url": citation.url,
+        "hash": citation.hash,
+        "start": citation.start,
+        "end": citation.end,
+        "quote": citation.quote,
+    }

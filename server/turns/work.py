@@ -1,0 +1,83 @@
+"""Work: who answers for a site, and one conversation's run on this node.
+
+It holds nothing that matters: what is here dies with the process and is decided again from the log.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from retrieval.types import Passage
+from server import prompt
+from server.drafts import Drafts
+from server.events import NewEvent
+from server.hub import Hub
+from server.log import Log
+from server.policy import Runner
+from server.ports import Model, Retriever, Usage
+from server.site import Site
+from tools import Registry, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What every part of a running turn needs: the log, the hub, ids, the clock, and the group its tasks live in."""
+
+    log: Log
+    hub: Hub
+    new_id: Callable[[], str]
+    clock_ms: Callable[[], int]
+    group: asyncio.TaskGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Who answers for one site: what it may do and know, and the model that writes."""
+
+    site: Site
+    instructions: str
+    registry: Registry
+    rules: Mapping[str, Rule]
+    model: Model
+    retriever: Retriever
+
+    def voice(self) -> prompt.Voice:
+        """What the prompt says of this site. Tools that are denied are not even named to the model."""
+        rules = self.rules
+        allowed = tuple(
+            spec
+            for spec in self.registry
+            if (rule := rules.get(spec.name)) is None or (rule.enabled and rule.permission != "deny")
+        )
+        return prompt.Voice(self.site, self.instructions, allowed)
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """One conversation's run on this node."""
+
+    key: str
+    agent: Agent
+    runner: Runner = field(default_factory=Runner)
+    prefix: str = ""
+    """Begins the ids of all events that this run writes: what fences it has another."""
+    count: int = 0
+    drafts: Drafts | None = None
+    passages: tuple[Passage, ...] = ()
+    looked_up: int = -1
+    noted: int = -1
+    query: str = ""
+    usage: Usage = field(default_factory=Usage)
+    cancellable: set[asyncio.Task[Any]] = field(default_factory=set)
+    """What may be cut off when somebody else fences this run: the model's stream, tools that only read."""
+
+    def new(self, kind: Any, role: Any, body: Mapping[str, Any], *, turn: str | None = None) -> NewEvent:  # noqa: ANN401 - Literals
+        """An event of this run."""
+        self.count += 1
+        return NewEvent(f"{self.prefix}{self.count}", kind, role, body, turn or self.runner.turn)
+
+    def fence(self) -> None:
+        """Somebody else's event came first: stop what can be stopped, and decide again."""
+        for task in self.cancellable:
+            task.cancel()
