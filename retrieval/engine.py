@@ -11,7 +11,7 @@ from retrieval.types import Passage, Span, Vectors
 
 DENSE, SPARSE = "dense", "sparse"
 # What ranking looks at; the rest of a payload is fetched for the winners only.
-RANKED = ("document", "title", "heading", "start", "terms", "head_terms")
+RANKED = ("document", "title", "heading", "start", "terms", "head_terms", "head_vector")
 # Fields that queries and sync filter on.
 INDEXED = ("site", "document", "version", "language", "audience")
 
@@ -92,7 +92,7 @@ class Engine(Protocol):
 
 
 def to_payload(passage: Passage, *, version: str, part: int, parts: int, language: str) -> dict[str, Any]:
-    """The stored form of a passage; `terms` and `head_terms` are added by who has the words."""
+    """The stored form of a passage; the fields of words and headings are added by `ingest`."""
     return {
         "site": passage.site,
         "document": passage.document,

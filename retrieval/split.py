@@ -12,7 +12,7 @@ from retrieval.html import html_blocks
 from retrieval.markdown import markdown_blocks
 from retrieval.types import Document, Passage
 
-SPLITTER = "1"
+SPLITTER = "2"
 # About 160 words are 210 to 230 MiniLM word pieces: with title and headings just under its 256.
 PASSAGE_WORDS = 160
 MOST_WORDS = 220

@@ -137,8 +137,8 @@ class Index:
         """At most `k` documents, each with its best passage, best first."""
         ranked = await self._ranked(site, query, locale, audience)
         best: dict[str, tuple[str, float]] = {}
-        for key, score, candidate in ranked:
-            best.setdefault(str(candidate.payload["document"]), (key, score))
+        for score, candidate in ranked:
+            best.setdefault(str(candidate.payload["document"]), (candidate.key, score))
         chosen = list(best.values())[:k]
         payloads = await self._engine.fetch([key for key, _ in chosen])
         return [
@@ -149,7 +149,7 @@ class Index:
 
     async def _ranked(
         self, site: str, query: str, locale: str | None, audience: Sequence[str]
-    ) -> list[tuple[str, float, Candidate]]:
+    ) -> list[tuple[float, Candidate]]:
         if not query.strip():
             return []
         vector, vocabulary = await asyncio.gather(self._embedder.query(query), self.vocabulary(site))
@@ -163,12 +163,11 @@ class Index:
         found = await self._engine.search(
             Wanted(site, vector, words, languages, _CANDIDATES, only, tuple(one.lower() for one in audience))
         )
-        by_key = {candidate.key: candidate for candidate in found}
-        return [(key, score, by_key[key]) for key, score, _ in rank(found, question)]
+        return rank(found, question, vector)
 
-    async def _passages(self, ranked: Sequence[tuple[str, float, Candidate]]) -> list[Passage]:
-        payloads = await self._engine.fetch([key for key, _, _ in ranked])
-        return [to_passage(payloads[key], score) for key, score, _ in ranked if key in payloads]
+    async def _passages(self, ranked: Sequence[tuple[float, Candidate]]) -> list[Passage]:
+        payloads = await self._engine.fetch([candidate.key for _, candidate in ranked])
+        return [to_passage(payloads[one.key], score) for score, one in ranked if one.key in payloads]
 
     async def vocabulary(self, site: str) -> Vocabulary:
         """The site's words; counted when first needed, and again after a sync."""

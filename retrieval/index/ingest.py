@@ -15,9 +15,10 @@ from llama_index.core.schema import BaseNode, NodeRelationship, RelatedNodeInfo,
 from llama_index.core.schema import Document as LlamaDocument
 
 from retrieval.engine import to_payload
+from retrieval.rank import packed
 from retrieval.split import embedding_text, split
 from retrieval.text import language_of, terms
-from retrieval.types import Document, Embedder, Passage
+from retrieval.types import Document, Embedder, Passage, Vectors
 
 
 class PassageParser(NodeParser):
@@ -56,17 +57,30 @@ class EmbedNodes(TransformComponent):
 
     def __call__(self, nodes: Sequence[BaseNode], **_: Any) -> Sequence[BaseNode]:  # noqa: ANN401 - LlamaIndex's signature
         """In the calling thread."""
-        vectors = self._embedder.embed_sync([node.get_content() for node in nodes])
-        for node, vector in zip(nodes, vectors, strict=True):
-            node.embedding = vector.tolist()
-        return nodes
+        texts = _texts(nodes)
+        return _with_vectors(nodes, dict(zip(texts, self._embedder.embed_sync(texts), strict=True)))
 
     async def acall(self, nodes: Sequence[BaseNode], **_: Any) -> Sequence[BaseNode]:  # noqa: ANN401 - as above
         """Without blocking the event loop."""
-        vectors = await self._embedder.embed([node.get_content() for node in nodes])
-        for node, vector in zip(nodes, vectors, strict=True):
-            node.embedding = vector.tolist()
-        return nodes
+        texts = _texts(nodes)
+        return _with_vectors(nodes, dict(zip(texts, await self._embedder.embed(texts), strict=True)))
+
+
+def _texts(nodes: Sequence[BaseNode]) -> list[str]:
+    """Everything to embed, each text once: passages, and the headings that several of them share."""
+    return list(dict.fromkeys(text for node in nodes for text in (node.get_content(), _head(node))))
+
+
+def _head(node: BaseNode) -> str:
+    return ": ".join(part for part in (node.metadata["title"], node.metadata["heading"]) if part)
+
+
+def _with_vectors(nodes: Sequence[BaseNode], vectors: dict[str, Vectors]) -> Sequence[BaseNode]:
+    for node in nodes:
+        node.embedding = vectors[node.get_content()].tolist()
+        node.metadata["head_vector"] = packed(vectors[_head(node)])
+        node.excluded_embed_metadata_keys = node.excluded_llm_metadata_keys = list(node.metadata)
+    return nodes
 
 
 async def to_nodes(
