@@ -4,6 +4,7 @@ It holds no logic of its own.
 """
 
 import time
+from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, WebSocketRoute
@@ -12,10 +13,12 @@ from starlette.websockets import WebSocket
 from server import app, auth, socket
 from server.app import Running
 from server.conversation import key_of
-from server.events import Viewer, visible
-from server.http import assets
+from server.events import Event, NewEvent, Viewer, visible
+from server.http import assets, health, rest
 from server.http import demo as demo_pages
-from server.http.demo_pages import WIDGET
+from server.keys import Keys
+from server.metrics import Metrics
+from server.ports import Find
 
 DEMO_IDENTITY_S = 3_000
 """How long a demo customer stays signed in: under the hour that the contract allows."""
@@ -27,10 +30,99 @@ def build(running: Running, *, demo: bool) -> Starlette:
     async def chat(websocket: WebSocket) -> None:
         await socket.chat(websocket, running.line)
 
-    routes: list[BaseRoute] = [WebSocketRoute("/v1/chat", chat), *assets.routes(WIDGET / "dist")]
+    routes: list[BaseRoute] = [
+        WebSocketRoute("/v1/chat", chat),
+        *_health(running),
+        *assets.routes(),
+        *rest.routes(_rest(running)),
+    ]
     if demo:
         routes += _demo(running)
     return Starlette(routes=routes)
+
+
+def _health(running: Running) -> Sequence[BaseRoute]:
+    """Health, readiness and metrics."""
+    settings = running.parts.settings
+    site = running.parts.shops[0].site.key
+
+    async def store() -> None:
+        await running.log.store.find(Find(limit=1))
+
+    async def broker() -> None:
+        """In this process: it answers as long as anything does."""
+
+    async def retriever() -> None:
+        await running.parts.index.count(site)
+
+    async def model() -> None:
+        await running.parts.embedder.query("ready")
+
+    checks: dict[str, health.Check] = {"store": store, "broker": broker, "retriever": retriever, "model": model}
+    metrics = _metrics(running)
+    token = settings.metrics_token.get_secret_value() if settings.metrics_token else None
+    return health.routes(health.Readiness(checks, time.monotonic), metrics, metrics_token=token)
+
+
+def _metrics(running: Running) -> Metrics:
+    """What is counted: open chats, running turns, and what the log gets."""
+    metrics = Metrics()
+    for name, text in {
+        "shopbell_viewers": "Open chats on this node.",
+        "shopbell_turns_running": "Conversations that the agent works on, on this node.",
+        "shopbell_messages_total": "Messages stored, by who wrote them.",
+        "shopbell_turns_total": "Turns ended, by how.",
+        "shopbell_turn_seconds": "How long turns took.",
+        "shopbell_calls_total": "Tool calls ended, by whether they succeeded.",
+    }.items():
+        metrics.describe(name, text)
+    metrics.gauge("shopbell_viewers", lambda: float(running.hub.watching))
+    metrics.gauge("shopbell_turns_running", lambda: float(running.turns.running))
+
+    def heard(key: str, events: Sequence[Event]) -> None:  # noqa: ARG001 - a listener of the log
+        for event in events:
+            match event.kind:
+                case "message":
+                    metrics.count("shopbell_messages_total", role=event.role)
+                case "turn.ended":
+                    metrics.count("shopbell_turns_total", reason=str(event.body.get("reason")))
+                    if "ms" in event.body:
+                        metrics.observe("shopbell_turn_seconds", event.body["ms"] / 1000)
+                case "call.ended":
+                    metrics.count("shopbell_calls_total", ok="yes" if event.body.get("ok") else "no")
+                case _:
+                    pass
+
+    running.log.listeners.append(heard)
+    return metrics
+
+
+def _rest(running: Running) -> rest.RestPorts:
+    """What merchants' backends may do."""
+    log = running.log
+
+    async def create(site: str) -> str:
+        conversation = f"c:{app.new_id()}"
+        opened = NewEvent(f"e:{app.new_id()}", "opened", "customer", {})
+        await log.append(key_of(site, conversation), [opened])
+        return conversation
+
+    async def known(site: str, conversation: str) -> str:
+        key = key_of(site, conversation)
+        if (await log.load(key)).head == 0:
+            raise LookupError(conversation)
+        return key
+
+    async def say(site: str, conversation: str, said: str, text: str) -> Event:
+        key = await known(site, conversation)
+        [event] = await log.append(key, [NewEvent(said, "message", "customer", {"text": text})])
+        running.turns.poke(key)
+        return event
+
+    async def events(site: str, conversation: str, after: int) -> Sequence[Event]:
+        return await log.read(await known(site, conversation), after=after)
+
+    return rest.RestPorts(Keys(running.parts.settings.data).site, create, say, events)
 
 
 def _demo(running: Running) -> list[BaseRoute]:
