@@ -4,23 +4,27 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
 // Browsers of the last three years: adoptedStyleSheets, color-mix, Web Locks, private methods.
 const TARGET = ["chrome111", "firefox113", "safari16.4"];
 
-/** CSS in template strings: comments and spare white space go. */
+/** The style modules hold CSS as strings: they are run, and what they export is minified as CSS. */
 const css = {
   name: "css",
   setup(b) {
-    b.onLoad({ filter: /style\.js$/ }, ({ path }) => ({
-      contents: readFileSync(path, "utf8").replace(/\s*\n\s*/g, (m, at, all) => (/`[^`]*$/.test(all.slice(0, at).replace(/^\/\/.*$|\/\*\*.*\*\//gm, "")) ? " " : "\n")),
-      loader: "js",
-    }));
+    b.onLoad({ filter: /style\.js$/ }, async ({ path }) => {
+      const lines = [];
+      for (const [name, text] of Object.entries(await import(pathToFileURL(path).href))) {
+        const { code } = await transform(text, { loader: "css", minify: true, target: TARGET, charset: "utf8" });
+        lines.push(`export const ${name} = ${JSON.stringify(code.trim())};`);
+      }
+      return { contents: lines.join("\n"), loader: "js" };
+    });
   },
 };
 

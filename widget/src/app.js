@@ -427,12 +427,11 @@ export class App {
     if (this.link.conversation) this.store.saveLog(this.link);
   }
 
-  /** @param {any} config */
-  update(config) {
+  /** The page has changed its configuration. */
+  update() {
     const before = this.locale;
     this.#words();
     if (before !== this.locale) this.panel.rebuild();
     this.panel.update();
-    void config;
   }
 }

@@ -9,7 +9,7 @@ function mount(host) {
   return {
     open: (/** @type {boolean} */ focus) => app.panel.show(focus),
     close: () => app.panel.hide(),
-    update: (/** @type {any} */ config) => app.update(config),
+    update: () => app.update(),
     stop: () => app.stop(),
     identify: (/** @type {any} */ identity) => app.identify(identity),
     paint: () => app.panel.paint(),

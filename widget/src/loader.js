@@ -58,7 +58,7 @@ class ShopbellChat extends HTMLElement {
     this.badge = h("span", { class: "badge", "aria-hidden": "true" });
     this.button = h("button", { class: "launcher", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false" }, bell, icon(DOWN, "open"), this.badge);
     this.button.addEventListener("click", () => (this.isOpen ? this.hide() : this.show()));
-    for (const hint of ["pointerenter", "focus", "touchstart"]) this.button.addEventListener(hint, () => this.load(), { passive: true, once: true });
+    for (const hint of ["pointerenter", "focus"]) this.button.addEventListener(hint, () => this.load().catch(() => {}));
     this.root.append(this.button);
     this.apply();
     this.unread(this.session().unread || 0);
@@ -115,11 +115,7 @@ class ShopbellChat extends HTMLElement {
   /** @param {number} n messages that nobody has looked at */
   unread(n) {
     if (!this.badge || n === this.count) return;
-    if (n > (this.count || 0) && this.button) {
-      this.button.classList.remove("ring");
-      void this.button.offsetWidth;
-      this.button.classList.add("ring");
-    }
+    this.button?.classList.toggle("ring", n > (this.count || 0));
     this.count = n;
     this.badge.textContent = n > 9 ? "9+" : n ? String(n) : "";
     this.label();
@@ -150,7 +146,7 @@ class ShopbellChat extends HTMLElement {
       node.src = /** @type {any} */ (trusted(new URL("widget/" + CHAT.file, base).href));
       node.onerror = () => {
         node.remove();
-        reject(new Error(`Shopbell: could not load ${CHAT.file}`));
+        reject(new Error(`no ${CHAT.file}`));
       };
       document.head.append(node);
     }));
@@ -215,9 +211,7 @@ function emit(name, detail = {}) {
       fn(detail);
     } catch (error) {
       // The page's own mistake: told, and not ours to fail on.
-      setTimeout(() => {
-        throw error;
-      });
+      reportError(error);
     }
   }
 }
@@ -226,7 +220,7 @@ function emit(name, detail = {}) {
 function boot(options = {}) {
   host?.stop();
   const config = configOf(options, { ...configOf(script?.dataset || {}, { server: base }), nonce: script?.nonce || script?.dataset.nonce || "" });
-  if (!config.site) return console.warn("Shopbell: expected data-site or boot({site}), got none");
+  if (!config.site) return console.warn("Shopbell: expected a site, got none");
   const el = (host = /** @type {ShopbellChat} */ (document.createElement(TAG)));
   el.emit = emit;
   el.start(config);

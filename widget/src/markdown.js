@@ -412,12 +412,11 @@ function drawBlock(block, cite) {
     if (block.t === "ol" && block.start !== 1) /** @type {HTMLOListElement} */ (node).start = block.start || 0;
   } else if (block.t === "table") {
     const rows = (block.rows || []).map((row, r) => {
-      const tr = el("tr", ...row.map((cell, n) => {
+      return el("tr", ...row.map((cell, n) => {
         const td = el(r ? "td" : "th", ...drawInline(cell, cite));
         if (block.align?.[n]) td.className = block.align[n];
         return td;
       }));
-      return tr;
     });
     node = el("div", el("table", el("thead", ...rows.slice(0, 1)), el("tbody", ...rows.slice(1))));
     node.className = "table";

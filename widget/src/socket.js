@@ -69,9 +69,9 @@ export class Socket {
     this.#become({ name: "idle" });
   }
 
-  /** Connect now instead of at the end of the back-off; nothing when a line is open or being opened. */
+  /** Connect now instead of at the end of the back-off; nothing when a line is open, being opened or refused for good. */
   retry() {
-    if (!this.#wanted || this.#ws) return;
+    if (!this.#wanted || (this.state.name !== "waiting" && this.state.name !== "offline")) return;
     this.#attempt = 0;
     this.#connect();
   }

@@ -8,11 +8,10 @@ export const launcherCss = `
   --on-accent: var(--shopbell-accent-text, var(--sb-on-accent, #fff));
   --brass: #e3ac4b;
   --edge: var(--shopbell-edge, 20px);
-  --font: var(--shopbell-font, ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif);
   all: initial;
   position: fixed; inset-block-end: 0; inset-inline-end: 0; width: 0; height: 0;
   z-index: var(--shopbell-z, 2147483000);
-  font: 400 15px/1.5 var(--font);
+  font: 400 15px/1.5 var(--shopbell-font, system-ui, sans-serif);
 }
 :host([hidden]) { display: none }
 *, ::before, ::after { box-sizing: border-box }
@@ -22,12 +21,12 @@ button { font: inherit; color: inherit; background: none; border: 0; padding: 0;
   position: fixed; inset-block-end: calc(var(--edge) + env(safe-area-inset-bottom, 0px)); right: calc(var(--edge) + env(safe-area-inset-right, 0px));
   width: 62px; height: 58px; display: grid; place-items: center;
   border-radius: 31px 31px 15px 15px; background: var(--accent); color: var(--on-accent);
-  box-shadow: 0 1px 0 rgb(255 255 255 / .16) inset, 0 2px 5px rgb(40 30 10 / .2), 0 10px 26px rgb(40 30 10 / .24);
+  box-shadow: 0 2px 5px rgb(40 30 10 / .2), 0 10px 26px rgb(40 30 10 / .24);
   transition: transform .18s cubic-bezier(.2, .7, .2, 1), box-shadow .18s;
 }
 :host([side=left]) .launcher { right: auto; left: calc(var(--edge) + env(safe-area-inset-left, 0px)) }
 .launcher:hover { transform: translateY(-2px) }
-.launcher:active { transform: translateY(1px) scale(.97) }
+.launcher:active { transform: scale(.97) }
 .launcher:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; box-shadow: 0 0 0 3px #fff }
 .launcher .icon { width: 30px; height: 30px; stroke-width: 1.55; transform-origin: 50% 16% }
 .launcher .icon.open { display: none }
@@ -37,7 +36,7 @@ button { font: inherit; color: inherit; background: none; border: 0; padding: 0;
 .launcher[aria-busy=true] .icon { animation: wait 1.1s ease-in-out infinite }
 .badge {
   position: absolute; top: -4px; right: -4px; min-width: 22px; height: 22px; padding: 0 6px; border-radius: 11px;
-  background: var(--brass); color: #241a08; font: 700 12px/22px var(--font); font-variant-numeric: tabular-nums; text-align: center;
+  background: var(--brass); color: #241a08; font-size: 12px; font-weight: 700; line-height: 22px; font-variant-numeric: tabular-nums; text-align: center;
   box-shadow: 0 0 0 2.5px var(--paper, #fff);
 }
 .badge:empty { display: none }
@@ -45,6 +44,6 @@ button { font: inherit; color: inherit; background: none; border: 0; padding: 0;
 @keyframes wait { 50% { opacity: .35 } }
 @media (max-width: 520px) { .launcher[aria-expanded=true] { visibility: hidden } }
 @media (prefers-reduced-motion: reduce) { *, ::before, ::after { animation: none !important; transition: none !important } }
-@media (forced-colors: active) { .launcher { border: 2px solid ButtonText; background: ButtonFace; color: ButtonText; forced-color-adjust: none } .badge { border: 1px solid ButtonText; background: Highlight; color: HighlightText } }
+@media (forced-colors: active) { .launcher { border: 2px solid ButtonText; } .badge { border: 1px solid } }
 @media print { :host { display: none !important } }
 `;

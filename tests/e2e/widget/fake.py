@@ -314,7 +314,8 @@ class FakeShop:
         return Response(path.read_bytes(), media_type="text/javascript")
 
     def nothing(self, request: Request) -> Response:
-        self.requests.append(request.url.path)
+        if request.url.path != "/favicon.ico":  # the browser's own idea
+            self.requests.append(request.url.path)
         return PlainTextResponse("nothing here", status_code=404)
 
     def app(self) -> Starlette:

@@ -99,6 +99,12 @@ export class Messages {
     return new Intl.DateTimeFormat(this.app.locale, { hour: "numeric", minute: "2-digit" }).format(at_ms);
   }
 
+  /** Time, with its day when that is not today. @param {number} at_ms */
+  when(at_ms) {
+    const day = this.day(at_ms);
+    return day === this.app.t("today") ? this.time(at_ms) : `${day}, ${this.time(at_ms)}`;
+  }
+
   /** @param {any} node @param {Item} item */
   #message(node, item) {
     const { t } = this.app;
@@ -232,7 +238,7 @@ export class Messages {
     const foot = open
       ? h("div", { class: "acts" }, h("button", { type: "button", class: "solid", onclick: act(true) }, t("approve")), h("button", { type: "button", class: "plain", onclick: act(false) }, t("decline")))
       : h("p", { class: "state" }, t(item.state));
-    const until = open && item.expires_ms ? h("p", { class: "until" }, t("expires", { time: this.time(item.expires_ms) })) : "";
+    const until = open && item.expires_ms ? h("p", { class: "until" }, t("expires", { time: this.when(item.expires_ms) })) : "";
     const card = h("section", { class: `card ${item.state}`, "aria-label": t("approve_title") }, h("p", { class: "over" }, t("approve_title")), h("p", { class: "label", dir: "auto" }, item.label), args.length ? h("dl", {}, ...args.flat()) : "", foot, until);
     node.replaceChildren(card);
   }

@@ -245,7 +245,7 @@ export class Panel {
     this.helloSig = sig;
     const rows = chips.map((c) => h("button", { type: "button", class: "starter", onclick: () => app.say(c.text) }, h("span", { dir: "auto" }, c.label), icon(ICONS.arrow, "turn")));
     this.hello.className = `hello${fresh ? " fresh" : ""}`;
-    this.hello.replaceChildren(greeting ? h("p", { class: "greeting", dir: "auto" }, greeting) : "", rows.length ? h("div", { class: "starters" }, ...rows) : "", fresh && link.site ? h("p", { class: "small" }, t("powered")) : "");
+    this.hello.replaceChildren(fresh && greeting ? icon(ICONS.bell, "bell") : "", greeting ? h("p", { class: "greeting", dir: "auto" }, greeting) : "", rows.length ? h("div", { class: "starters" }, ...rows) : "", fresh && link.site ? h("p", { class: "small" }, t("powered")) : "");
   }
 
   /** @param {any[]} list @param {boolean} opening */

@@ -24,6 +24,7 @@ export const chatCss = `
   --bad: #9c3419;
   --shadow: 0 0 0 1px rgb(60 45 20 / .07), 0 4px 12px rgb(60 45 20 / .07), 0 22px 60px rgb(60 45 20 / .2);
   --radius: var(--shopbell-radius, var(--sb-radius, 20px));
+  --font: var(--shopbell-font, ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif);
   --display: var(--shopbell-font-display, var(--shopbell-font, ui-serif, "Iowan Old Style", "Palatino Linotype", Palatino, "Noto Serif", Georgia, serif));
   color: var(--ink); color-scheme: light; -webkit-text-size-adjust: 100%;
 }
@@ -68,11 +69,12 @@ h2 { font: 600 17px/1.25 var(--display); letter-spacing: -.005em; white-space: n
 .banner { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 2px 12px; padding: 8px 20px; font-size: 13px; line-height: 1.4; background: var(--wash); color: var(--soft); border-block-end: 1px solid var(--line); flex: none }
 .banner:empty, .typing:empty, .hello:empty { display: none }
 .banner.refused, .banner.broken, .banner.outdated { color: var(--bad) }
-.link { color: var(--mark); font-weight: 600; text-decoration: underline; text-decoration-thickness: 1px; text-underline-offset: 3px; min-height: 24px }
+.link { color: var(--mark); font-weight: 600; text-decoration: underline; min-height: 24px }
 
 .middle { position: relative; flex: 1; min-height: 0; display: flex }
 .log { flex: 1; min-width: 0; overflow-y: auto; overscroll-behavior: contain; padding: 20px 20px 12px; scrollbar-width: thin; scrollbar-color: var(--line) transparent; display: flex; flex-direction: column }
 .log:focus-visible { outline-offset: -3px }
+.fresh .bell { width: 46px; height: 46px; stroke-width: 1.05; color: color-mix(in srgb, var(--brass) 85%, var(--ink)); margin-block-end: 14px; margin-inline-start: -5px }
 .greeting { font: 400 16px/1.5 var(--display); color: var(--soft); padding-block-end: 4px }
 .hello.fresh { margin-block: auto 0; padding-block-start: 12px }
 .fresh .greeting { font-size: 25px; line-height: 1.28; letter-spacing: -.012em; color: var(--ink); padding-block-end: 22px; text-wrap: balance; max-width: 17em }
@@ -105,7 +107,6 @@ h2 { font: 600 17px/1.25 var(--display); letter-spacing: -.005em; white-space: n
 .text ul, .text ol { padding-inline-start: 20px }
 .text li::marker { color: var(--soft); font-variant-numeric: tabular-nums }
 .text strong { font-weight: 650 }
-.text .h strong { font-weight: 650 }
 .text .h1, .text .h2 { font: 600 16.5px/1.35 var(--display) }
 .text > .h:not(:first-child) { margin-block-start: 15px }
 .text a { color: var(--mark); text-decoration-thickness: 1px; text-underline-offset: 3px }
@@ -118,6 +119,7 @@ h2 { font: 600 17px/1.25 var(--display); letter-spacing: -.005em; white-space: n
 table { border-collapse: collapse; font-size: 13.5px; line-height: 1.4; width: 100% }
 th, td { text-align: start; padding: 6px 12px 6px 0; border-block-end: 1px solid var(--line); vertical-align: top; font-variant-numeric: tabular-nums }
 [dir=rtl] :is(th, td) { padding: 6px 0 6px 12px }
+:is(th, td):last-child { padding-inline-end: 0 !important }
 th { font-weight: 600; color: var(--soft); font-size: 12.5px }
 .end { text-align: end } .center { text-align: center }
 .live .text > :last-child::after { content: ""; display: inline-block; width: 7px; height: 7px; margin-inline-start: 5px; border-radius: 50%; background: var(--brass); vertical-align: 1px; animation: breathe 1.1s ease-in-out infinite }
@@ -126,17 +128,17 @@ a.chip::before, button.chip::before { content: ""; position: absolute; inset: -5
 a.chip:hover, button.chip:hover { background: var(--mark); color: var(--paper); box-shadow: none }
 .sources { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 14px; padding-block-start: 9px; font-size: 13px; line-height: 1.4 }
 .sources :is(a, li > span) { display: inline-flex; gap: 6px; align-items: baseline; min-height: 26px; color: var(--soft); text-decoration: none }
-.sources a:hover { color: var(--mark); text-decoration: underline; text-decoration-thickness: 1px; text-underline-offset: 3px }
+.sources a:hover { color: var(--mark); text-decoration: underline }
 .num { color: var(--mark); font: 650 11px/1.5 var(--font); font-variant-numeric: tabular-nums }
 .choices { display: flex; flex-wrap: wrap; gap: 8px; padding-block-start: 12px }
-.choice, .plain, .solid { min-height: 40px; padding: 7px 16px; border-radius: 20px; border: 1px solid color-mix(in srgb, var(--mark) 45%, var(--paper)); color: var(--mark); font-weight: 550; text-align: start; line-height: 1.35; transition: background .12s }
+.choice, .plain, .solid { min-height: 40px; padding: 7px 16px; border-radius: 20px; border: 1px solid color-mix(in srgb, var(--mark) 45%, var(--paper)); color: var(--mark); font-weight: 500; text-align: start; line-height: 1.35; transition: background .12s }
 .choice:hover:not([disabled]), .plain:hover { background: var(--tint) }
 .choice[disabled] { color: var(--soft); border-color: var(--line); cursor: default }
 .solid { background: var(--accent); border-color: transparent; color: var(--on-accent) }
 .meta { display: flex; align-items: center; gap: 5px; min-height: 30px; padding-block-start: 3px; font-size: 12px; line-height: 1.4; color: var(--soft); font-variant-numeric: tabular-nums }
 .meta > .icon { width: 13px; height: 13px; stroke-width: 2 }
 .bad .meta { color: var(--bad) }
-.tools { display: flex; margin-inline-start: 4px; opacity: .0; transition: opacity .12s }
+.tools { display: flex; margin-inline-start: 4px; opacity: 0; transition: opacity .12s }
 .item:last-child .tools, .message:is(:hover, :focus-within) .tools { opacity: 1 }
 .tool { width: 30px; height: 30px; display: grid; place-items: center; border-radius: 8px; color: var(--soft) }
 .tool .icon { width: 15px; height: 15px }
@@ -156,7 +158,7 @@ details[open] summary .icon { transform: rotate(90deg) }
 .dot.busy { background: var(--brass); animation: breathe 1.1s ease-in-out infinite }
 .dot.failed { background: var(--bad) }
 .work ul { list-style: none; padding-block: 2px 4px; margin-inline-start: 10px; border-inline-start: 1px solid var(--line) }
-.work li { display: flex; gap: 8px; padding: 3px 0 3px; padding-inline-start: 14px }
+.work li { display: flex; gap: 8px; padding: 3px 0; padding-inline-start: 14px }
 .work li .icon { width: 14px; height: 14px; margin-block-start: 3px; stroke-width: 2 }
 .work li.failed { color: var(--bad) }
 .thought { white-space: pre-wrap; font-style: italic }
@@ -205,7 +207,7 @@ textarea::placeholder { color: var(--soft); opacity: 1 }
   .choice, .plain, .solid, .jump { min-height: 44px; border-radius: 22px }
   .jump { min-width: 44px; padding-inline: 12px }
   .now, .link, .sources :is(a, li > span) { min-height: 44px; align-items: center }
-  .meta { min-height: 44px } .tools { opacity: 1 }
+  .meta:has(button) { min-height: 44px } .tools { opacity: 1 }
   a.chip::before, button.chip::before { inset: -14px -13px }
 }
 @media (max-height: 460px) { .panel { inset-block-end: 8px; height: calc(100dvh - 16px) } .fresh .greeting { font-size: 19px; padding-block-end: 10px } }
@@ -213,6 +215,5 @@ textarea::placeholder { color: var(--soft); opacity: 1 }
   .panel, .menu, .popover, .jump { border: 1px solid CanvasText }
   .customer .text, .chip, .choice, .solid, .plain, .send, .tool, .logo { border: 1px solid CanvasText }
   .solid, .send { forced-color-adjust: none; background: ButtonFace; color: ButtonText }
-  .dot, .presence { forced-color-adjust: none; background: CanvasText }
 }
 `;

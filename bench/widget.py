@@ -1,0 +1,133 @@
+"""Widget (PROMISES P2): gzip sizes, click to first paint on a slowed CPU, layout shift.
+
+Serves the built files itself, with a scripted socket: it measures the widget, not the server.
+
+    .venv/bin/python -m bench.widget [--runs 7] [--throttle 6] [--json]
+"""
+
+import argparse
+import gzip
+import json
+import statistics
+import sys
+from typing import Any
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.e2e.widget.fake import FakeShop, Running
+from widget.assets import chat_files, dist, manifest
+
+LOADER_LIMIT_BYTES = 5_000
+TOTAL_LIMIT_BYTES = 30_000
+PAINT_LIMIT_MS = 100.0
+CHAT = "shopbell-chat"
+
+WATCH = """
+window.shift = 0;
+new PerformanceObserver((list) => list.getEntries().forEach((e) => (shift += e.hadRecentInput ? 0 : e.value)))
+  .observe({ type: 'layout-shift', buffered: true });
+"""
+
+# From the click's own time stamp to the frame after the one in which the panel stands there.
+PAINT = """() => new Promise((resolve) => {
+  const root = document.querySelector('shopbell-chat').shadowRoot;
+  root.querySelector('.launcher').addEventListener('click', (event) => {
+    const look = () => {
+      const panel = root.querySelector('.panel');
+      if (!panel || panel.hidden) return requestAnimationFrame(look);
+      requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now() - event.timeStamp)));
+    };
+    requestAnimationFrame(look);
+  }, { once: true });
+  window.ready = true;
+})"""
+
+
+def sizes() -> dict[str, int]:
+    """Bytes after gzip -9."""
+    chat = chat_files()[manifest().chat.name].read_bytes()
+    loader = (dist() / "widget.js").read_bytes()
+    return {"loader": len(gzip.compress(loader, 9)), "chat": len(gzip.compress(chat, 9))}
+
+
+def paint_once(browser: Browser, shop: FakeShop, throttle: int, *, hover: bool) -> tuple[float, float]:
+    """Milliseconds from click to first paint, and the layout shift of the whole visit.
+
+    `hover`: the pointer rests on the launcher first, as a mouse does; otherwise the chat is fetched by the press itself.
+    """
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.add_init_script(WATCH)
+    page.goto(f"{shop.url}/")
+    page.wait_for_selector(f"{CHAT} .launcher")
+    session = context.new_cdp_session(page)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": throttle})
+    if hover:
+        page.hover(f"{CHAT} .launcher")
+        page.wait_for_function("() => !!document.querySelector('script[type=module][integrity]')")
+        page.wait_for_function("() => !!document.querySelector('shopbell-chat').chat")
+    page.evaluate(f"() => {{ window.measured = ({PAINT})() }}")
+    page.locator(f"{CHAT} .launcher").dispatch_event("click") if not hover else page.mouse.down()
+    if hover:
+        page.mouse.up()
+    took_ms = page.evaluate("() => window.measured")
+    page.wait_for_selector(f"{CHAT} .starter")
+    shift = page.evaluate("() => shift")
+    context.close()
+    return took_ms, shift
+
+
+def measure(runs: int, throttle: int) -> dict[str, Any]:
+    """All figures of P2."""
+    out: dict[str, Any] = {"gzip_bytes": sizes(), "throttle": throttle, "runs": runs}
+    args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+    with Running() as shop, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=args)
+        for name, hover in (("hovered", True), ("cold", False)):
+            got = [paint_once(browser, shop, throttle, hover=hover) for _ in range(runs)]
+            times = sorted(ms for ms, _ in got)
+            out[name] = {"p50_ms": statistics.median(times), "max_ms": times[-1], "shift": max(s for _, s in got)}
+        browser.close()
+    return out
+
+
+def main() -> int:
+    """Print the table or JSON; status 1 when a limit is broken."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--throttle", type=int, default=6)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    got = measure(args.runs, args.throttle)
+    total = sum(got["gzip_bytes"].values())
+    rows = [
+        (
+            "loader, gzip",
+            f"{got['gzip_bytes']['loader']} B",
+            f"{LOADER_LIMIT_BYTES} B",
+            got["gzip_bytes"]["loader"] <= LOADER_LIMIT_BYTES,
+        ),
+        ("loader + chat, gzip", f"{total} B", f"{TOTAL_LIMIT_BYTES} B", total <= TOTAL_LIMIT_BYTES),
+    ]
+    for name, words in (("hovered", "pointer on the launcher first"), ("cold", "chat fetched by the press")):
+        figures = got[name]
+        paint = f"{figures['p50_ms']:.0f} ms (max {figures['max_ms']:.0f})"
+        rows.append(
+            (
+                f"click to paint at {args.throttle}x, {words}",
+                paint,
+                f"{PAINT_LIMIT_MS:.0f} ms",
+                figures["p50_ms"] <= PAINT_LIMIT_MS,
+            )
+        )
+        rows.append(("layout shift", f"{figures['shift']:.4f}", "0", figures["shift"] == 0))
+    if args.json:
+        print(json.dumps(got, indent=2))
+    else:
+        for what, value, limit, good in rows:
+            print(f"{'ok  ' if good else 'FAIL'}  {what:<58} {value:>20}   limit {limit}")
+    return 0 if all(row[3] for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
