@@ -206,5 +206,5 @@ def _units(plain: str) -> list[tuple[int, int]]:
     for line in plain.splitlines(keepends=True):
         starts.extend(at + a for a, _ in sentences(line))
         at += len(line)
-    ends = [*starts[1:], len(plain) + 1]
+    ends = [*starts[1:], len(plain) + 1] if starts else []
     return list(zip(starts, ends, strict=True))

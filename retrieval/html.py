@@ -57,6 +57,7 @@ class _Reader(HTMLParser):
         self.row: list[tuple[bool, Mapped]] | None = None
         self.row_start = 0
         self.header: list[str] = []
+        self.in_header = False
         self.pending_id = ""
 
     def at(self) -> int:
@@ -84,6 +85,7 @@ class _Reader(HTMLParser):
             self.header = []
         elif tag in {"td", "th"}:
             self.cell_ends()
+            self.in_header = tag == "th"
         if tag not in _VOID:
             self.open.append(tag)
 
@@ -95,7 +97,7 @@ class _Reader(HTMLParser):
         if tag in _HEADINGS:
             self.heading_ends()
         elif tag in {"td", "th"}:
-            self.cell_ends(tag == "th")
+            self.cell_ends()
         elif tag == "tr":
             self.row_ends()
         elif tag in _BLOCKS:
@@ -161,12 +163,12 @@ class _Reader(HTMLParser):
         if text:
             self.outline.enter(level, text, identity)
 
-    def cell_ends(self, is_header: bool = False) -> None:
+    def cell_ends(self) -> None:
         if self.row is None:
             return
         mapped = self.taken()
         if mapped.text.strip():
-            self.row.append((is_header, mapped))
+            self.row.append((self.in_header, mapped))
 
     def row_ends(self) -> None:
         if self.row is None:

@@ -12,7 +12,7 @@ from retrieval.html import html_blocks
 from retrieval.markdown import markdown_blocks
 from retrieval.types import Document, Passage
 
-SPLITTER = "2"
+SPLITTER = "3"
 # About 160 words are 210 to 230 MiniLM word pieces: with title and headings just under its 256.
 PASSAGE_WORDS = 160
 MOST_WORDS = 220
@@ -50,16 +50,18 @@ def _parts(section: Sequence[Block]) -> Iterator[list[Block]]:
         return
     goal = total / math.ceil(total / PASSAGE_WORDS)
     run: list[Block] = []
-    size = 0
+    begun = before = 0
     for index, piece in enumerate(pieces):
         # A sentence that announces a list ("You will need:") goes with its first item.
         announces = piece.spans[-1].text.endswith(":") and index + 1 < len(pieces)
         ahead = pieces[index + 1].words if announces else 0
-        if run and size + (piece.words + ahead) / 2 > goal:
+        place = int((before + (piece.words + ahead) / 2) / goal)
+        if run and place > begun:
             yield run
-            run, size = [], 0
+            run = []
+        begun = place
         run.append(piece)
-        size += piece.words
+        before += piece.words
     if run:
         yield run
 

@@ -119,7 +119,7 @@ class EdgeVectorStore(BasePydanticVectorStore):
         return qd.QueryRequest(
             limit=query.hybrid_top_k or limit,
             prefetches=[qd.Prefetch(limit=deeper, query=arm, filter=chosen) for arm in arms],
-            query=qd.Fusion.Rrf(),
+            query=qd.Fusion.Rrf(60),  # the usual constant
             filter=chosen,
             with_payload=True,
         )
