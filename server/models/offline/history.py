@@ -41,6 +41,18 @@ def last_agent(prompt: Prompt) -> Line | None:
     return next((line for line in reversed(before(prompt)) if line.role == "agent" and line.text), None)
 
 
+def last_tools(prompt: Prompt) -> frozenset[str] | None:
+    """The tools that answered last time; empty if words from the help center did; None if nothing was answered yet."""
+    out: set[str] = set()
+    answered = False
+    for line in reversed(before(prompt)):
+        if line.role == "customer" and line.text:
+            break
+        answered = answered or line.role == "agent"
+        out.update(call.tool for call in line.calls)
+    return frozenset(out) if answered else None
+
+
 def said_before(prompt: Prompt, text: str) -> int:
     """How often the agent has said this sentence already."""
     return sum(line.text.count(text) for line in before(prompt) if line.role == "agent") if text else 0

@@ -17,6 +17,7 @@ MAX_ITEMS: Final = 40
 _ITEM: Final = re.compile(r"^[ \t>]*(?:[-*+•]|\d{1,2}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?[*_`\[\"“!]*$")
 _ROW: Final = re.compile(r"^[ \t]*\|[ \t*_`\[]*$")
 _HTML: Final = re.compile(r"<(?:li|tr|td|dt|dd)\b[^>]*>(?:\s*<(?:p|b|strong|em|a|span|td|th)\b[^>]*>)*\s*$", re.I)
+_ONE_OF_LIST: Final = re.compile(r"[^\n]*[^\n:]\n(?:[ \t]+\S[^\n]*\n)*[ \t]*(?:(?:[-*+•]|\d{1,2}[.)])[ \t]|\|)")
 _ENUMERATION: Final = re.compile(
     r"(?:[^,.;:]{1,40},\s+){2,}|(?:[^,.;:]{1,30},\s+)[^,.;:]{1,30}\s(?:and|or|und|oder|&)\s"
 )
@@ -66,6 +67,8 @@ def is_item(passage: Passage, at: int) -> bool:
     line = before[before.rfind("\n") + 1 :]
     if _ITEM.match(line) or _ROW.match(line) or _HTML.search(before[-200:]):
         return True
+    if at == 0 and not before.strip() and _ONE_OF_LIST.match(passage.raw.split("\n\n", 1)[0]):
+        return True  # passages that begin inside a list begin behind its marker
     opening = passage.raw[max(0, span.start - passage.start) :][:8]
     return bool(re.match(r"(?:[-*+•]|\d{1,2}[.)]) |\|", opening))
 

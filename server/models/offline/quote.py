@@ -16,7 +16,7 @@ from rapidfuzz import fuzz
 from retrieval.text import language_of, stem, words
 from retrieval.types import Passage, Vectors
 from server.models.offline.language import Language, plain, spans
-from server.models.offline.lists import Candidate, Piece, is_item, runs
+from server.models.offline.lists import Candidate, Piece, is_item, is_title, runs
 from server.models.offline.lists import candidates as gathered
 from server.models.offline.lists import pieces as pieces_of
 from server.models.offline.understand import Part, topic
@@ -25,6 +25,8 @@ MAX_CANDIDATES: Final = 24
 """Sentences embedded for one message: 24 short ones take about 60 ms on one core (MiniLM, int8)."""
 SUPPORTED: Final = 0.46
 """Support from which a quote answers a question; between foreign and own questions on half of feedbackqa_dev."""
+_STEPS: Final = 4
+"""Sentences of a passage that tells how something is done, up to which it is quoted as a whole."""
 _TELLING: Final = frozenset({"duration", "money", "weight", "date"})
 """Kinds of answers that a sentence shows or does not show beyond doubt: there is an amount in it, or none."""
 _ABOUT: Final = 0.4
@@ -212,7 +214,9 @@ def _scored(
         stems, found = _all_stems(candidate.text, question), words(candidate.text)
         named = sum(1 for word in question.entities if _match(word, stems, found, language))
         strong = any(kind in _TELLING for kind in question.types)
-        fitness = support + 0.15 * inside + (0.18 if strong else 0.08) * _type_fit(question, candidate) + 0.12 * named
+        fitness = support + 0.08 * inside + 0.2 * passages[candidate.n - 1].score
+        fitness += 0.04 if candidate.at == _first(passages[candidate.n - 1]) else 0.0
+        fitness += (0.18 if strong else 0.08) * _type_fit(question, candidate) + 0.12 * named
         fitness += _titled(question, candidate) * (1.5 if candidate.items else 1.0) - 0.0015 * max(0, len(found) - 30)
         if not _covers_key(question, candidate):
             fitness -= 0.1
@@ -230,13 +234,20 @@ def _scored(
     return [(candidate, support) for _, candidate, support in rows]
 
 
+def _first(passage: Passage) -> int:
+    """Where the words below the heading begin: what comes first is mostly what the heading promises."""
+    return next((at for at, span in enumerate(passage.spans) if not is_title(span.text, passage)), 0)
+
+
 def _covers_key(question: Question, candidate: Candidate) -> bool:
     """Whether the question's rarest word stands in the sentence or above it."""
-    if not question.stems:
-        return True
-    key = max(question.stems, key=lambda word: question.stems[word])
     text = f"{candidate.text} {candidate.context}"
-    return _match(key, _all_stems(text, question), words(text), question.language) > 0
+    return all(_match(key, _all_stems(text, question), words(text), question.language) for key in _key(question))
+
+
+def _key(question: Question) -> list[str]:
+    """The question's rarest word, if it has any."""
+    return sorted(question.stems, key=lambda word: -question.stems[word])[:1]
 
 
 def _without(question: Question, thing: Sequence[str]) -> Question:
@@ -297,9 +308,19 @@ def _pieces(candidate: Candidate, question: Question, passages: Sequence[Passage
     )
     named: list[int] = []
     if len(run) > 2:
-        asked = question.entities or frozenset(words(_thing(question)))
+        asked = question.entities or frozenset(words(_thing(question))) or frozenset(_key(question))
         named = [at for at in run if any(_names(word, passage.spans[at].text, language) for word in asked)]
-    return pieces_of(candidate, passage, language, named or None)
+        named = named if question.entities or 2 * len(named) <= len(run) else []
+    found = pieces_of(candidate, passage, language, named or None)
+    if "way" in question.types and not candidate.items and not any(piece.item for piece in found):
+        return _steps(candidate.n, passage) or found
+    return found
+
+
+def _steps(n: int, passage: Passage) -> list[Piece]:
+    """A short passage as a whole, for a question how something is done: leaving out a step would be wrong."""
+    told = [span.text for span in passage.spans if not is_title(span.text, passage)]
+    return [Piece(n, text) for text in told] if len(told) <= _STEPS and not runs(passage) else []
 
 
 def _names(word: str, text: str, language: Language) -> bool:
@@ -317,7 +338,7 @@ def _second(
     covered = _coverage(question, Candidate(best.n, best.at, have, best.context), (0.85, 1.0))
     fit = _type_fit(question, have)
     for candidate, support in scored[1:6]:
-        if candidate.items or candidate.text in have or support < SUPPORTED:
+        if candidate.items or candidate.text in have or support < SUPPORTED or not _covers_key(question, candidate):
             continue
         both = Candidate(best.n, best.at, f"{have} {candidate.text}", f"{best.context} > {candidate.context}")
         gain = _coverage(question, both, (0.85, 1.0)) - covered
