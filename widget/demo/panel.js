@@ -78,7 +78,7 @@ const tools = new Map();
 const SAID = {
   opened: (b) => `A visitor came in${b.page?.title ? ` on “${short(b.page.title, 60)}”` : ""}`,
   identified: (b) => (b.customer ? `Signed in as ${b.customer}${b.verified ? ", vouched for by the shop" : ""}` : "Nobody is signed in"),
-  message: (b) => short(b.text, 220),
+  message: (b) => short(b.text, 600),
   thought: (b) => short(b.text, 220),
   retrieved: (b) => `${count(b.passages?.length ?? 0, "passage")} for “${short(b.query, 80)}”`,
   "model.called": (b) => [b.model, usage(b.usage), ms(b.ms)].filter(Boolean).join(" · "),
@@ -152,7 +152,7 @@ class Panel {
     this.body = h("div", { class: "scroll", tabindex: "-1" }, this.empty, this.list);
     this.panel = h(
       "section", { id: "panel", "aria-labelledby": "title", hidden: true },
-      h("header", {}, h("h2", { id: "title" }, "What just happened"), h("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => this.toggle(false) }, "×")),
+      h("div", { class: "head" }, h("h2", { id: "title" }, "What just happened"), h("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => this.toggle(false) }, "×")),
       h("p", { class: "what" }, "The staff's view of this conversation. Customers never get this; the demo shows it on your own machine only."),
       this.people, this.status, this.body,
     );
