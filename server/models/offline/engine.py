@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from retrieval.text import words
+from retrieval.text import sentences, words
 from retrieval.types import Embedder, Passage, Vectors
 from server.models.offline import history
 from server.models.offline.intents import Bank, bank_texts, command_verbs, corrected, make_bank, masked, readings
@@ -149,7 +149,9 @@ class Offline:
         for part in parts:
             full = history.resolved(part, prompt, language)
             variants = [part.text, full, corrected(language.translated(part.text), bank, language, known)]
-            variants = [masked(text) for text in dict.fromkeys(variants)] if act_on(part) else []
+            if part.followup and part.before:  # "It hasn't arrived. Can you look?": the first half says what is meant
+                variants += [part.before[a:b] for a, b in sentences(part.before)[-2:]]
+            variants = list(dict.fromkeys(masked(text) for text in variants)) if act_on(part) else []
             per_part.append((variants, full))
             texts += [*variants, *([full] if act_on(part) else [])]
         questions = [

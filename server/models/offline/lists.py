@@ -14,6 +14,8 @@ from server.models.offline.language import Language, plain
 
 MAX_ITEMS: Final = 40
 """Lines of a list that are quoted at most: a list that shows that something is not on it must be whole."""
+_BRIEF: Final = 6
+"""Words below which a sentence is quoted together with the next."""
 _ITEM: Final = re.compile(r"^[ \t>]*(?:[-*+•]|\d{1,2}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?[*_`\[\"“!]*$")
 _ROW: Final = re.compile(r"^[ \t]*\|[ \t*_`\[]*$")
 _HTML: Final = re.compile(r"<(?:li|tr|td|dt|dd)\b[^>]*>(?:\s*<(?:p|b|strong|em|a|span|td|th)\b[^>]*>)*\s*$", re.I)
@@ -140,7 +142,9 @@ def pieces(
     if before and language.dangling.search(plain(text)) and not is_item(passage, at - 1):
         out = [own] if is_title(before, passage) else [Piece(candidate.n, before), own]
     after = at + 1
-    if after < len(passage.spans) and not is_item(passage, after) and _limits(passage.spans[after].text, language):
+    brief = sum(len(words(piece.text)) for piece in out) < _BRIEF and not text.rstrip().endswith(":")
+    goes_on = after < len(passage.spans) and not is_item(passage, after)
+    if goes_on and (brief or _limits(passage.spans[after].text, language)):
         out.append(Piece(candidate.n, passage.spans[after].text))
         after += 1
     if passage.spans[after - 1].text.rstrip().endswith(":"):

@@ -35,7 +35,19 @@ MAX_CALLS: Final = 4
 """Of one part: "orders 1042, 1043 and 1044"."""
 
 StepKind = Literal[
-    "small", "cue", "call", "ask", "sign_in", "quote", "unknown", "choose", "waiting", "negated", "unclear", "give_up"
+    "small",
+    "cue",
+    "call",
+    "ask",
+    "sign_in",
+    "quote",
+    "unknown",
+    "choose",
+    "waiting",
+    "negated",
+    "unclear",
+    "give_up",
+    "cannot",
 ]
 
 
@@ -186,7 +198,9 @@ def _decided(part: Part, view: Views, context: Context, forced: str | None) -> S
         return Step("quote", part, answer=quote, score=support)
     if part.act == "tell" and not part.question:
         return _unclear(part, context)
-    return Step("unknown", part, topic=topic(part.text, context.language))
+    about = topic(part.text, context.language)
+    order = part.command and not part.question and part.act != "bare" and not context.language.has("tell_me", part.low)
+    return Step("cannot" if order else "unknown", part, topic=about)
 
 
 def _outweighs(best: tuple[float, ToolSpec, Filled], quote: Answer | None, part: Part, context: Context) -> bool:
@@ -198,10 +212,12 @@ def _outweighs(best: tuple[float, ToolSpec, Filled], quote: Answer | None, part:
     typed = not filled.missing and any(
         (source == "message" or nth) and kinds.get(name) != "free" for name, source in filled.where.items()
     )
-    if support == 0.0 or typed:
+    if support == 0.0:
         return True
     if quote is not None and _unexplained(part, best, quote, context):
-        return score >= support + 0.3
+        return score >= support + (0.1 if typed else 0.3)
+    if typed:
+        return True
     if score >= SURE:
         return score >= support - 0.12
     if part.personal or (part.followup and not filled.missing):
@@ -235,7 +251,10 @@ def _ranked(part: Part, view: Views, context: Context) -> list[tuple[float, Tool
         filled = _filled(part, spec, context)
         score = reading.score + _form(part, spec, filled, context.language)
         if any(slot.kind == "free" and filled.where.get(slot.name) == "message" for slot in slots(spec.json_schema)):
-            score += 0.7 * EXPLAINED_WEIGHT * (1 - reading.explained)  # what is searched for need not be known
+            phrase = [word for slot in slots(spec.json_schema) for word in words(str(filled.args.get(slot.name, "")))]
+            clumsy = len(phrase) > 5 or any(word in context.language.words["possessive"] for word in phrase)
+            # What is searched for need not be known; but a whole clause is no name of a thing.
+            score += -0.15 if clumsy else 0.7 * EXPLAINED_WEIGHT * (1 - reading.explained)
         rows.append((min(1.0, score), spec, filled))
     if _adds(part, context.language) and (last := history.last_tools(context.prompt)) is not None:
         rows = [(score + (0.05 if spec.name in last else 0.0 if last else CHANGE), spec, f) for score, spec, f in rows]
@@ -470,6 +489,7 @@ def _thought(step: Step, think: Mapping[str, str]) -> str:
         "ask": {"key": "ask", "what": (step.slot.what[:1].upper() + step.slot.what[1:]) if step.slot else ""},
         "quote": {"key": "quote", "title": step.answer.title if step.answer else ""},
         "unknown": {"key": "unknown", "topic": step.topic or step.part.text},
+        "cannot": {"key": "cannot"},
         "choose": {"key": "choices", "names": ", ".join(step.choices)},
         "cue": {"key": "human", "reason": step.part.kind},
         "small": {"key": "small"},

@@ -21,10 +21,12 @@ from server.models.offline.lists import candidates as gathered
 from server.models.offline.lists import pieces as pieces_of
 from server.models.offline.understand import Part, topic
 
-MAX_CANDIDATES: Final = 24
-"""Sentences embedded for one message: 24 short ones take about 60 ms on one core (MiniLM, int8)."""
+MAX_CANDIDATES: Final = 20
+"""Sentences embedded for one message: 20 short ones take about 50 ms on one core (MiniLM, int8)."""
 SUPPORTED: Final = 0.46
 """Support from which a quote answers a question; between foreign and own questions on half of feedbackqa_dev."""
+_FRAGMENT: Final = 6
+"""Words below which a sentence without a figure rarely answers anything by itself."""
 _STEPS: Final = 4
 """Sentences of a passage that tells how something is done, up to which it is quoted as a whole."""
 _TELLING: Final = frozenset({"duration", "money", "weight", "date"})
@@ -213,8 +215,9 @@ def _scored(
         support = 0.5 * float(similar) + 0.32 * covered + 0.18 * passages[candidate.n - 1].score
         stems, found = _all_stems(candidate.text, question), words(candidate.text)
         named = sum(1 for word in question.entities if _match(word, stems, found, language))
+        fragment = len(found) < _FRAGMENT and not candidate.items and not any(c.isdigit() for c in candidate.text)
         strong = any(kind in _TELLING for kind in question.types)
-        fitness = support + 0.08 * inside + 0.2 * passages[candidate.n - 1].score
+        fitness = (-0.08 if fragment else 0.0) + support + 0.08 * inside + 0.2 * passages[candidate.n - 1].score
         fitness += 0.04 if candidate.at == _first(passages[candidate.n - 1]) else 0.0
         fitness += (0.18 if strong else 0.08) * _type_fit(question, candidate) + 0.12 * named
         fitness += _titled(question, candidate) * (1.5 if candidate.items else 1.0) - 0.0015 * max(0, len(found) - 30)
@@ -308,7 +311,10 @@ def _pieces(candidate: Candidate, question: Question, passages: Sequence[Passage
     )
     named: list[int] = []
     if len(run) > 2:
-        asked = question.entities or frozenset(words(_thing(question))) or frozenset(_key(question))
+        key = (
+            [] if "way" in question.types or _names_any(_key(question), candidate.context, language) else _key(question)
+        )
+        asked = question.entities or frozenset(words(_thing(question))) or frozenset(key)
         named = [at for at in run if any(_names(word, passage.spans[at].text, language) for word in asked)]
         named = named if question.entities or 2 * len(named) <= len(run) else []
     found = pieces_of(candidate, passage, language, named or None)
@@ -321,6 +327,10 @@ def _steps(n: int, passage: Passage) -> list[Piece]:
     """A short passage as a whole, for a question how something is done: leaving out a step would be wrong."""
     told = [span.text for span in passage.spans if not is_title(span.text, passage)]
     return [Piece(n, text) for text in told] if len(told) <= _STEPS and not runs(passage) else []
+
+
+def _names_any(asked: Sequence[str], text: str, language: Language) -> bool:
+    return any(_names(word, text, language) for word in asked)
 
 
 def _names(word: str, text: str, language: Language) -> bool:

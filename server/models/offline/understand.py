@@ -171,7 +171,7 @@ def _leans(low: str, language: Language) -> bool:
         asks_itself = any(pattern.search(low.split(" ", 1)[-1]) for pattern in (language.asking,)) and len(content) > 1
         if len(content) <= 3 and not asks_itself:
             return True
-    return any(word in language.words["pronouns"] for word in found) and len(content) <= 2
+    return not content or (any(word in language.words["pronouns"] for word in found) and len(content) <= 2)
 
 
 def _merged(parts: Sequence[Part], language: Language) -> list[Part]:
@@ -267,4 +267,5 @@ def noun_phrase(text: str, language: Language) -> str:
     keep = [index for index, (_, _, word) in enumerate(found) if word.lower() not in skip]
     if not keep:
         return ""
-    return rest[found[keep[0]][0] : found[keep[-1]][1]]
+    phrase = rest[found[keep[0]][0] : found[keep[-1]][1]]
+    return rest if phrase.isdigit() else phrase

@@ -191,6 +191,11 @@ def _unknown(step: Step, draft: _Draft) -> None:
     draft.offer_person()
 
 
+def _cannot(_: Step, draft: _Draft) -> None:
+    draft.add(draft.say["cannot"])
+    draft.offer_person()
+
+
 def _choose(step: Step, draft: _Draft) -> None:
     draft.add(draft.say["choose"])
     draft.choices += step.choices
@@ -228,6 +233,7 @@ _WRITERS: Final = {
     "negated": _negated,
     "unclear": _unclear,
     "give_up": _give_up,
+    "cannot": _cannot,
 }
 
 
