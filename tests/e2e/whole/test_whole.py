@@ -107,4 +107,4 @@ def test_what_is_said_while_the_server_is_away_arrives_once_when_it_is_back(
     server.start()
     again = open_tab(context, server)
     settled(again, 4)
-    assert [text for role, text in transcript(again) if role == "customer"] == ["<p>hello</p>", "<p>are you there?</p>"]
+    assert [text for role, text in transcript(again) if role == "customer"] == ["hello", "are you there?"]
