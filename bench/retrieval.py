@@ -166,7 +166,9 @@ async def measure(data: Path, docs: Path | None) -> dict[str, Any]:
             questions[name] = rows(home / "queries.jsonl")
             write_help(articles, Path(temporary) / name)
             source = MarkdownFolder(Path(temporary) / name)
-            report = await index.sync(name, [source], progress=lambda a, b: print(f"\r{a}/{b}", end="", file=sys.stderr))
+            report = await index.sync(
+                name, [source], progress=lambda a, b: print(f"\r{a}/{b}", end="", file=sys.stderr)
+            )
             again = await index.sync(name, [source])
             print(file=sys.stderr)
             result[name] = {

@@ -129,12 +129,14 @@ _ESCAPABLE = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _AUTOLINK = re.compile(r"<((?:https?://|mailto:)[^<>\s]*|[^<>\s@]+@[^<>\s@]+)>")
 _TAG = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]*>|<[!?][^<>]*>", re.S)
-_LINK_TAIL = re.compile(r"\]\(\s*(?:<[^<>\n]*>|(?:[^\s()\\]|\\.|\((?:[^\s()]|\([^\s()]*\))*\))*)(?:\s+(?:\"[^\"]*\"|'[^']*'|\([^()]*\)))?\s*\)")
+_LINK_TAIL = re.compile(
+    r"\]\(\s*(?:<[^<>\n]*>|(?:[^\s()\\]|\\.|\((?:[^\s()]|\([^\s()]*\))*\))*)(?:\s+(?:\"[^\"]*\"|'[^']*'|\([^()]*\)))?\s*\)"
+)
 _REF_TAIL = re.compile(r"\]\[[^\[\]]*\]")
 
 
 def inline(raw: list[tuple[str, int]]) -> Mapped:
-    """The readable text of lines of inline Markdown, given as (line, its offset); line ends become `\\n`."""
+    r"""The readable text of lines of inline Markdown, given as (line, its offset); line ends become `\\n`."""
     built = MappedBuilder()
     for index, (line, start) in enumerate(raw):
         if index:

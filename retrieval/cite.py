@@ -119,9 +119,7 @@ def _claim(sentence: str, passage: Passage) -> _Claim:
     readable = re.sub(r"^[\s>#*+-]+|[*_`]", " ", sentence).strip()
     readable = re.sub(r"^\d+[.)]\s+", "", readable)
     # German writes every noun with a capital: there the words themselves must do.
-    return _Claim(
-        readable, frozenset(content(readable, language)), facts(readable, names=language != "de"), language
-    )
+    return _Claim(readable, frozenset(content(readable, language)), facts(readable, names=language != "de"), language)
 
 
 def _share(claim: _Claim, run: Sequence[Span], context: frozenset[str]) -> float | None:
@@ -145,9 +143,7 @@ def _denied(claim: _Claim, passage: Passage, start: int, end: int) -> bool:
     """Whether another sentence of the passage, nearer to the claim than the run, says the opposite."""
     shares = {span: len(claim.wanted & frozenset(content(span.text, claim.language))) for span in passage.spans}
     mine = max((share for span, share in shares.items() if start <= span.start and span.end <= end), default=0)
-    return any(
-        share > mine and contradicts(claim.text, span.text, claim.language) for span, share in shares.items()
-    )
+    return any(share > mine and contradicts(claim.text, span.text, claim.language) for span, share in shares.items())
 
 
 def _within(claimed: Facts, context: frozenset[str]) -> Facts:

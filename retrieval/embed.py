@@ -142,7 +142,7 @@ def _check(what: str, raw: bytes, expected: str) -> None:
         raise ModelFileError(f"{what}: expected SHA-256 {expected}, got {found}; install the pinned version again")
 
 
-def _run(session: Any, encoded: Sequence[Any]) -> Vectors:
+def _run(session: Any, encoded: Sequence[Any]) -> Vectors:  # noqa: ANN401 - onnxruntime has no types
     ids = np.array([one.ids for one in encoded], dtype=np.int64)
     mask = np.array([one.attention_mask for one in encoded], dtype=np.int64)
     inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}

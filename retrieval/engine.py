@@ -55,7 +55,7 @@ class Engine(Protocol):
     """A place for passages. All methods are safe to call from many tasks."""
 
     async def stored(self, site: str) -> dict[str, dict[str, Stored]]:
-        """document → version → what is there of it."""
+        """Document → version → what is there of it."""
         ...
 
     async def add(self, nodes: Sequence[Any]) -> None:

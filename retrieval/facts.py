@@ -6,7 +6,7 @@ Pure. It errs on the side of "not the same claim"; it understands no synonyms be
 import re
 from dataclasses import dataclass
 
-from retrieval.text import fold, is_stop_word, number, stem, words
+from retrieval.text import fold, is_stop_word, number, stem, word_set, words
 
 _NUMBER_WORDS = {
     "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
@@ -28,23 +28,24 @@ _UNITS = {
     "mb": "mb", "gb": "gb", "am": "am", "pm": "pm", "a.m": "am", "p.m": "pm", "uhr": "clock",
 }  # fmt: skip
 _SYMBOLS = "%€$£¥"
-_DATE_WORDS = frozenset(
-    """january february march april may june july august september october november december monday tuesday wednesday
+_DATE_WORDS = word_set("""january february march april may june july august september october november december
+    monday tuesday wednesday
     thursday friday saturday sunday januar februar märz mai juni juli oktober dezember montag dienstag mittwoch
-    donnerstag freitag samstag sonntag weekend weekends""".split()
-)
-_NEGATIONS = frozenset(
-    """not no never none nothing nobody neither nor cannot without nicht kein keine keinen keinem keiner nie niemals
+    donnerstag freitag samstag sonntag weekend weekends""")
+_NEGATIONS = word_set("""not no never none nothing nobody neither nor cannot without nicht kein keine keinen
+    keinem keiner nie niemals
     ohne weder pas jamais sans aucun aucune nunca sin ningún ninguna mai senza nessun nessuna niet geen nooit zonder
-    não nunca sem nenhum unable refuse refuses refused""".split()
-)
+    não nunca sem nenhum unable refuse refuses refused""")
 _OPPOSITES = tuple(
     (frozenset(a.split()), frozenset(b.split()))
     for a, b in (
         ("before earlier vor", "after later nach"), ("open opens opened", "closed closes close"),
-        ("accept accepts accepted", "reject rejects rejected refuse"), ("include includes included including", "exclude excludes excluded excluding except"),
-        ("more above over maximum most", "less below under minimum least fewer"), ("allowed permitted", "forbidden prohibited banned"),
-        ("possible erlaubt", "impossible unmöglich verboten"), ("refundable", "non-refundable nonrefundable"), ("always immer", "never nie"),
+        ("accept accepts accepted", "reject rejects rejected refuse"), ("include includes included including",
+        "exclude excludes excluded excluding except"),
+        ("more above over maximum most", "less below under minimum least fewer"), ("allowed permitted",
+        "forbidden prohibited banned"),
+        ("possible erlaubt", "impossible unmöglich verboten"), ("refundable", "non-refundable nonrefundable"), ("always immer",
+        "never nie"),
         ("increase increases", "decrease decreases reduce"), ("buyer customer", "seller merchant"), ("online", "offline"),
     )
 )  # fmt: skip
@@ -130,10 +131,10 @@ def contradicts(sentence: str, text: str, language: str = "en") -> bool:
         claims = _CLAUSES.split(sentence)
         mine = any(_negated(part) for part in claims if part)
         theirs = [_negated(part) for part in near]
-        if mine not in theirs:
-            # A clause may lean on the negation of the whole ("We do not, at present, ship there").
-            if not (mine and best < len(wanted) and _negated(text) and len(parts) <= 3):
-                return True
+        # A clause may lean on the negation of the whole ("We do not, at present, ship there").
+        leans = mine and best < len(wanted) and _negated(text) and len(parts) <= 3
+        if mine not in theirs and not leans:
+            return True
     said, there = set(words(sentence)), set(words(text))
     return any(
         (said & a and not there & a and there & b) or (said & b and not there & b and there & a) for a, b in _OPPOSITES
@@ -166,5 +167,5 @@ def _names(sentence: str) -> set[str]:
         if word[0].isupper() and not start and len(word) > 1 and not is_stop_word(word.lower()):
             found.add(fold(word))
         rest = sentence[match.end() : match.end() + 2].strip()
-        start = rest[:1] in set(".!?:•\n")  and rest != ""
+        start = rest[:1] in set(".!?:•\n") and rest != ""
     return {name for name in found if name not in _DATE_WORDS}

@@ -7,20 +7,17 @@ import html
 from html.parser import HTMLParser
 
 from retrieval.blocks import Block, Mapped, MappedBuilder, Outline
+from retrieval.text import word_set
 from retrieval.types import Span
 
-_SKIPPED = frozenset("script style nav footer noscript template svg form button select iframe head".split())
-_BLOCKS = frozenset(
-    """address article aside blockquote body center dd details dialog div dl dt fieldset figcaption figure header hr
-    html legend li main ol p pre section summary table tbody td tfoot th thead tr ul br""".split()
-)
+_SKIPPED = word_set("script style nav footer noscript template svg form button select iframe head")
+_BLOCKS = word_set("""address article aside blockquote body center dd details dialog div dl dt fieldset figcaption figure header hr
+    html legend li main ol p pre section summary table tbody td tfoot th thead tr ul br""")
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+_VOID = word_set("area base br col embed hr img input link meta source track wbr")
 
 
-def html_blocks(
-    text: str, *, base: int = 0, path: tuple[str, ...] = (), anchor: str = ""
-) -> tuple[str, list[Block]]:
+def html_blocks(text: str, *, base: int = 0, path: tuple[str, ...] = (), anchor: str = "") -> tuple[str, list[Block]]:
     """The title (`<h1>`, else `<title>`, else "") and the blocks of a page or a piece of one.
 
     `base` is added to every offset; `path` and `anchor` are those of the place the piece stands in. Where the page has
@@ -89,7 +86,7 @@ class _Reader(HTMLParser):
         if tag not in _VOID:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - HTMLParser's signature
         if tag in _BLOCKS:
             self.flush()
 

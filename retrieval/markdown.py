@@ -113,7 +113,6 @@ class _Reader:
         start, end = self.lines[row.map[0]]
         raw = self.text[start:end]
         kept = raw.strip().strip("|").strip()
-        kept = raw.strip().lstrip(">|").lstrip() if not kept else kept
         at = self.text.find(kept, start, end)
         pairs = zip(self.header + [""] * len(texts), texts, strict=False)
         words = "; ".join(f"{head}: {cell}" if head else cell for head, cell in pairs if cell)

@@ -83,7 +83,7 @@ class QdrantEngine:
         return {str(record.id): dict(record.payload or {}) for record in records}
 
     async def stored(self, site: str) -> dict[str, dict[str, Stored]]:
-        """document → version → parts and how many are there."""
+        """Document → version → parts and how many are there."""
         found: dict[str, dict[str, Stored]] = {}
         for payload in await self._scroll(site, ["document", "version", "parts"]):
             versions = found.setdefault(payload["document"], {})

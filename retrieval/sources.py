@@ -70,9 +70,7 @@ class MarkdownFolder:
         )
 
 
-def make_document(
-    path: str, text: str, *, base_url: str = "", locale: str | None = None, where: str = ""
-) -> Document:
+def make_document(path: str, text: str, *, base_url: str = "", locale: str | None = None, where: str = "") -> Document:
     """A document from the text of a file: front matter first, then what the text itself says.
 
     Raises:

@@ -16,6 +16,12 @@ LANGUAGES = {
     "pt": "portuguese", "ro": "romanian", "ru": "russian", "es": "spanish", "sv": "swedish", "tr": "turkish",
 }  # fmt: skip
 
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a list written as running text."""
+    return frozenset(text.split())
+
+
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _SPLIT = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
@@ -58,12 +64,11 @@ _STOP = {
 STOP_WORDS: dict[str, frozenset[str]] = {language: frozenset(words.split()) for language, words in _STOP.items()}
 
 # What a full stop after these does not end. Lower case, without the last full stop.
-_ABBREVIATIONS = frozenset(
-    """mr mrs ms dr prof sr jr st vs etc inc ltd co corp no nos nr approx ca cf e.g i.e eg ie fig vol p pp sec min max
+_ABBREVIATIONS = word_set("""mr mrs ms dr prof sr jr st vs etc inc ltd co corp no nos nr approx ca cf e.g i.e eg ie
+    fig vol p pp sec min max
     incl excl tel ext dept est jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun a.m p.m am pm
     z.b d.h u.a usw bzw ggf inkl exkl zzgl evtl str tsd mio mrd art abs bspw sog vgl zb dh ph.d u.s u.k m mme mlle av
-    bd p.ex sra dña núm pág ej""".split()
-)
+    bd p.ex sra dña núm pág ej""")
 _CLOSERS = "\"'”’»)]}›“*_`"
 _ENDERS = ".!?…。！？"
 
@@ -172,14 +177,14 @@ def _ends_sentence(text: str, start: int, at: int, end: int) -> bool:
             return word in {"a.m", "p.m", "am", "pm", "etc", "usw"} and _opens_sentence(after)
         if len(word) == 1 and word.isalpha() and text[start:at].strip() != word:
             return False  # an initial: "John F. Kennedy"
-        if word.isdigit() and (len(word) <= 2 and (not text[start:at].strip() != word or _is_ordinal(after))):
+        if word.isdigit() and (len(word) <= 2 and (text[start:at].strip() == word or _is_ordinal(after))):
             return False  # "1. Open", "am 24. Dezember"
         return not after[0].islower()
     return not after[0].islower()
 
 
-_COMMON_OPENERS = frozenset(
-    "the a an we you your our if in it they this that these those to for all any please there when orders".split()
+_COMMON_OPENERS = word_set(
+    "the a an we you your our if in it they this that these those to for all any please there when orders"
 )
 _MONTHS = re.compile(
     r"(jan|feb|mär|mar|apr|mai|may|jun|jul|aug|sep|okt|oct|nov|dez|dec|janvier|février|mars|avril|juin|juillet)", re.I

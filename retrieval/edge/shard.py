@@ -3,6 +3,8 @@
 No LlamaIndex here: importing it costs seconds, and a question must not wait for it.
 """
 
+# ruff: noqa: ANN401 - the shard's thread is handed plain work; payloads are JSON
+
 import asyncio
 import os
 import shutil
@@ -137,7 +139,7 @@ class Shard:
         return {str(record.id): record.payload for record in found}
 
     async def stored(self, site: str) -> dict[str, dict[str, Stored]]:
-        """document → version → parts and how many are there."""
+        """Document → version → parts and how many are there."""
         found: dict[str, dict[str, Stored]] = {}
         for payload in await self.run(lambda shard: list(_scroll(shard, site, ["document", "version", "parts"]))):
             versions = found.setdefault(payload["document"], {})
@@ -196,7 +198,7 @@ def _open(path: Path, dim: int, name: str) -> Any:
 
 def _own(path: Path) -> IO[str]:
     """The lock file, held; the operating system lets go of it when the process dies."""
-    file = open(path / "owner.lock", "a+", encoding="utf-8")
+    file = open(path / "owner.lock", "a+", encoding="utf-8")  # noqa: SIM115 - held open as long as the shard is
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -228,7 +230,7 @@ def _where(*, must: dict[str, str], must_not: dict[str, str] | None = None) -> A
 
 
 def _filter(wanted: Wanted) -> Any:
-    must = [
+    must: list[Any] = [
         qd.FieldCondition("site", match=qd.MatchValue(wanted.site)),
         qd.FieldCondition("audience", match=qd.MatchAny(["", *wanted.audience])),
     ]

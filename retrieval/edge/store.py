@@ -85,9 +85,7 @@ class EdgeVectorStore(BasePydanticVectorStore):
             operation = qd.UpdateOperation.delete_points_by_filter(chosen)
             self._shard.run_sync(lambda shard: shard.update(operation))
 
-    def get_nodes(
-        self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None
-    ) -> list[BaseNode]:
+    def get_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None) -> list[BaseNode]:
         """Nodes by id or by metadata, at most 10,000."""
         request = qd.ScrollRequest(limit=10_000, filter=_filter(filters, node_ids), with_payload=True)
         records, _ = self._shard.run_sync(lambda shard: shard.scroll(request))
@@ -116,10 +114,11 @@ class EdgeVectorStore(BasePydanticVectorStore):
         if len(arms) == 1:
             return qd.QueryRequest(limit=limit, query=arms[0], filter=chosen, with_payload=True)
         deeper = max(query.sparse_top_k or limit, limit)
+        rrf: Any = qd.Fusion.Rrf(60)
         return qd.QueryRequest(
             limit=query.hybrid_top_k or limit,
             prefetches=[qd.Prefetch(limit=deeper, query=arm, filter=chosen) for arm in arms],
-            query=qd.Fusion.Rrf(60),  # the usual constant
+            query=rrf,  # the usual constant
             filter=chosen,
             with_payload=True,
         )
@@ -151,7 +150,7 @@ def _result(points: Sequence[Any]) -> VectorStoreQueryResult:
 
 def _filter(filters: MetadataFilters | None, node_ids: list[str] | None = None) -> Any:  # noqa: ANN401 - untyped library
     conditions = [_condition(one) for one in filters.filters] if filters else []
-    ids = [qd.HasIdCondition(list(node_ids))] if node_ids else []
+    ids: list[Any] = [qd.HasIdCondition(set(node_ids))] if node_ids else []
     if not conditions and not ids:
         return None
     if filters and filters.condition == FilterCondition.OR and conditions:
@@ -166,9 +165,10 @@ def _condition(one: MetadataFilter | MetadataFilters) -> Any:  # noqa: ANN401 - 
         return _filter(one)
     if one.operator not in _EXACT:
         raise NotImplementedError(f"expected an exact metadata filter (==, !=, in, nin), got {one.operator}")
+    value: Any = one.value
     if one.operator in {FilterOperator.EQ, FilterOperator.NE}:
-        match = qd.FieldCondition(one.key, match=qd.MatchValue(one.value))
+        match = qd.FieldCondition(one.key, match=qd.MatchValue(value))
     else:
-        match = qd.FieldCondition(one.key, match=qd.MatchAny(list(one.value or [])))  # type: ignore[arg-type]
+        match = qd.FieldCondition(one.key, match=qd.MatchAny(list(value or [])))
     negated = one.operator in {FilterOperator.NE, FilterOperator.NIN}
     return qd.Filter(must_not=[match]) if negated else match

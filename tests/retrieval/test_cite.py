@@ -30,7 +30,10 @@ PASSAGES = split("s", DOCUMENT)
 @pytest.mark.parametrize(
     ("text", "quote"),
     [
-        ("You can return any item within 30 days of delivery. [1]", "You can return **any item** within 30 days of delivery."),
+        (
+            "You can return any item within 30 days of delivery. [1]",
+            "You can return **any item** within 30 days of delivery.",
+        ),
         ("Sale items may be returned within 14 days [1].", "Sale items can be returned within 14 days."),
         ("Sale items: fourteen days [1]", "Sale items can be returned within 14 days."),
         ("We don't refund shipping costs.[1]", "We do not refund\nshipping costs."),
@@ -97,14 +100,23 @@ def test_each_list_item_is_a_sentence_of_its_own():
 
 @pytest.mark.parametrize(
     "text",
-    ["Use `list[1]` here", "```\na[1]\n```", "See [1](https://x)", "[see [1] there](https://x)", r"Say \[1] so", "https://x/?a[1]=2 there"],
+    [
+        "Use `list[1]` here",
+        "```\na[1]\n```",
+        "See [1](https://x)",
+        "[see [1] there](https://x)",
+        r"Say \[1] so",
+        "https://x/?a[1]=2 there",
+    ],
 )
 def test_brackets_in_code_links_and_addresses_are_no_markers(text):
     done = cite(text, PASSAGES)
     assert (done.text, done.citations, done.unsupported) == (text, (), ())
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "[1] [2]\n[3]", " \n", "[", "[999]", "😀[1]", "[1][1][1] x [2", "`[1]", "\u202e[1]"])
+@pytest.mark.parametrize(
+    "text", ["", "[1]", "[1] [2]\n[3]", " \n", "[", "[999]", "😀[1]", "[1][1][1] x [2", "`[1]", "\u202e[1]"]
+)
 def test_odd_texts_break_nothing_and_keep_their_words(text):
     done = cite(text, PASSAGES)
     assert done.citations == ()

@@ -128,7 +128,9 @@ def test_a_server_on_an_indexed_shop_answers_without_llama_index(tmp_path):
 
 async def test_minilm_puts_meaning_near_and_every_vector_has_length_one():
     model = MiniLM()
-    vectors = await model.embed(["How do I send something back?", "Our return policy", "The weather in Oslo", "x " * 2000])
+    vectors = await model.embed(
+        ["How do I send something back?", "Our return policy", "The weather in Oslo", "x " * 2000]
+    )
     assert vectors.shape == (4, 384)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.1
@@ -166,7 +168,7 @@ async def test_any_llama_index_embedding_can_be_set():
     assert made.dim == 8
     assert (await made.query("x")).shape == (8,)
     assert (await made.embed(["a", "b"])).shape == (2, 8)
-    with pytest.raises(ValueError, match="expected `minilm` or `module.path:Class`, got 'nowhere:At'"):
+    with pytest.raises(ValueError, match=r"expected `minilm` or `module\.path:Class`, got 'nowhere:At'"):
         make_embedder("nowhere:At")
 
 
@@ -187,14 +189,17 @@ def test_the_edge_store_answers_as_a_llama_index_vector_store(tmp_path):
     ids = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(3)]
     store.add([
         TextNode(id_=key, text=text, embedding=vector, metadata={"site": site})
-        for key, text, vector, site in zip(ids, ["red fox", "blue dog", "red dog"], [[1, 0], [0, 1], [0.6, 0.8]], "aab", strict=True)
+        for key, text, vector, site in zip(ids, ["red fox", "blue dog", "red dog"], [[1, 0], [0, 1], [0.6, 0.8]], "aab",
+        strict=True)
     ])  # fmt: skip
     only = MetadataFilters(filters=[MetadataFilter(key="site", value="a")])
     dense = store.query(VectorStoreQuery(query_embedding=[0, 1], similarity_top_k=9, filters=only))
     assert [node.text for node in dense.nodes] == ["blue dog", "red fox"]
     words = VectorStoreQuery(query_str="red", similarity_top_k=9, mode=VectorStoreQueryMode.SPARSE)
     assert set(store.query(words).ids) == {ids[0], ids[2]}
-    both = VectorStoreQuery(query_str="dog", query_embedding=[0, 1], similarity_top_k=9, mode=VectorStoreQueryMode.HYBRID)
+    both = VectorStoreQuery(
+        query_str="dog", query_embedding=[0, 1], similarity_top_k=9, mode=VectorStoreQueryMode.HYBRID
+    )
     assert store.query(both).ids[0] == ids[1]
     store.delete_nodes(filters=only)
     assert [node.node_id for node in store.get_nodes()] == [ids[2]]

@@ -38,7 +38,14 @@ def test_sentences_end_where_a_reader_ends_them(text, expected):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("1,299.00", "1299"), ("1.299,00", "1299"), ("7.50", "7.5"), ("1'000", "1000"), ("24.12.2026", "24.12.2026"), ("007", "7")],
+    [
+        ("1,299.00", "1299"),
+        ("1.299,00", "1299"),
+        ("7.50", "7.5"),
+        ("1'000", "1000"),
+        ("24.12.2026", "24.12.2026"),
+        ("007", "7"),
+    ],
 )
 def test_a_number_has_one_form_however_it_is_written(text, expected):
     assert number(text) == expected
@@ -126,10 +133,11 @@ def test_one_endless_paragraph_is_cut_between_sentences():
 def test_every_offset_of_any_markdown_holds():
     pieces = [
         "# H", "## Sub {#x}", "- item *one*", "  - deeper [l](u)", "1. first", "> quote", "```", "code()", "| a | b |", "|---|---|",
-        "| 1 | 2 \\| 3 |", "Text with `tick` & &amp; **bold**.", "\tTab", "<div>html <b>x</b></div>", "", "", "😀 émoji!", "***", "Setext", "===",
+        "| 1 | 2 \\| 3 |", "Text with `tick` & &amp; **bold**.", "\tTab", "<div>html <b>x</b></div>", "", "", "😀 émoji!",
+        "***", "Setext", "===",
         "[ref]: http://x", "![img](a.png) alt", "a\\*b", "x\u2028y", "<!-- no", "-->",
     ]  # fmt: skip
-    dice = random.Random(3)  # noqa: S311
+    dice = random.Random(3)
     for _ in range(400):
         end = dice.choice(["\n", "\r\n", "\n"])
         text = end.join(dice.choice(pieces) for _ in range(dice.randint(1, 14)))
