@@ -28,14 +28,14 @@ new PerformanceObserver((list) => list.getEntries().forEach((e) => (shift += e.h
   .observe({ type: 'layout-shift', buffered: true });
 """
 
-# From the click's own time stamp to the frame after the one in which the panel stands there.
+# From the click's own time stamp to the task behind the frame in which the panel is painted first.
 PAINT = """() => new Promise((resolve) => {
   const root = document.querySelector('shopbell-chat').shadowRoot;
   root.querySelector('.launcher').addEventListener('click', (event) => {
     const look = () => {
       const panel = root.querySelector('.panel');
       if (!panel || panel.hidden) return requestAnimationFrame(look);
-      requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now() - event.timeStamp)));
+      setTimeout(() => resolve(performance.now() - event.timeStamp));
     };
     requestAnimationFrame(look);
   }, { once: true });
@@ -65,7 +65,7 @@ def paint_once(browser: Browser, shop: FakeShop, throttle: int, *, hover: bool) 
     if hover:
         page.hover(f"{CHAT} .launcher")
         page.wait_for_function("() => !!document.querySelector('script[type=module][integrity]')")
-        page.wait_for_function("() => !!document.querySelector('shopbell-chat').chat")
+        page.wait_for_function("() => !!document.querySelector('shopbell-chat').shadowRoot.querySelector('.panel')")
     page.evaluate(f"() => {{ window.measured = ({PAINT})() }}")
     page.locator(f"{CHAT} .launcher").dispatch_event("click") if not hover else page.mouse.down()
     if hover:

@@ -56,6 +56,7 @@ export class App {
     this.panel = new Panel(this);
     this.#listen();
     this.unread();
+    (window.requestIdleCallback || setTimeout)(() => this.panel.prepare());
     if (this.store.session().live || this.link.outbox.size || this.identity) this.start();
   }
 

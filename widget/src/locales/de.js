@@ -13,7 +13,6 @@ export const launcher = {
 /** @type {Record<string, string>} */
 export const chat = {
   lang: "de",
-  title: "Chat mit {site}",
   shop: "Shop",
   close: "Chat schließen",
   menu: "Weitere Möglichkeiten",

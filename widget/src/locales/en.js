@@ -13,7 +13,6 @@ export const launcher = {
 /** @type {Record<string, string>} */
 export const chat = {
   lang: "en",
-  title: "Chat with {site}",
   shop: "Shop",
   close: "Close chat",
   menu: "More options",

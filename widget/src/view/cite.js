@@ -38,6 +38,13 @@ export class Popover {
     this.node.hidden = false;
     chip.setAttribute("aria-describedby", this.node.id);
     this.chip = chip;
+    this.place();
+  }
+
+  /** Beside its chip, also after scrolling. */
+  place() {
+    const { chip } = this;
+    if (!chip || this.node.hidden) return;
     const frame = this.frame.getBoundingClientRect();
     const at = chip.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = this.node;

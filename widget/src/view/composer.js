@@ -28,7 +28,7 @@ export class Composer {
     this.node = h("div", { class: "composer" }, h("div", { class: "field" }, this.area, this.count, this.button));
     this.area.value = app.store.text;
     this.state = "";
-    this.update();
+    this.update(true);
   }
 
   #typed() {
@@ -37,8 +37,8 @@ export class Composer {
     this.update();
   }
 
-  /** Size, counter and button follow the words. */
-  update() {
+  /** Size, counter and button follow the words. @param {boolean} [unmeasured] the size later */
+  update(unmeasured) {
     const { t, link } = this.app;
     const length = codePoints(this.area.value.trim());
     const left = LIMIT - length;
@@ -53,12 +53,13 @@ export class Composer {
       // Not `disabled`: the focus would be lost with every message.
       this.button.setAttribute("aria-disabled", String(state === "off"));
     }
-    this.grow();
+    if (!unmeasured && this.area.value !== this.sized) this.grow();
   }
 
   grow() {
+    this.sized = this.area.value;
     this.area.style.height = "auto";
-    if (this.area.scrollHeight) this.area.style.height = `${Math.min(this.area.scrollHeight, 132)}px`;
+    if (this.sized && this.area.scrollHeight) this.area.style.height = `${Math.min(this.area.scrollHeight, 132)}px`;
   }
 
   #press() {

@@ -175,7 +175,7 @@ export class Messages {
     const kids = /** @type {any[]} */ ([]);
     if (mine && item.state === "failed") {
       const why = t(`e_${item.error}`);
-      kids.push(icon(ICONS.warn), h("span", { class: "state" }, why.startsWith("e_") ? t("not_sent") : why), h("button", { class: "link", type: "button", onclick: () => this.app.retry(item.id) }, t("retry")));
+      kids.push(h("span", { class: "state" }, why.startsWith("e_") ? t("not_sent") : why), h("button", { class: "link", type: "button", onclick: () => this.app.retry(item.id) }, t("retry")));
     } else if (mine && item.state !== "sent") kids.push(h("span", { class: "state" }, t(item.state)));
     else if (item.at_ms) {
       kids.push(h("time", { datetime: new Date(item.at_ms).toISOString() }, this.time(item.at_ms)));

@@ -24,7 +24,11 @@ export class Panel {
     app.host.adopt(chatCss);
   }
 
-  /** Build on first opening: a chat that only counts unread messages needs no nodes. */
+  /** Make the nodes ahead of the first opening, while nobody waits. */
+  prepare() {
+    if (!this.node && !this.stopped) this.#build();
+  }
+
   #build() {
     const { app } = this;
     const { t } = app;
@@ -67,15 +71,21 @@ export class Panel {
     this.node.hidden = false;
     app.start();
     app.store.save({ open: focus || app.store.session().open || undefined });
+    this.atEnd = true;
     this.#fit();
     this.#render(true);
-    this.toEnd();
     app.look();
-    this.composer?.grow();
+    // Everything that measures waits for the frame: one layout instead of five on the way to the first paint.
+    requestAnimationFrame(() => {
+      if (!this.open) return;
+      this.#stick();
+      this.composer?.grow();
+      // A phone's keyboard would cover what there is to read: there the words come first.
+      if (focus) (matchMedia("(pointer: coarse)").matches ? this.log : this.composer?.area)?.focus({ preventScroll: true });
+    });
     window.visualViewport?.addEventListener("resize", this.#fit);
     window.visualViewport?.addEventListener("scroll", this.#fit);
     if (!was) this.node.classList.add("opening");
-    if (focus) this.composer?.area.focus({ preventScroll: true });
     this.app.host.toggleAttribute("open", true);
   }
 
@@ -94,6 +104,7 @@ export class Panel {
   }
 
   stop() {
+    this.stopped = true;
     clearInterval(this.clock);
     this.sized?.disconnect();
     this.node?.remove();
@@ -104,7 +115,8 @@ export class Panel {
     if (!this.node) return;
     const { open } = this;
     this.stop();
-    this.open = false;
+    this.stopped = this.open = false;
+    this.bannerSig = this.helloSig = this.jumpSig = "";
     this.#build();
     if (open) this.show(false);
   }
@@ -178,8 +190,8 @@ export class Panel {
     this.messages.show(list);
     this.log.setAttribute("aria-busy", String(list.some((i) => i.type === "message" && i.live)));
     this.#announce(list, opening);
-    this.composer?.update();
-    if (this.atEnd) this.#stick();
+    this.composer?.update(opening);
+    if (this.atEnd && !opening) this.#stick();
     this.#jumpers();
     const ticking = app.line.name === "waiting" || list.some((i) => i.type === "ask" && i.state === "open" && i.expires_ms);
     if (ticking && !this.clock) this.clock = setInterval(() => this.update(), 1000);
@@ -314,7 +326,7 @@ export class Panel {
     const { log } = this;
     if (!log) return;
     this.atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX;
-    this.popover?.hide();
+    this.popover?.place();
     this.#jumpers();
   }
 
@@ -353,6 +365,5 @@ export class Panel {
     const use = sheet && view.scale < 1.05;
     this.node.style.setProperty("--view-height", use ? `${view.height}px` : "100dvh");
     this.node.style.setProperty("--view-top", use ? `${view.offsetTop}px` : "0px");
-    if (this.atEnd) this.#stick();
   };
 }

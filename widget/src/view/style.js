@@ -26,7 +26,7 @@ export const chatCss = `
   --radius: var(--shopbell-radius, var(--sb-radius, 20px));
   --font: var(--shopbell-font, ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif);
   --display: var(--shopbell-font-display, var(--shopbell-font, ui-serif, "Iowan Old Style", "Palatino Linotype", Palatino, "Noto Serif", Georgia, serif));
-  color: var(--ink); color-scheme: light; -webkit-text-size-adjust: 100%;
+  color: var(--ink); color-scheme: light;
 }
 :host([scheme=dark]) {${DARK}}
 @media (prefers-color-scheme: dark) { :host([scheme=auto]) {${DARK}} }
@@ -37,13 +37,12 @@ export const chatCss = `
   width: min(404px, 100vw - 2 * var(--edge)); height: min(672px, 100dvh - var(--edge) - 94px);
   display: flex; flex-direction: column; overflow: hidden;
   background: var(--paper); color: var(--ink); border-radius: var(--radius); box-shadow: var(--shadow);
-  font-family: var(--sb-font, var(--font)); color-scheme: inherit; transform-origin: calc(100% - 30px) 100%; text-align: start; overflow-wrap: anywhere;
+  font-family: var(--sb-font, var(--font)); color-scheme: inherit; text-align: start; overflow-wrap: anywhere;
 }
-:host([side=left]) .panel { right: auto; left: calc(var(--edge) + env(safe-area-inset-left, 0px)); transform-origin: 30px 100% }
-.panel[hidden], [hidden] { display: none !important }
+:host([side=left]) .panel { right: auto; left: calc(var(--edge) + env(safe-area-inset-left, 0px)) }
+[hidden] { display: none !important }
 .panel.opening { animation: rise .22s cubic-bezier(.2, .8, .2, 1) }
 p, ul, ol, dl, dd, h2, blockquote, pre { margin: 0; padding: 0 }
-h2 { font-size: inherit }
 
 header { position: relative; display: flex; align-items: center; gap: 12px; padding: 16px 14px 14px 18px; border-block-end: 1px solid var(--line); flex: none }
 .panel[dir=rtl] header { padding: 16px 18px 14px 14px }
@@ -51,7 +50,7 @@ header { position: relative; display: flex; align-items: center; gap: 12px; padd
 .logo .icon { width: 21px; height: 21px }
 .logo img { width: 38px; height: 36px; object-fit: cover }
 .heads { flex: 1; min-width: 0 }
-h2 { font: 600 17px/1.25 var(--display); letter-spacing: -.005em; white-space: nowrap; overflow: hidden; text-overflow: ellipsis }
+h2 { font: 600 17px/1.25 var(--display); white-space: nowrap; overflow: hidden; text-overflow: ellipsis }
 .status { display: flex; align-items: center; gap: 6px; margin-block-start: 2px; font-size: 12.5px; line-height: 1.35; color: var(--soft) }
 .presence { width: 7px; height: 7px; border-radius: 50%; background: var(--soft); flex: none }
 .presence.agent, .presence.staff { background: #4f9a6b }
@@ -77,7 +76,7 @@ h2 { font: 600 17px/1.25 var(--display); letter-spacing: -.005em; white-space: n
 .fresh .bell { width: 46px; height: 46px; stroke-width: 1.05; color: color-mix(in srgb, var(--brass) 85%, var(--ink)); margin-block-end: 14px; margin-inline-start: -5px }
 .greeting { font: 400 16px/1.5 var(--display); color: var(--soft); padding-block-end: 4px }
 .hello.fresh { margin-block: auto 0; padding-block-start: 12px }
-.fresh .greeting { font-size: 25px; line-height: 1.28; letter-spacing: -.012em; color: var(--ink); padding-block-end: 22px; text-wrap: balance; max-width: 17em }
+.fresh .greeting { font-size: 25px; line-height: 1.28; color: var(--ink); padding-block-end: 22px; text-wrap: balance; max-width: 17em }
 .starters { border-block-start: 1px solid var(--line) }
 .starter { display: flex; align-items: center; justify-content: space-between; gap: 12px; width: 100%; min-height: 50px; padding: 9px 2px; border-block-end: 1px solid var(--line); text-align: start; line-height: 1.4; transition: color .12s, padding .16s }
 .starter .icon { width: 17px; height: 17px; color: var(--soft); transition: transform .16s, color .12s }
@@ -190,7 +189,7 @@ textarea::placeholder { color: var(--soft); opacity: 1 }
 .count { position: absolute; inset-block-end: 100%; inset-inline-end: 12px; padding: 0 6px; font-size: 12px; background: var(--paper); color: var(--soft); font-variant-numeric: tabular-nums }
 .count.bad { color: var(--bad); font-weight: 600 }
 .popover { position: absolute; z-index: 4; width: max-content; max-width: min(300px, 100% - 24px); padding: 11px 14px 12px; border-radius: 12px; background: var(--paper); box-shadow: var(--shadow); font-size: 13px; line-height: 1.45; pointer-events: none; display: grid; gap: 4px }
-.popover q { color: var(--soft); quotes: "“" "”" }
+.popover q { color: var(--soft) }
 
 @keyframes rise { from { opacity: 0; transform: translateY(10px) scale(.985) } }
 @keyframes breathe { 50% { opacity: .3; transform: scale(.8) } }
