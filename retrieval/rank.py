@@ -104,7 +104,8 @@ class Weights:
 
 
 # A sum of 0.8 is where questions of another subject (95 % below 0.61) and questions with an answer (95 % above 1.03)
-# meet on those halves; 5 puts the two at 0.28 and 0.76.
+# meet, over all questions of both sets (this scale, unlike the weights, has no held-out half); 5 puts the two at 0.28
+# and 0.76.
 _MIDDLE, _STEEPNESS = 0.8, 5.0
 # BM25 gives a word at most its IDF times k + 1, with Qdrant's k of 1.2.
 _BM25_MOST = 2.2
