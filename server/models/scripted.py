@@ -198,7 +198,10 @@ class _Rule(_Strict):
     def _one(self) -> "_Rule":
         if sum(part is not None for part in (self.steps, self.calls, self.tokens)) != 1 or self.calls == []:
             raise ValueError("expected exactly one of steps, calls, tokens in a rule")
-        re.compile(self.match)
+        try:
+            re.compile(self.match)
+        except re.error as error:
+            raise ValueError(f"expected a regular expression, got {self.match!r}: {error}") from None
         return self
 
     def of_call(self, number: int) -> list[_Step]:
