@@ -127,10 +127,13 @@ def make_model(setting: str, settings: Settings, embedder: Embedder) -> Model:
         from server.models.scripted import Scripted
 
         return Scripted.load(Path(setting.partition(":")[2]))
-    from server.models import llamaindex
+    from server.models.llamaindex import build  # noqa: PLC0415 - most servers run the offline engine
 
     key = settings.model_key.get_secret_value() if settings.model_key else None
-    return llamaindex.build(setting, url=settings.model_url, key=key)
+    try:
+        return build(setting, url=settings.model_url, key=key)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
 
 
 def _agent(shop: Shop, settings: Settings, embedder: Embedder, index: Retriever, models: dict[str, Model]) -> Agent:

@@ -125,7 +125,7 @@ async def warming(parts: Parts) -> AsyncIterator[None]:
         for agent in parts.agents.values():
             prepare = getattr(agent.model, "warm", None)
             if prepare is not None:
-                await prepare(agent.voice().tools)
+                await prepare()
         app.settle()
 
     task = asyncio.create_task(warm())
