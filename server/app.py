@@ -127,7 +127,7 @@ def make_model(setting: str, settings: Settings, embedder: Embedder) -> Model:
         from server.models.scripted import Scripted
 
         return Scripted.load(Path(setting.partition(":")[2]))
-    from server.models.llamaindex import build  # noqa: PLC0415 - most servers run the offline engine
+    from server.models.llamaindex import build  # most servers run the offline engine and never need it
 
     key = settings.model_key.get_secret_value() if settings.model_key else None
     try:
