@@ -34,14 +34,19 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture
+def wrong() -> list[str]:
+    """What went wrong on the page so far; must be empty at the end of a test."""
+    return []
+
+
 @pytest.fixture(params=[(1280, 800), (390, 844)], ids=["desktop", "phone"])
-def page(request: pytest.FixtureRequest, chromium: Browser, server: Server) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, chromium: Browser, server: Server, wrong: list[str]) -> Iterator[Page]:
     """A fresh visitor at the storefront; an error on the page or a refused file fails the test."""
     width, height = request.param
     context = chromium.new_context(viewport={"width": width, "height": height}, base_url=server.url, locale="en-GB")
     context.set_default_timeout(20_000)
     page = context.new_page()
-    wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(f"error on the page: {error}"))
     page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
     page.on("request", lambda made: None if made.url.startswith((server.url, "data:")) else wrong.append(made.url))
