@@ -5,6 +5,7 @@ Counts sockets and memory of a real server process from outside it.
 
 import asyncio
 import json
+import socket
 import statistics
 import time
 
@@ -18,8 +19,10 @@ from tests.serving import ORIGIN, Server, write_shop
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(300)]
 
-# 12,000 characters in 150 pieces, 40 ms apart: six seconds of fan-out, then the whole text once more as a message.
-FLOOD = [{"repeat": {"times": 150, "steps": [{"text": "all the words there are " * 3}, {"pause_ms": 40}]}}]
+# 15,000 characters in 10 pieces, 40 ms apart, then the whole text once more as a message: about 80 KB a second.
+FLOOD = [{"repeat": {"times": 10, "steps": [{"text": "all the words there are " * 62}, {"pause_ms": 40}]}}]
+WINDOW_BYTES = 16_384
+"""What the stopped readers' own kernels take before a server can notice: the less, the sooner."""
 GONE_S = 20
 HANDSHAKE_S = 12
 
@@ -35,8 +38,13 @@ def server(tmp_path):
 
 async def stopped_reader(server, speaker):
     """A line that says hello, reads the welcome, and then nothing more; its local port."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW_BYTES)
+    sock.connect(("127.0.0.1", server.port))
+    sock.setblocking(False)
     ws = await connect(
         f"ws://127.0.0.1:{server.port}/v1/chat",
+        sock=sock,
         origin=ORIGIN,
         compression=None,
         max_size=None,

@@ -145,6 +145,8 @@ class Visitor:
                 data = json.loads(text)
                 for frame in data if isinstance(data, list) else [data]:
                     self._take(frame)
+                    if frame["t"] == "ping":
+                        await ws.send('{"t": "pong"}')
                 self._tell()
                 self.frames += 1
                 if self.frames == self.cut_at:
