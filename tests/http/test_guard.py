@@ -42,15 +42,13 @@ async def serving(timeout_s, keep_alive_s=5):
         timeout_keep_alive=keep_alive_s,
     )
     server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None
-    async with asyncio.TaskGroup() as group:
-        group.create_task(server._serve())
-        while not server.started:
-            await asyncio.sleep(0)
-        try:
-            yield server.servers[0].sockets[0].getsockname()[1], app.state.go, server
-        finally:
-            server.should_exit = True
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1], app.state.go, server
+    finally:
+        await server.shutdown()
 
 
 async def _ends(reader):
@@ -73,7 +71,7 @@ async def test_fifty_half_open_handshakes_are_all_cut_while_others_are_served():
         assert ended == [b""] * 50
         for _, writer in opened:
             writer.close()
-        while server.server_state.connections:
+        while server.server_state.connections:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0)
 
 
