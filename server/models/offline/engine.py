@@ -6,7 +6,7 @@ Deterministic, without a network and without any knowledge of a shop but what th
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -16,11 +16,11 @@ from retrieval.text import sentences, words
 from retrieval.types import Embedder, Passage, Vectors
 from server.models.offline import history
 from server.models.offline.intents import Bank, bank_texts, command_verbs, corrected, make_bank, masked, readings
-from server.models.offline.language import Detector, Language, available, load
+from server.models.offline.language import Detector, Language, available, load, plain
 from server.models.offline.plan import Pending, Plan, Views, act_on, plan_for
 from server.models.offline.quote import gather, question_of
 from server.models.offline.say import pieces_of
-from server.models.offline.understand import Part, understand
+from server.models.offline.understand import Part, noun_phrase, understand
 from server.models.offline.write import written
 from server.ports import Call, Choices, Chunk, HandOver, Person, Prompt, Text, Thinking
 from tools import ToolSpec
@@ -91,9 +91,14 @@ class Offline:
             return Plan(foreign=True, lang=prompt.locale.split("-")[0] if prompt.locale else "en")
         asked = [*prompt.asked] or history.last_said(prompt)
         verbs = command_verbs(prompt.tools, language)
-        parts = [part for message in asked for part in understand(message, language, verbs)]
         bank = await self._bank(prompt.tools)
-        views = await self._views(prompt, parts, bank, language)
+        known = frozenset(word for p in prompt.passages for word in words(f"{p.title} {p.heading} {p.text}"))
+
+        def fix(text: str) -> str:
+            return corrected(text, bank, language, known)
+
+        parts = [part for message in asked for part in understand(message, language, verbs, fix)]
+        views = await self._views(prompt, parts, bank, language, fix)
         pending = await self._pending(prompt, bank, language)
         return plan_for(prompt, parts, views, language, pending)
 
@@ -130,7 +135,7 @@ class Offline:
         return self._languages.get(code)
 
     async def _bank(self, tools: Sequence[ToolSpec]) -> Bank:
-        key, rows = bank_texts(tools)
+        key, rows = bank_texts(tools, lambda text: frame(text, self._languages["en"]))
         if key in self._banks:
             self._banks.move_to_end(key)
             return self._banks[key]
@@ -141,21 +146,25 @@ class Offline:
             self._banks.popitem(last=False)
         return bank
 
-    async def _views(self, prompt: Prompt, parts: Sequence[Part], bank: Bank, language: Language) -> list[Views]:
+    async def _views(
+        self, prompt: Prompt, parts: Sequence[Part], bank: Bank, language: Language, fix: Callable[[str], str]
+    ) -> list[Views]:
         """For each part that asks for something: how it reads as a tool's job and what the passages say about it."""
-        known = frozenset(word for passage in prompt.passages for word in words(passage.text))
         texts: list[str] = []
         per_part: list[tuple[list[str], str]] = []
         for part in parts:
             full = history.resolved(part, prompt, language)
-            variants = [part.text, full, corrected(language.translated(part.text), bank, language, known)]
+            variants = [part.text, full, fix(part.text), language.translated(fix(part.text))]
+            if part.act != "bare" and (opened := frame(part.text, language)):
+                variants.append(language.translated(opened))
             if part.followup and part.before:  # "It hasn't arrived. Can you look?": the first half says what is meant
                 variants += [part.before[a:b] for a, b in sentences(part.before)[-2:]]
             variants = list(dict.fromkeys(masked(text) for text in variants)) if act_on(part) else []
             per_part.append((variants, full))
             texts += [*variants, *([full] if act_on(part) else [])]
         questions = [
-            question_of(part, full, language, prompt.passages) for part, (_, full) in zip(parts, per_part, strict=True)
+            question_of(part, fix(full), language, prompt.passages)
+            for part, (_, full) in zip(parts, per_part, strict=True)
         ]
         asking = [question for part, question in zip(parts, questions, strict=True) if act_on(part)]
         candidates = gather(prompt.passages, asking) if asking else []
@@ -188,6 +197,15 @@ class Offline:
         while len(self._vectors) > _SENTENCES:
             self._vectors.popitem(last=False)
         return out
+
+
+def frame(text: str, language: Language) -> str:
+    """How something is asked for, with what is asked for left open: "price of something". Empty without such words."""
+    phrase = noun_phrase(text, language)
+    if not phrase or len(words(phrase)) > 4 or phrase not in text:
+        return ""
+    left = text.replace(phrase, " ")
+    return text.replace(phrase, "something") if language.has("seeks", plain(left)) else ""
 
 
 def picks(plan: Plan) -> list[Pick]:

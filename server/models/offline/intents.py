@@ -6,7 +6,7 @@ Pure over vectors that are handed in; decides nothing: it only says which readin
 import hashlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -17,6 +17,7 @@ from rapidfuzz import fuzz, process
 from retrieval.text import stem, words
 from retrieval.types import Vectors
 from server.models.offline.language import Language
+from server.models.offline.slots import slots
 from tools import ToolSpec
 
 DENSE_WEIGHT, WORDS_WEIGHT, EXPLAINED_WEIGHT = 0.6, 0.2, 0.2
@@ -24,6 +25,8 @@ DENSE_WEIGHT, WORDS_WEIGHT, EXPLAINED_WEIGHT = 0.6, 0.2, 0.2
 bench/understanding.py: against meaning and shared words alone, 3 points of accuracy and 11 of unknown intents left alone."""
 _DESCRIPTION_WEIGHT: Final = 0.9
 """A description says what a tool does, not how customers ask for it."""
+_FRAME_WEIGHT: Final = 0.75
+"""A frame says how something is asked for, not what: less than an example."""
 _TYPO: Final = 80.0
 """Similarity (0-100, rapidfuzz) from which an unknown word counts as a misspelt known one: one edit in four letters."""
 _DIGITS: Final = re.compile(r"#?\b[A-Za-z]{0,4}[-–]?\d{3,}[\w-]*")
@@ -70,11 +73,20 @@ def masked(text: str) -> str:
     return _DIGITS.sub("1234", text)
 
 
-def bank_texts(tools: Sequence[ToolSpec]) -> tuple[str, list[tuple[str, str, float]]]:
-    """A content hash of what tools say about themselves, and (text, tool, weight) of each thing they say."""
+def bank_texts(
+    tools: Sequence[ToolSpec], frame: Callable[[str], str] = lambda _: ""
+) -> tuple[str, list[tuple[str, str, float]]]:
+    """A content hash of what tools say about themselves, and (text, tool, weight) of each thing they say.
+
+    `frame` is the text with what it searches for left open, or "": a product that no example names is asked for in the
+    same words as those that are named.
+    """
     rows: list[tuple[str, str, float]] = []
     for spec in tools:
         rows += [(masked(example), spec.name, 1.0) for example in spec.examples]
+        if any(slot.kind == "free" and slot.required for slot in slots(spec.json_schema)):
+            open_ones = dict.fromkeys(frame(example) for example in spec.examples)
+            rows += [(text, spec.name, _FRAME_WEIGHT) for text in open_ones if text]
         first = re.split(r"(?<=[.!?])\s|\n", spec.description.strip(), maxsplit=1)[0]
         if first:
             rows.append((first, spec.name, _DESCRIPTION_WEIGHT))
@@ -141,29 +153,25 @@ def _stems(text: str) -> list[str]:
 
 
 def corrected(text: str, bank: Bank, language: Language, known: frozenset[str]) -> str:
-    """The text with unknown words replaced by the nearest word of the examples, if one is near enough.
+    """The text with unknown words replaced by the nearest known word, if one is near enough.
 
-    `known` are further words that are right as they are (from the passages).
+    Known are the words of the examples, of the language's questions, and `known` (from the passages).
     """
+    vocabulary = frozenset(bank.vocabulary) | known | language.words["openers"] | language.words["attributes"]
+    choices = sorted(word for word in vocabulary if len(word) > 2)
 
     def fix(match: re.Match[str]) -> str:
         word = match.group().lower()
-        if (
-            len(word) < 4
-            or word in vocabulary
-            or word in known
-            or language.is_stop(word)
-            or word in language.words["detect"]
-        ):
+        right = word in vocabulary or language.is_stop(word) or word in language.words["detect"]
+        if len(word) < 4 or right or (match.group()[0].isupper() and match.start() > 0):
             return match.group()
-        found = process.extractOne(word, bank.vocabulary, scorer=fuzz.ratio, score_cutoff=_TYPO)
+        found = process.extractOne(word, choices, scorer=fuzz.ratio, score_cutoff=_TYPO)
         if found is None:
-            found = process.extractOne(word, bank.vocabulary, scorer=fuzz.ratio, score_cutoff=_TYPO - 6)
+            found = process.extractOne(word, choices, scorer=fuzz.ratio, score_cutoff=_TYPO - 6)
             if found is None or sorted(found[0]) != sorted(word):  # letters swapped: "ordre"
                 return match.group()
-        return found[0] if len(found[0]) >= 4 and found[0][0] == word[0] else match.group()
+        return found[0] if found[0][0] == word[0] else match.group()
 
-    vocabulary = frozenset(bank.vocabulary)
     return re.sub(r"[^\W\d_]+", fix, text)
 
 

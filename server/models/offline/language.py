@@ -69,6 +69,8 @@ class Language:
     units: Mapping[str, tuple[str, ...]]
     gloss: Mapping[str, str]
     """This language's words in English: what lets English examples of tools match. Empty for English."""
+    implied: tuple[tuple[re.Pattern[str], str], ...]
+    """Questions that do not name what they are about ("where are you?"), with the words that do."""
     synonyms: Mapping[str, tuple[str, ...]]
     """Stems of words, with the stems of words that help centers use instead."""
     say: Mapping[str, str]
@@ -183,6 +185,7 @@ def _language(raw: Mapping[str, Any]) -> Language:
         dangling=re.compile(raw["dangling"]),
         units={key: tuple(str(word) for word in value) for key, value in raw["units"].items()},
         gloss={str(key).lower(): str(value) for key, value in raw["gloss"].items()},
+        implied=tuple((re.compile(pattern), str(said)) for pattern, said in raw["implied"].items()),
         synonyms={
             stem(w, raw["language"]): tuple(stem(o, raw["language"]) for o in others.split())
             for w, others in raw["synonyms"].items()

@@ -234,11 +234,11 @@ def _unexplained(part: Part, best: tuple[float, ToolSpec, Filled], quote: Answer
         for text in (*spec.examples, spec.description, spec.name.replace("_", " "))
         for word in words(text)
     }
-    taken = {word for value in filled.args.values() for word in words(str(value))}
-    said = {stem(word, "en") for piece in quote.pieces for word in words(piece.text)}
-    said |= {stem(word, "en") for p in context.prompt.passages for word in words(f"{p.title} {p.heading}")}
-    left = [stem(word, "en") for word in language.content(language.translated(part.text)) if word not in taken]
-    return any(word not in own and word in said for word in left)
+    taken = {stem(word, "en") for value in filled.args.values() for word in words(str(value))}
+    titles = {stem(word, "en") for p in context.prompt.passages for word in words(f"{p.title} {p.heading}")}
+    said = titles | {stem(word, "en") for piece in quote.pieces for word in words(piece.text)}
+    left = [stem(word, "en") for word in language.content(language.translated(part.text))]
+    return any(word not in own and word in (titles if word in taken else said) for word in left)
 
 
 def _ranked(part: Part, view: Views, context: Context) -> list[tuple[float, ToolSpec, Filled]]:
@@ -254,7 +254,9 @@ def _ranked(part: Part, view: Views, context: Context) -> list[tuple[float, Tool
             phrase = [word for slot in slots(spec.json_schema) for word in words(str(filled.args.get(slot.name, "")))]
             clumsy = len(phrase) > 5 or any(word in context.language.words["possessive"] for word in phrase)
             # What is searched for need not be known; but a whole clause is no name of a thing.
-            score += -0.15 if clumsy else 0.7 * EXPLAINED_WEIGHT * (1 - reading.explained)
+            left = part.low.replace(" ".join(phrase), " ")
+            sought = context.language.has("seeks", left) and part.act != "bare"
+            score += -0.15 if clumsy else 0.7 * EXPLAINED_WEIGHT * (1 - reading.explained) if sought else 0.0
         rows.append((min(1.0, score), spec, filled))
     if _adds(part, context.language) and (last := history.last_tools(context.prompt)) is not None:
         rows = [(score + (0.05 if spec.name in last else 0.0 if last else CHANGE), spec, f) for score, spec, f in rows]

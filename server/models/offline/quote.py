@@ -88,6 +88,9 @@ def question_of(part: Part, text: str, language: Language, passages: Sequence[Pa
         weights[low] = max(
             weights.get(low, 0.0), max(weight, 0.1 if low in language.words["meta"] else 0.25) * (1.0 if own else 0.5)
         )
+    for pattern, said in language.implied:
+        if pattern.search(plain(text)):
+            weights.update(dict.fromkeys(said.split(), 1.0))
     return Question(text, weights, frozenset(entities), part.types, language)
 
 

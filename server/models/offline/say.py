@@ -154,7 +154,8 @@ def _line(row: object, language: Language) -> str:
         for key, value in row.items()
         if key != named
         and value not in (None, "", [], {})
-        and not isinstance(value, list | Mapping)
+        and not isinstance(value, list)
+        and (not isinstance(value, Mapping) or "amount" in value)
         and not _HIDDEN.search(key)
     ]
     return (head + ", ".join(rest[:_MAX_FIELDS])).removesuffix(": ")

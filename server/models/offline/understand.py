@@ -4,7 +4,7 @@ Pure: no I/O; looks at no tool and no passage.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -55,11 +55,16 @@ class Part:
     """Cues beside the main act, such as anger in a message that also asks something."""
 
 
-def understand(text: str, language: Language, verbs: frozenset[str] = frozenset()) -> list[Part]:
-    """The parts of a message in order. `verbs` are words that begin commands here (from the tools' examples)."""
-    pieces = [piece for sentence in _sentences(text) for piece in _clauses(sentence, language, verbs)]
-    parts = [part for piece in pieces if (part := _part(piece, language))]
-    return _merged(parts, language) or [_nothing(text, language)]
+def understand(
+    text: str, language: Language, verbs: frozenset[str] = frozenset(), fix: Callable[[str], str] = str
+) -> list[Part]:
+    """The parts of a message in order. `verbs` are words that begin commands here (from the tools' examples).
+
+    `fix` puts misspelt words right; parts keep their text as written.
+    """
+    pieces = [piece for sentence in _sentences(text) for piece in _whole_or_clauses(sentence, language, verbs)]
+    parts = [part for piece in pieces if (part := _part(piece, language, fix))]
+    return _merged(parts, language, fix) or [_nothing(text, language)]
 
 
 def _nothing(text: str, language: Language) -> Part:
@@ -76,6 +81,15 @@ def _sentences(text: str) -> list[str]:
     hidden = _PROTECTED.sub(hide, text.strip())
     shown = [re.sub("\ue000(\\d+)\ue001", lambda m: kept[int(m.group(1))], piece) for piece in _ENDER.split(hidden)]
     return [piece.strip() for piece in shown if piece and re.search(r"\w", piece)]
+
+
+def _whole_or_clauses(sentence: str, language: Language, verbs: frozenset[str]) -> list[str]:
+    """The clauses, unless only the whole sentence says what it says ("great job, you broke it")."""
+    found = _clauses(sentence, language, verbs)
+    for cue in ("self_harm", "legal", "anger"):
+        if language.has(cue, plain(sentence)) and not any(language.has(cue, plain(piece)) for piece in found):
+            return [sentence]
+    return found
 
 
 def _clauses(sentence: str, language: Language, verbs: frozenset[str]) -> list[str]:
@@ -120,9 +134,9 @@ def _stands(text: str, language: Language, openers: frozenset[str]) -> bool:
     return len(language.content(text)) > 0 and (len(found) > 1 or found[0] in openers or not language.is_stop(found[0]))
 
 
-def _part(text: str, language: Language) -> Part | None:
+def _part(text: str, language: Language, fix: Callable[[str], str]) -> Part | None:
     shown = text.strip(" ,;–—-")
-    low = plain(shown)
+    low = plain(fix(shown))
     bare = re.sub(r"[^\w\s',?&€$£%#@.:/+-]", " ", low)
     bare = " ".join(bare.split()).strip(" .,!?-:")
     if not bare:
@@ -130,7 +144,7 @@ def _part(text: str, language: Language) -> Part | None:
     for kind, patterns in language.whole.items():
         if any(pattern.fullmatch(bare) for pattern in patterns):
             return Part(shown, low, "small", kind, lang=language.code)
-    mention = _QUOTED.sub(" ", low)
+    mention = _QUOTED.sub(" ", low).strip(" .,!?-:;")
     cues = [cue for cue in _CUES if language.has(cue, mention)]
     if "human" in cues and language.has("not_human", mention):
         cues.remove("human")
@@ -174,8 +188,12 @@ def _leans(low: str, language: Language) -> bool:
     return not content or (any(word in language.words["pronouns"] for word in found) and len(content) <= 2)
 
 
-def _merged(parts: Sequence[Part], language: Language) -> list[Part]:
+def _merged(parts: Sequence[Part], language: Language, fix: Callable[[str], str]) -> list[Part]:
     """Statements become the context of the request after (or before) them; greetings beside a request fall away."""
+    if len(parts) > 1:  # "Is it ready? B-20417": the code belongs to the question
+        parts = [
+            _with(part, act="tell") if part.act == "bare" and _is_value(part, language) else part for part in parts
+        ]
     wanted = [part for part in parts if part.act in ("ask", "bare", "cue") and not part.negated]
     told = [part for part in parts if part.act == "tell" or (part.negated and part.act != "cue")]
     small = [part for part in parts if part.act == "small"]
@@ -183,7 +201,7 @@ def _merged(parts: Sequence[Part], language: Language) -> list[Part]:
         if not told:
             return small[:2]
         joined = " ".join(_ended(part.text) for part in told) if len(told) > 1 else told[0].text
-        first = _part(joined, language) or told[0]
+        first = _part(joined, language, fix) or told[0]
         negated = all(part.negated for part in told)
         return [_with(first, act="tell", negated=negated, past=any(part.past for part in told))]
     out: list[Part] = []
@@ -191,12 +209,19 @@ def _merged(parts: Sequence[Part], language: Language) -> list[Part]:
     for part in parts:
         if part in wanted:
             out.append(_with(part, before=" ".join(context)))
-            context.append(_ended(part.text))
+            if part.act != "cue":
+                context.append(_ended(part.text))
         elif part in told:
             context.append(_ended(part.text))
-            if out and part is parts[-1] and not out[-1].before:
-                out[-1] = _with(out[-1], before=_ended(part.text))
+            if out and (_is_value(part, language) or (part is parts[-1] and not out[-1].before)):
+                out[-1] = _with(out[-1], before=f"{out[-1].before} {_ended(part.text)}".strip())
     return _one_cue(out)
+
+
+def _is_value(part: Part, language: Language) -> bool:
+    """Whether the part is nothing but a number, code or address."""
+    left = [word for word in re.sub(r"\S+@\S+", " ", part.low).split() if not any(char.isdigit() for char in word)]
+    return not any(not language.is_stop(word.strip(".,:!?#")) for word in left)
 
 
 def _one_cue(parts: list[Part]) -> list[Part]:
@@ -263,8 +288,15 @@ def noun_phrase(text: str, language: Language) -> str:
     text = language.constraints.sub("", text.rstrip(" ?.!")) if language.constraints.search(text.lower()) else text
     rest = topic(unquoted(text), language, limit=12) or topic(text, language, limit=12)
     found = spans(rest)
-    skip = language.words["attributes"] | language.words["stop"]
-    keep = [index for index, (_, _, word) in enumerate(found) if word.lower() not in skip]
+    low = [word.lower() for _, _, word in found]
+    stop, about = language.words["stop"], language.words["attributes"]
+    # "price of the saddle" is about a saddle, "price match" about neither.
+    keep = [
+        index
+        for index, word in enumerate(low)
+        if word not in stop
+        and (word not in about or (index + 1 < len(low) and low[index + 1] not in stop | about and index == 0))
+    ]
     if not keep:
         return ""
     phrase = rest[found[keep[0]][0] : found[keep[-1]][1]]

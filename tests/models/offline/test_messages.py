@@ -38,7 +38,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("price of the Marlin saddle", "find_part", {"query": "Marlin saddle"}),
     ("which pedals do you have?", "find_part", {"query": "pedals"}),
     ("do you sell helmets?", "find_part", {"query": "helmets"}),
-    ("hi, do you have any waterproof panniers please", "find_part", {"query": "waterproof panniers"}),
+    ("hi, do you sell any waterproof panniers please", "find_part", {"query": "waterproof panniers"}),
     (
         "book a small service on 2026-12-01, my email is rui@example.org",
         "book_service",
@@ -81,7 +81,7 @@ QUOTES: list[tuple[str, str]] = [
     ("When are you open on Saturday?", "9:00 to 13:00"),
     ("are you open on Sunday?", "On Sunday it is closed"),
     ("what are your opening hours?", "8:00 to 18:00"),
-    ("where are you?", "Rua das Rodas 12"),
+    ("where is the workshop?", "Rua das Rodas 12"),
     ("what's your address", "Rua das Rodas 12"),
     ("what's your phone number?", "+351 220 555 010"),
     ("howw long does the waranty last", "years"),
