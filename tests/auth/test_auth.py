@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -415,3 +416,11 @@ def test_whatever_is_an_origin_is_one_in_its_normal_form(text):
     normal = origin_of(text) or origin_of(f"https://{text}")
     if normal is not None:
         assert origin_of(normal) == normal
+
+
+def test_the_test_vector_of_the_documentation_is_right():
+    page = (Path(__file__).parents[2] / "docs" / "identity.md").read_text(encoding="utf-8")
+    assert (
+        sign_hmac("merchant-secret-merchant-secret-1", customer="c1", email="a@b.example", at=1_800_000_000)["hmac"]
+        in page
+    )
