@@ -66,6 +66,138 @@ def cite(text: str, passages: Sequence[Passage]) -> Cited:
     return Cited("".join(pieces), tuple(found.values()), tuple(unsupported))
 
 
+def ground(text: str, passages: Sequence[Passage], *, known: str) -> Cited:
+    """Checks an answer that a language model wrote freely; what rests on nothing is taken out of it.
+
+    A sentence without a marker gets one where a passage says the same. Taken out are the sentences that `cite` finds
+    unsupported, and those that name a number, an amount or a date that neither a passage nor `known` (what was said in
+    the conversation) has. A sentence that names none of these is not judged: "Yes, we do" may still be wrong.
+    """
+    marked = _marked(text, passages)
+    cited = cite(marked, passages)
+    plain, markers = _without_markers(cited.text)
+    said = " ".join([known, *(f"{passage.title} {passage.heading} {passage.text}" for passage in passages)])
+    invented = []
+    for start, end in _units(plain):
+        sentence = plain[start:end].strip()
+        claimed = facts(re.sub(r"^\s*(?:[-*+]|\d+[.)])\s+", "", sentence), names=False)
+        if not any(start < place <= end for place, _ in markers) and missing(claimed, said):
+            invented.append(sentence)
+    gone = (*cited.unsupported, *invented)
+    kept = without(cited.text, gone)
+    # What is left may name fewer citations: number them again from what is still there.
+    return _renumbered(kept, cited.citations, gone)
+
+
+def merged(cited: Cited, passages: Sequence[Passage]) -> Cited:
+    """The same answer with neighbouring quotations as one: a list of ten items is one place to look, not ten."""
+    order = sorted(cited.citations, key=lambda c: (c.document, c.hash, c.start))
+    runs: list[list[Citation]] = []
+    for citation in order:
+        if runs and _touch(runs[-1], citation, passages):
+            runs[-1].append(citation)
+        else:
+            runs.append([citation])
+    if len(runs) == len(order):
+        return cited
+    joined: dict[int, Citation] = {}
+    for run in runs:
+        whole = _joined(run, passages)
+        joined.update({citation.n: whole for citation in run})
+    text = _spoken_once(cited.text, {n: citation.n for n, citation in joined.items()})
+    return _renumbered(text, tuple({c.n: c for c in joined.values()}.values()), cited.unsupported)
+
+
+def _touch(run: Sequence[Citation], citation: Citation, passages: Sequence[Passage]) -> bool:
+    last = max(run, key=lambda c: c.end)
+    if (last.document, last.hash) != (citation.document, citation.hash):
+        return False
+    if citation.start < last.end:
+        return True
+    passage = _holding(last.document, last.start, citation.end, passages)
+    if passage is None:
+        return False
+    between = passage.raw[last.end - passage.start : citation.start - passage.start]
+    # A paragraph ends a quotation, unless what comes before announces what follows ("These countries:").
+    return not re.search(r"\w", between) and ("\n\n" not in between or last.quote.rstrip("*_ ").endswith(":"))
+
+
+def _joined(run: Sequence[Citation], passages: Sequence[Passage]) -> Citation:
+    first, start, end = run[0], min(c.start for c in run), max(c.end for c in run)
+    passage = _holding(first.document, start, end, passages)
+    quote = first.quote if passage is None else passage.raw[start - passage.start : end - passage.start]
+    number = min(c.n for c in run)
+    return Citation(number, first.document, first.title, first.url, first.hash, start, end, quote)
+
+
+def _holding(document: str, start: int, end: int, passages: Sequence[Passage]) -> Passage | None:
+    return next((p for p in passages if p.document == document and p.start <= start and end <= p.end), None)
+
+
+def _spoken_once(text: str, numbers: dict[int, int]) -> str:
+    """The text with these numbers instead of the old; of lines in a row that end in the same marker, only the last has it."""
+    plain, markers = _without_markers(text)
+    shown: list[tuple[int, list[int]]] = []
+    for place, named in markers:
+        new = list(dict.fromkeys(numbers[n] for n in named))
+        if shown and shown[-1][1] == new and plain.count("\n", shown[-1][0], place) <= 1:
+            shown.pop()
+        shown.append((place, new))
+    return _with_markers(plain, shown)
+
+
+def _with_markers(plain: str, markers: Sequence[tuple[int, Sequence[int]]]) -> str:
+    pieces: list[str] = []
+    at = 0
+    for place, named in markers:
+        pieces.append(plain[at:place])
+        pieces.append("".join(f" [{n}]" if i == 0 else f"[{n}]" for i, n in enumerate(named)))
+        at = place
+    return "".join([*pieces, plain[at:]])
+
+
+def _renumbered(text: str, citations: Sequence[Citation], unsupported: Sequence[str]) -> Cited:
+    """The citations that the text still names, numbered in the order of first use."""
+    by_number = {citation.n: citation for citation in citations}
+    plain, markers = _without_markers(text)
+    new: dict[int, int] = {}
+    shown = []
+    for place, named in markers:
+        for n in named:
+            if n in by_number:
+                new.setdefault(n, len(new) + 1)
+        shown.append((place, [new[n] for n in named if n in new]))
+    kept = tuple(
+        Citation(number, c.document, c.title, c.url, c.hash, c.start, c.end, c.quote)
+        for number, c in ((number, by_number[n]) for n, number in new.items())
+    )
+    return Cited(_with_markers(plain, shown), kept, tuple(unsupported))
+
+
+def _marked(text: str, passages: Sequence[Passage]) -> str:
+    """The text with a marker behind each sentence that has none and that some passage says."""
+    plain, markers = _without_markers(text)
+    shown = list(markers)
+    for start, end in _units(plain):
+        if any(start < place <= end for place, _ in markers):
+            continue
+        sentence = plain[start:end].rstrip()
+        if sentence.endswith("?"):
+            continue
+        n = next((n for n, passage in enumerate(passages, 1) if supports(sentence.strip(), passage)), None)
+        if n is not None:
+            shown.append((start + len(sentence), [n]))
+    return _with_markers(plain, sorted(shown))
+
+
+def without(text: str, gone: Sequence[str]) -> str:
+    """The text without these sentences, and without the list marks and blank lines that they leave behind."""
+    for sentence in gone:
+        text = text.replace(sentence, "")
+    lines = [line.rstrip() for line in text.splitlines() if not re.fullmatch(r"\s*(?:[-*+]|\d+[.)])\s*", line)]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
 def supports(sentence: str, passage: Passage) -> tuple[int, int] | None:
     """Offsets into the document of the shortest run of spans of `passage` that says the sentence; None without one."""
     if len(passage.raw) != passage.end - passage.start:

@@ -295,6 +295,8 @@ class Model(Protocol):
 
     name: str
     """As in SHOPBELL_MODEL, for the log."""
+    quotes_only: bool
+    """It says nothing but quotations, tools' replies and fixed sentences, so only its citations are checked."""
 
     def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
         """One model call, piece by piece. Closing the iterator early must stop the call and free what it holds.

@@ -59,6 +59,9 @@ class Scripted:
     `prompts` are those it was given, `streams` is how many are running now: a test sees whether an early end freed them.
     """
 
+    quotes_only = True
+    """A test wants to see what its script says, numbers and all."""
+
     def __init__(self, script: Script, *, name: str = "scripted") -> None:
         """Take a list of steps for each call, or a function from the prompt to the steps."""
         self.name = name

@@ -9,8 +9,8 @@ import logging
 from dataclasses import replace
 from typing import Any, Final
 
-from retrieval.cite import cite
-from retrieval.types import Citation
+from retrieval.cite import cite, ground, merged, without
+from retrieval.types import Citation, Cited
 from server import phrases, policy, prompt
 from server.conversation import Conversation
 from server.events import NewEvent
@@ -173,11 +173,8 @@ class Speech:
     ) -> None:
         """The message with its checked citations, and the end of the turn, in one commit."""
         locale = prompt.locale_of(asked, work.agent.site)
-        cited = cite(answer.text, work.passages)
-        text = cited.text
-        for sentence in cited.unsupported:
-            text = text.replace(sentence, "")
-        text = text.strip()
+        cited = self._checked(work, asked, answer)
+        text = cited.text.strip()
         if not text and answer.text.strip():
             text = phrases.say("unsupported", locale)
         if answer.hand_over and not text:
@@ -190,6 +187,19 @@ class Speech:
             events.append(work.new("mode", "system", {"mode": "waiting", "reason": answer.hand_over}))
         events.append(turn_ended(self._node, work, asked, "handed_over" if hands_over else "answered"))
         await self._node.log.append(work.key, events, after=asked.head)
+
+    def _checked(self, work: Work, state: Conversation, answer: Answer) -> Cited:
+        """The answer with its citations checked, and without what nothing supports.
+
+        What a tool's result says cannot be looked up in passages: such an answer is only checked where it cites.
+        """
+        did = state.turn is not None and any(call.ok for call in state.turn_calls(state.turn.id))
+        if did or getattr(work.agent.model, "quotes_only", False):  # a merchant's own model may not say
+            cited = cite(answer.text, work.passages)
+            text = without(cited.text, cited.unsupported)
+            return merged(Cited(text, cited.citations, cited.unsupported), work.passages)
+        known = " ".join(message.text for message in state.messages)
+        return merged(ground(answer.text, work.passages, known=known), work.passages)
 
     def _called(self, work: Work, answer: Answer, ms: int, failed: str | None) -> NewEvent:
         body: dict[str, Any] = {"model": work.agent.model.name, "ms": ms, "prompt": prompt.VERSION}

@@ -30,6 +30,7 @@ class Model:
     """Gives the next of a list of answers: chunks, or a function of the prompt that gives an async iterator."""
 
     name = "test"
+    quotes_only = False
 
     def __init__(self, *answers):
         self.answers = list(answers)

@@ -89,6 +89,8 @@ class _Run:
 class LlamaIndexModel:
     """A `server.ports.Model` over a LlamaIndex function-calling LLM."""
 
+    quotes_only = False
+
     def __init__(
         self,
         name: str,

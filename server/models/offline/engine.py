@@ -47,6 +47,7 @@ class Offline:
     """The embedded default model. `embedder` gives unit vectors; `pace_s` is a pause between words, for demonstrations."""
 
     name = "offline"
+    quotes_only = True
 
     def __init__(self, embedder: Embedder, *, languages: Sequence[str] | None = None, pace_s: float = 0.0) -> None:
         self._embedder = embedder
