@@ -4,6 +4,7 @@ No tool takes a customer: whose orders they are is in the caller, and another's 
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -35,6 +36,13 @@ NO_PARCEL = {
 }
 
 
+class Words(BaseModel):
+    """One thing said in both of the shop's languages; the reply takes the customer's."""
+
+    en: str
+    de: str
+
+
 class Item(BaseModel):
     """One thing in an order."""
 
@@ -45,28 +53,28 @@ class Item(BaseModel):
 
 
 class Parcel(BaseModel):
-    """Where an order's parcel is. `expected` and `delivered` are the days in words, in the customer's language."""
+    """Where an order's parcel is. `expected` and `delivered` are the days in words."""
 
     carrier: str
     tracking: str
     sent_on: date
     expected_on: date
-    expected: str
+    expected: Words
     late: bool
     delivered_on: date | None
-    delivered: str
+    delivered: Words
     last_scan: str
 
 
 class Order(BaseModel):
-    """An order. `placed` and `items_text` are in words, in the customer's language."""
+    """An order. `placed` and `items_text` are in words."""
 
     number: str
     status: str
     placed_on: date
-    placed: str
+    placed: Words
     items: list[Item]
-    items_text: str
+    items_text: Words
     total: Decimal
     currency: str = "EUR"
     parcel: Parcel | None
@@ -83,12 +91,12 @@ class Product(BaseModel):
     """Something in the shop. `weight` is in words; `sizes` are those that are in stock."""
 
     name: str
-    kind: str
+    kind: Words
     price: Decimal
     was: Decimal | None
     currency: str = "EUR"
     weight_g: int
-    weight: str
+    weight: Words
     stock: int
     sizes: list[str]
     about: str
@@ -111,6 +119,11 @@ def reply(name: str) -> str:
 def language(caller: Caller) -> str:
     """`de` for customers who write German, `en` for everybody else."""
     return "de" if caller.locale[:2].lower() == "de" else "en"
+
+
+def both(say: Callable[[str], str]) -> Words:
+    """What `say` says in each language."""
+    return Words(en=say("en"), de=say("de"))
 
 
 def in_words(day: date | None, lang: str) -> str:
@@ -136,23 +149,26 @@ def weight_in_words(grams: int, lang: str) -> str:
     return f"{text.replace('.', ',') if lang == 'de' else text} kg"
 
 
-def order_of(stored: Any, lang: str, today: date) -> Order:  # noqa: ANN401 - a record of shopdb.py, which is loaded at run time
-    """The order as customers may read it."""
-    size_word = "in Größe" if lang == "de" else "in size"
+def items_in_words(stored: Any, lang: str) -> str:  # noqa: ANN401 - a record of shopdb.py
+    """What is in an order: "Alpin boots in size 41 and 2 × Wanderer socks"."""
+    size = "in Größe" if lang == "de" else "in size"
     texts = [
-        (f"{line.quantity} × " if line.quantity > 1 else "")
-        + line.name
-        + (f" {size_word} {line.size}" if line.size else "")
+        (f"{line.quantity} × " if line.quantity > 1 else "") + line.name + (f" {size} {line.size}" if line.size else "")
         for line in stored.lines
     ]
+    return listed(texts, lang)
+
+
+def order_of(stored: Any, today: date) -> Order:  # noqa: ANN401 - a record of shopdb.py, which is loaded at run time
+    """The order as customers may read it."""
     box = stored.parcel
     return Order(
         number=stored.number,
         status=stored.status,
         placed_on=stored.placed_on,
-        placed=in_words(stored.placed_on, lang),
+        placed=both(lambda lang: in_words(stored.placed_on, lang)),
         items=[Item(name=x.name, size=x.size, quantity=x.quantity, price=x.price) for x in stored.lines],
-        items_text=listed(texts, lang),
+        items_text=both(lambda lang: items_in_words(stored, lang)),
         total=stored.total,
         parcel=box
         and Parcel(
@@ -160,24 +176,24 @@ def order_of(stored: Any, lang: str, today: date) -> Order:  # noqa: ANN401 - a 
             tracking=box.tracking,
             sent_on=box.sent_on,
             expected_on=box.expected_on,
-            expected=in_words(box.expected_on, lang),
+            expected=both(lambda lang: in_words(box.expected_on, lang)),
             late=box.delivered_on is None and box.expected_on < today,
             delivered_on=box.delivered_on,
-            delivered=in_words(box.delivered_on, lang),
+            delivered=both(lambda lang: in_words(box.delivered_on, lang)),
             last_scan=box.last_scan,
         ),
     )
 
 
-def product_of(stored: Any, lang: str) -> Product:  # noqa: ANN401 - a record of shopdb.py
+def product_of(stored: Any) -> Product:  # noqa: ANN401 - a record of shopdb.py
     """The product as customers may read it."""
     return Product(
         name=stored.name,
-        kind=stored.kind_de if lang == "de" else stored.kind,
+        kind=Words(en=stored.kind, de=stored.kind_de),
         price=stored.price,
         was=stored.was,
         weight_g=stored.weight_g,
-        weight=weight_in_words(stored.weight_g, lang),
+        weight=both(lambda lang: weight_in_words(stored.weight_g, lang)),
         stock=stored.stock,
         sizes=[size for size, stock in stored.sizes if stock],
         about=stored.blurb,
@@ -193,7 +209,7 @@ def order_tools(shop: Any) -> list[Any]:  # noqa: ANN401 - a ShopData
         found = await asyncio.to_thread(shop.order, caller.customer, number) if caller.customer else None
         if found is None:
             raise ToolError(MISSING[lang].format(number))
-        return order_of(found, lang, shop.today)
+        return order_of(found, shop.today)
 
     @tool(
         scope="orders.read",
@@ -256,10 +272,9 @@ def order_tools(shop: Any) -> list[Any]:  # noqa: ANN401 - a ShopData
     )
     async def list_orders(caller: Caller) -> Orders:
         """List the newest orders of the signed-in customer with number, day, contents, total and status."""
-        lang = language(caller)
         found = await asyncio.to_thread(shop.orders, caller.customer) if caller.customer else []
         # Five fit a phone's screen.
-        return Orders(orders=[order_of(order, lang, shop.today) for order in found[:5]], count=len(found))
+        return Orders(orders=[order_of(order, shop.today) for order in found[:5]], count=len(found))
 
     @tool(
         scope="orders.read",
@@ -299,7 +314,7 @@ def order_tools(shop: Any) -> list[Any]:  # noqa: ANN401 - a ShopData
         under_way = next((order for order in found if order.status == "sent"), None)
         if under_way is None:
             raise ToolError(NO_PARCEL[lang])
-        return order_of(under_way, lang, shop.today)
+        return order_of(under_way, shop.today)
 
     return [find_order, list_orders, track_parcel]
 
@@ -336,7 +351,7 @@ def product_tool(shop: Any) -> Any:  # noqa: ANN401 - a ShopData
         ],
     )
     async def find_product(
-        caller: Caller,
+        caller: Caller,  # noqa: ARG001 - every tool has one
         query: Annotated[
             str,
             Field(
@@ -348,9 +363,8 @@ def product_tool(shop: Any) -> Any:  # noqa: ANN401 - a ShopData
         ],
     ) -> Products:
         """Search the shop's products by name or kind; gives price, weight, stock and sizes of each."""
-        lang = language(caller)
         found = await asyncio.to_thread(shop.search, query)
-        return Products(query=query, products=[product_of(one, lang) for one in found[:4]], count=len(found))
+        return Products(query=query, products=[product_of(one) for one in found[:4]], count=len(found))
 
     return find_product
 

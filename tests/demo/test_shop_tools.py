@@ -60,7 +60,7 @@ async def test_order_1042_is_maras_has_boots_and_is_on_its_way(shop: Shop) -> No
     outcome = await call(shop, "find_order", caller(), order_id="1042")
     result = outcome.result
     assert result["status"] == "sent"
-    assert "Alpin boots" in result["items_text"]
+    assert "Alpin boots" in result["items_text"]["en"]
     assert result["total"] == "333.00"
     assert date.fromisoformat(result["parcel"]["expected_on"]) > date.fromisoformat(result["parcel"]["sent_on"])
     assert not result["parcel"]["late"]
@@ -79,6 +79,17 @@ async def test_german_customers_are_answered_in_german(shop: Shop) -> None:
     text = await reply(shop, "find_order", caller(locale="de-AT"), order_id="1042")
     assert text.startswith("Ihre Bestellung 1042 ist unterwegs")
     assert "333,00 €" in text
+
+
+async def test_a_result_that_was_fetched_before_the_language_was_known_is_told_in_german_throughout(shop: Shop) -> None:
+    spec = shop.registry.get("find_order")
+    outcome = await call(shop, "find_order", caller(locale="en"), order_id="1042")
+    assert spec is not None
+    text = words.template(spec.reply).render(
+        result=outcome.result, args={"order_id": "1042"}, caller=caller(locale="de")
+    )
+    assert "in Größe 41" in text
+    assert not re.search(r"\b(size|and|Monday|Tuesday|Wednesday|Thursday|Friday)\b", text)
 
 
 @pytest.mark.parametrize("tool", ["find_order", "track_parcel"])
