@@ -164,7 +164,7 @@ class Offline:
             per_part.append((variants, full))
             texts += [*variants, *([full] if act_on(part) else [])]
         questions = [
-            question_of(part, fix(full), language, prompt.passages)
+            question_of(part, fix(full) if part.repaired else full, language, prompt.passages)
             for part, (_, full) in zip(parts, per_part, strict=True)
         ]
         asking = [question for part, question in zip(parts, questions, strict=True) if act_on(part)]

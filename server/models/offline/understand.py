@@ -51,6 +51,8 @@ class Part:
     before: str = ""
     """What the customer said just before it in the same message, for context."""
     lang: str = "en"
+    repaired: bool = False
+    """`low` holds words put right."""
     also: tuple[str, ...] = field(default=())
     """Cues beside the main act, such as anger in a message that also asks something."""
 
@@ -135,8 +137,20 @@ def _stands(text: str, language: Language, openers: frozenset[str]) -> bool:
 
 
 def _part(text: str, language: Language, fix: Callable[[str], str]) -> Part | None:
+    """The part as written; with misspelt words put right if only that makes a question or a cue of it."""
+    part = _read(text, plain(text.strip(" ,;–—-")), language)
+    if part is None or part.act not in ("tell", "bare"):
+        return part
+    other = _read(text, plain(fix(text.strip(" ,;–—-"))), language)
+    return (
+        _with(other, repaired=True)
+        if other and other.low != part.low and other.act in ("ask", "cue", "small")
+        else part
+    )
+
+
+def _read(text: str, low: str, language: Language) -> Part | None:
     shown = text.strip(" ,;–—-")
-    low = plain(fix(shown))
     bare = re.sub(r"[^\w\s',?&€$£%#@.:/+-]", " ", low)
     bare = " ".join(bare.split()).strip(" .,!?-:")
     if not bare:

@@ -165,7 +165,12 @@ async def list_bookings(caller: Caller) -> list[dict[str, Any]]:
     scope="bookings.cancel",
     effect="write",
     needs="identified",
-    examples=["cancel my booking", "cancel booking B-20417", "I want to cancel my appointment", "please call off booking B-20417"],
+    examples=[
+        "cancel my booking",
+        "cancel booking B-20417",
+        "I want to cancel my appointment",
+        "please call off booking B-20417",
+    ],
     reply="Booking {{ result.code }} is cancelled.",
 )
 async def cancel_booking(caller: Caller, code: BookingCode) -> dict[str, Any]:
@@ -176,7 +181,12 @@ async def cancel_booking(caller: Caller, code: BookingCode) -> dict[str, Any]:
 @tool(
     scope="bookings.write",
     effect="write",
-    examples=["book a service", "I'd like to book a small service", "make an appointment for my bike", "reserve a place for a full service"],
+    examples=[
+        "book a service",
+        "I'd like to book a small service",
+        "make an appointment for my bike",
+        "reserve a place for a full service",
+    ],
     reply="A {{ result.kind }} service is booked for {{ result.day }}.",
 )
 async def book_service(
@@ -215,7 +225,12 @@ async def find_part(
     effect="money",
     needs="identified",
     ask=Ask("staff"),
-    examples=["refund booking B-20417", "give me my money back for booking B-20417", "I want a refund", "please refund my booking"],
+    examples=[
+        "refund booking B-20417",
+        "give me my money back for booking B-20417",
+        "I want a refund",
+        "please refund my booking",
+    ],
 )
 async def refund(caller: Caller, code: BookingCode) -> dict[str, Any]:
     """Refund what was paid for a booking."""
@@ -237,7 +252,9 @@ def answer_of(name: str, args: dict[str, Any]) -> Any:
     if name == "list_bookings":
         return BOOKINGS
     if name == "find_part":
-        return [{"name": "Marlin saddle", "price": {"amount": "59.90", "currency": "EUR"}, "weight": "310 g", "stock": 4}]
+        return [
+            {"name": "Marlin saddle", "price": {"amount": "59.90", "currency": "EUR"}, "weight": "310 g", "stock": 4}
+        ]
     if name == "book_service":
         return {**args}
     return next((item for item in BOOKINGS if item["code"] == args.get("code")), {"code": args.get("code")})
@@ -248,7 +265,9 @@ class Library:
 
     def __init__(self, embedder: MiniLM, pages: dict[str, str] | None = None) -> None:
         self.embedder = embedder
-        documents = [Document.of(path, text, title=text[2 : text.index("\n")]) for path, text in (pages or HELP).items()]
+        documents = [
+            Document.of(path, text, title=text[2 : text.index("\n")]) for path, text in (pages or HELP).items()
+        ]
         self.passages = [passage for document in documents for passage in split("garage", document)]
         self.vectors = embedder.embed_sync([embedding_text(passage) for passage in self.passages])
         self.words = [set(terms(embedding_text(passage))) for passage in self.passages]
@@ -256,7 +275,9 @@ class Library:
     def search(self, query: str, k: int = 5) -> list[Passage]:
         wanted = set(terms(query)) or {""}
         near = self.vectors @ self.embedder.embed_sync([query])[0]
-        score = [0.7 * float(d) + 0.3 * len(wanted & own) / len(wanted) for d, own in zip(near, self.words, strict=True)]
+        score = [
+            0.7 * float(d) + 0.3 * len(wanted & own) / len(wanted) for d, own in zip(near, self.words, strict=True)
+        ]
         best = sorted(range(len(score)), key=lambda index: -score[index])[:k]
         return [self.passages[index].scored(max(0.0, min(1.0, score[index]))) for index in best]
 
@@ -276,7 +297,9 @@ class Reply:
 class Conversation:
     """A customer talking to the engine, with tools that answer from BOOKINGS."""
 
-    def __init__(self, engine: Offline, library: Library, *, signed_in: bool = True, tools: Sequence[ToolSpec] = TOOLS) -> None:
+    def __init__(
+        self, engine: Offline, library: Library, *, signed_in: bool = True, tools: Sequence[ToolSpec] = TOOLS
+    ) -> None:
         self.engine, self.library, self.tools = engine, library, tuple(tools)
         self.person = Person("c1", "Rui Costa", True) if signed_in else Person()
         self.history: list[Line] = []
@@ -307,7 +330,11 @@ class Conversation:
                     args = dict(chunk.args)
                     reply.calls.append((chunk.tool, args))
                     ok = self.fail is None
-                    new.append(CallResult(chunk.id, chunk.tool, args, ok, answer_of(chunk.tool, args) if ok else None, self.fail))
+                    new.append(
+                        CallResult(
+                            chunk.id, chunk.tool, args, ok, answer_of(chunk.tool, args) if ok else None, self.fail
+                        )
+                    )
                 elif isinstance(chunk, Choices):
                     reply.choices = chunk.texts
                 elif isinstance(chunk, HandOver):
@@ -319,5 +346,3 @@ class Conversation:
             self.history.append(Line("agent", calls=results))
         self.history.append(Line("agent", reply.text, choices=reply.choices))
         return reply
-
-

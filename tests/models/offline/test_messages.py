@@ -81,7 +81,6 @@ QUOTES: list[tuple[str, str]] = [
     ("When are you open on Saturday?", "9:00 to 13:00"),
     ("are you open on Sunday?", "On Sunday it is closed"),
     ("what are your opening hours?", "8:00 to 18:00"),
-    ("where is the workshop?", "Rua das Rodas 12"),
     ("what's your address", "Rua das Rodas 12"),
     ("what's your phone number?", "+351 220 555 010"),
     ("howw long does the waranty last", "years"),
