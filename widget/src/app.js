@@ -21,6 +21,19 @@ function newId() {
   return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
 }
 
+/**
+ * Whether a signed identity has certainly run out: one that a page has held for an hour would cost the conversation.
+ * @param {any} identity
+ */
+function isStale(identity) {
+  try {
+    const ends_s = typeof identity === "string" ? JSON.parse(atob(identity.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).exp : +identity.at + 3600;
+    return ends_s * 1000 < Date.now();
+  } catch {
+    return false;
+  }
+}
+
 export class App {
   /** @param {any} host the custom element that the loader made */
   constructor(host) {
@@ -175,7 +188,9 @@ export class App {
     const { origin, pathname } = location;
     /** @type {Frame} */
     const hello = {
-      t: "hello", v: 1, site: this.host.config.site, token, identity: this.identity || undefined,
+      t: "hello", v: 1, site: this.host.config.site, token,
+      // Once signed in, the token that came of it says so; the identity itself is good for an hour only.
+      identity: (token && this.admitted) || isStale(this.identity) ? undefined : this.identity || undefined,
       ...(token ? this.link.position() : { after: 0 }),
       locale: this.locale,
       // Neither query nor fragment: they may hold what the shop would not tell.
@@ -239,6 +254,7 @@ export class App {
     }
     // What a new line brings was said while we were away: news only if we had been there.
     this.newsFrom = frame.recovered ? this.link.cursor : frame.head;
+    this.admitted = true;
     this.renewed = false;
     this.refused.clear();
     this.notice = "";
@@ -261,8 +277,9 @@ export class App {
   #error(frame) {
     this.host.emit("error", { code: frame.code, message: frame.message });
     if (frame.code === "bad_token") return;
-    const known = ["too_fast", "busy", "too_large", "bad_frame", "idempotency_mismatch"].includes(frame.code);
-    this.notice = known ? this.t(`e_${frame.code}`) : frame.code === "erased" ? "" : this.t("e_other", { message: frame.message || frame.code });
+    const known = ["too_fast", "busy", "too_large"].includes(frame.code);
+    // What concerns one message is said below that message.
+    this.notice = known ? this.t(`e_${frame.code}`) : frame.id || frame.code === "erased" ? "" : this.t("e_other", { message: frame.message || frame.code });
     for (const p of this.link.outbox.values()) if (p.failed) this.store.put(p);
     if (frame.code === "too_fast" || frame.code === "busy") {
       const again = () => this.leads && this.line.name === "open" && this.link.unsent().forEach((f) => this.socket.send(f));
@@ -323,6 +340,8 @@ export class App {
     if (!trimmed || [...trimmed].length > 4000) return false;
     this.#deliver({ t: "say", id: newId(), text: trimmed }, true);
     this.panel.toEnd();
+    // Whoever has begun to talk finds the chat open on the next page too.
+    if (this.panel.open) this.store.save({ open: true });
     return true;
   }
 
@@ -376,6 +395,7 @@ export class App {
   /** @param {any} identity */
   identify(identity) {
     this.identity = identity;
+    this.admitted = this.line.name === "open";
     if (!this.leads && this.running) return this.tabs?.ask({ t: "identify", identity });
     if (this.line.name === "open") this.socket.send({ t: "identify", identity });
     else this.start();

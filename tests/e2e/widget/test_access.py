@@ -117,7 +117,8 @@ def test_an_answer_is_announced_by_the_sentence(shop: FakeShop, visit: Opener) -
     page.evaluate("""() => {
       window.said = [];
       const node = document.querySelector('shopbell-chat').shadowRoot.querySelector('[data-announcer]');
-      new MutationObserver((all) => all.forEach((m) => m.addedNodes.forEach((n) => said.push(n.textContent)))).observe(node, { childList: true });
+      const hear = (all) => all.forEach((m) => m.addedNodes.forEach((n) => said.push(n.textContent)));
+      new MutationObserver(hear).observe(node, { childList: true });
     }""")
     say(page, "returns?")
     expect(page.locator(f"{CHAT} .live .text")).to_contain_text("Refunds take")

@@ -1,5 +1,6 @@
 """The widget in Chromium against a scripted shop: streaming, resuming, tabs, storage, keyboard."""
 
+import base64
 import gzip
 import hashlib
 import json
@@ -385,6 +386,31 @@ def test_logging_out_clears_what_was_said(shop: FakeShop, visit: Opener) -> None
     assert "private" not in page.evaluate("() => JSON.stringify({...localStorage})")
     assert "token" not in shop.hellos[-1]
     assert any(f["t"] == "logout" for f in shop.heard)
+
+
+def identity(customer: str, exp: int) -> str:
+    """A JWT in form only: the widget reads no more of it than when it ends."""
+    body = base64.urlsafe_b64encode(json.dumps({"sub": customer, "exp": exp}).encode()).decode().rstrip("=")
+    return f"e30.{body}.x"
+
+
+def test_an_identity_is_sent_once_and_a_stale_one_never(shop: FakeShop, visit: Opener) -> None:
+    fresh = identity("ada", 4_000_000_000)
+    page = visit({"identity": fresh})
+    open_chat(page)
+    shop.drop()
+    page.wait_for_selector(f"{CHAT} .banner.waiting", state="attached")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(page.locator(f"{CHAT} .banner")).to_be_empty()
+    assert [h.get("identity") for h in shop.hellos] == [fresh, None]
+    page.close()
+    page = visit({"identity": identity("ada", 1_000_000_000), "storage": "none"})
+    open_chat(page)
+    assert "identity" not in shop.hellos[-1]
+    page.evaluate("(id) => Shopbell('identify', id)", fresh)
+    say(page, "it is me")
+    settled(page, 2)
+    assert [f["identity"] for f in shop.heard if f["t"] == "identify"] == [fresh]
 
 
 def test_calls_before_the_script_are_run_when_it_is_there(shop: FakeShop, visit: Opener) -> None:

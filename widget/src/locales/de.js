@@ -89,8 +89,6 @@ export const chat = {
   e_too_fast: "Das war etwas schnell. Ihre Nachricht folgt gleich.",
   e_busy: "Gerade ist viel los. Ihre Nachricht folgt gleich.",
   e_too_large: "Diese Nachricht ist zu lang.",
-  e_bad_frame: "Diese Nachricht konnte nicht gelesen werden.",
-  e_idempotency_mismatch: "Diese Nachricht konnte so nicht gesendet werden.",
   e_other: "Etwas ist schiefgegangen: {message}",
   bye: "Sie sind abgemeldet. Hier beginnt ein neues Gespräch.",
   powered: "Antworten stammen aus den Hilfeseiten des Shops und können unvollständig sein.",

@@ -89,8 +89,6 @@ export const chat = {
   e_too_fast: "That was a little fast. Your message follows in a moment.",
   e_busy: "We are busy just now. Your message follows in a moment.",
   e_too_large: "That message is too long to send.",
-  e_bad_frame: "That message could not be read.",
-  e_idempotency_mismatch: "That message could not be sent as it is.",
   e_other: "Something went wrong: {message}",
   bye: "You have been signed out. A new conversation starts here.",
   powered: "Answers come from the shop's help pages and may be incomplete.",

@@ -44,8 +44,7 @@ export const chatCss = `
 .panel.opening { animation: rise .22s cubic-bezier(.2, .8, .2, 1) }
 p, ul, ol, dl, dd, h2, blockquote, pre { margin: 0; padding: 0 }
 
-header { position: relative; display: flex; align-items: center; gap: 12px; padding: 16px 14px 14px 18px; border-block-end: 1px solid var(--line); flex: none }
-.panel[dir=rtl] header { padding: 16px 18px 14px 14px }
+header { position: relative; display: flex; align-items: center; gap: 12px; padding-block: 16px 14px; padding-inline: 18px 14px; border-block-end: 1px solid var(--line); flex: none }
 .logo { width: 38px; height: 36px; display: grid; place-items: center; border-radius: 19px 19px 10px 10px; background: var(--tint); color: var(--mark); overflow: hidden; flex: none }
 .logo .icon { width: 21px; height: 21px }
 .logo img { width: 38px; height: 36px; object-fit: cover }
@@ -116,8 +115,7 @@ h2 { font: 600 17px/1.25 var(--display); white-space: nowrap; overflow: hidden; 
 .text hr { border: 0; border-block-start: 1px solid var(--line); margin-block: 13px }
 .table { overflow-x: auto }
 table { border-collapse: collapse; font-size: 13.5px; line-height: 1.4; width: 100% }
-th, td { text-align: start; padding: 6px 12px 6px 0; border-block-end: 1px solid var(--line); vertical-align: top; font-variant-numeric: tabular-nums }
-[dir=rtl] :is(th, td) { padding: 6px 0 6px 12px }
+th, td { text-align: start; padding: 6px 0; padding-inline-end: 12px; border-block-end: 1px solid var(--line); vertical-align: top; font-variant-numeric: tabular-nums }
 :is(th, td):last-child { padding-inline-end: 0 !important }
 th { font-weight: 600; color: var(--soft); font-size: 12.5px }
 .end { text-align: end } .center { text-align: center }
@@ -177,8 +175,7 @@ dd { font-variant-numeric: tabular-nums }
 .jump span { padding-inline-end: 6px }
 
 .composer { padding: 10px 14px 14px; flex: none }
-.field { position: relative; display: flex; align-items: flex-end; gap: 6px; padding: 5px 5px 5px 16px; border: 1px solid color-mix(in srgb, var(--line) 70%, var(--soft)); border-radius: 24px; background: var(--paper); transition: border-color .12s }
-[dir=rtl] .field { padding: 5px 16px 5px 5px }
+.field { position: relative; display: flex; align-items: flex-end; gap: 6px; padding: 5px; padding-inline-start: 16px; border: 1px solid color-mix(in srgb, var(--line) 70%, var(--soft)); border-radius: 24px; background: var(--paper); transition: border-color .12s }
 .field:focus-within { border-color: var(--mark); box-shadow: 0 0 0 1px var(--mark) }
 textarea { flex: 1; min-width: 0; max-height: 132px; padding: 7px 0; margin: 0; border: 0; outline: 0 !important; resize: none; background: none; color: inherit; font: inherit; font-size: 15px; line-height: 22px; scrollbar-width: thin }
 textarea::placeholder { color: var(--soft); opacity: 1 }
