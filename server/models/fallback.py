@@ -5,7 +5,7 @@ It never changes models once a chunk was given out: two halves of two answers ar
 
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from server.ports import Chunk, Model, ModelFailed, Prompt
 
@@ -20,6 +20,21 @@ class Fallback:
         self.name = f"{first.name}, else {second.name}"
         self._first = first
         self._second = second
+
+    async def warm(self) -> None:
+        """Load both before the first customer needs them; one that cannot be loaded is left to its first call."""
+        for model in (self._first, self._second):
+            prepare = getattr(model, "warm", None)
+            if prepare is not None:
+                with suppress(ModelFailed):
+                    await prepare()
+
+    async def close(self) -> None:
+        """Let go of what both hold."""
+        for model in (self._first, self._second):
+            close = getattr(model, "close", None)
+            if close is not None:
+                await close()
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Chunk]:
         """One model call.

@@ -50,3 +50,21 @@ async def test_closing_it_closes_the_model_that_runs():
                 await anext(chunks)
             assert sum(model.streams for model in models) == 1
         assert sum(model.streams for model in models) == 0
+
+
+async def test_both_are_warmed_and_let_go_and_one_that_cannot_be_warmed_keeps_nobody_waiting():
+    done = []
+
+    class Heavy(Scripted):
+        async def warm(self):
+            done.append("warm")
+            raise DOWN
+
+        async def close(self):
+            done.append("close")
+
+    model = Fallback(Heavy([[DOWN]]), Heavy([[Text("b")]]))
+    await model.warm()
+    assert await said(model) == [Text("b")]
+    await model.close()
+    assert done == ["warm", "warm", "close", "close"]
