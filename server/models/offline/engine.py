@@ -162,7 +162,7 @@ class Offline:
                 variants += [part.before[a:b] for a, b in sentences(part.before)[-2:]]
             variants = list(dict.fromkeys(masked(text) for text in variants)) if act_on(part) else []
             per_part.append((variants, full))
-            texts += [*variants, *([full] if act_on(part) else [])]
+            texts += [*variants, *([full, language.translated(full)] if act_on(part) else [])]
         questions = [
             question_of(part, fix(full) if part.repaired else full, language, prompt.passages)
             for part, (_, full) in zip(parts, per_part, strict=True)
@@ -181,7 +181,8 @@ class Offline:
             if full != part.text:  # what is new counts as much as what it leans on
                 vector = vector + vectors[masked(part.text)]
                 vector = vector / max(float(np.linalg.norm(vector)), 1e-6)
-            out.append(Views(full, found, question, candidates, near, vector))
+            put = np.stack([vector, vectors[language.translated(full)]])
+            out.append(Views(full, found, question, candidates, near, put))
         return out
 
     async def _embed(self, texts: Sequence[str]) -> dict[str, Vectors]:

@@ -419,7 +419,8 @@ def _resumed(pending: Pending, parts: Sequence[Part], views: Sequence[Views], co
         values, _ = values_of(slot, text, context.language)
     if values:
         past = history.past(context.prompt, part)
-        filled = fill(slots(spec.json_schema), text, past, context.language, recall=True, known={slot.name: values[0]})
+        known = {**_given_before(spec, context), slot.name: values[0]}
+        filled = fill(slots(spec.json_schema), text, past, context.language, recall=True, known=known)
         if filled.missing:
             return _ask(part, spec, filled.missing[0], context, pending.score)
         if _valid(spec, filled.args):
@@ -427,13 +428,28 @@ def _resumed(pending: Pending, parts: Sequence[Part], views: Sequence[Views], co
         return _ask(part, spec, slot, context, pending.score, bad=True)
     if small and part.kind in ("no", "bye", "thanks"):
         return None
-    strong = any(view.readings and view.readings[0].score >= SURE for view in views)
+    strong = any(
+        view.readings and view.readings[0].name != spec.name and view.readings[0].score >= SURE and not p.followup
+        for p, view in zip(parts, views, strict=True)
+    )
     if (asks and not context.language.has("lost_value", plain(text))) or strong:
         return None
     if context.language.has("lost_value", plain(text)):
         other = _list_tool(spec, context)
         return _call(part, other, 1.0, context) if other else Step("give_up", part, tool=spec)
     return _ask(part, spec, slot, context, pending.score, bad=any(char.isdigit() for char in text))
+
+
+def _given_before(spec: ToolSpec, context: Context) -> dict[str, Any]:
+    """What the customer has already given for the call in the messages before, newest first."""
+    out: dict[str, Any] = {}
+    for line in reversed(history.customer_lines(context.prompt)[-4:]):
+        for slot in slots(spec.json_schema):
+            if slot.kind in ("pattern", "email", "date", "enum", "uuid", "url") and slot.name not in out:
+                values, _ = values_of(slot, line, context.language)
+                if values:
+                    out[slot.name] = values[0]
+    return out
 
 
 def _tidied(steps: Sequence[Step]) -> list[Step]:

@@ -182,10 +182,13 @@ def answer(
     passages: Sequence[Passage],
     shown: str = "",
 ) -> Answer | None:
-    """The shortest sufficient quotation, or None when nothing supports one. `shown` has been said already."""
+    """The shortest sufficient quotation, or None when nothing supports one. `shown` has been said already.
+
+    `vector` has a row for each way in which the question is put (as written, in English); the nearest counts.
+    """
     if not candidates:
         return None
-    dense = np.clip(vectors @ vector, 0.0, 1.0)
+    dense = np.clip((vectors @ np.atleast_2d(vector).T).max(axis=1), 0.0, 1.0)
     if (absent := _absent(question, passages)) is not None:
         return _not_listed(absent, question, candidates, dense, passages)
     missing = [word for word in question.entities if not stands_in(word, passages, question.language)]
@@ -222,7 +225,7 @@ def _scored(
         strong = any(kind in _TELLING for kind in question.types)
         fitness = (-0.08 if fragment else 0.0) + support + 0.08 * inside + 0.2 * passages[candidate.n - 1].score
         fitness += 0.04 if candidate.at == _first(passages[candidate.n - 1]) else 0.0
-        fitness += (0.18 if strong else 0.08) * _type_fit(question, candidate) + 0.12 * named
+        fitness += (0.26 if strong else 0.08) * _type_fit(question, candidate) + 0.12 * named
         fitness += _titled(question, candidate) * (1.5 if candidate.items else 1.0) - 0.0015 * max(0, len(found) - 30)
         if not _covers_key(question, candidate):
             fitness -= 0.1
