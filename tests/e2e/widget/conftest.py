@@ -1,4 +1,4 @@
-"""One Chromium for all of the widget's tests, a fresh fake shop and a fresh profile for each.
+"""One Chromium for each file of the widget's tests, a fresh fake shop and a fresh profile for each.
 
 Must not start a browser for tests that do not ask for one.
 """
@@ -21,7 +21,7 @@ ARGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGS)
