@@ -336,7 +336,8 @@ export class App {
 
   /** @param {string} text */
   say(text) {
-    const trimmed = text.trim();
+    // Half a surrogate pair is no text to the server, and would come back for ever.
+    const trimmed = (/** @type {any} */ (text).toWellFormed?.() ?? text).trim();
     if (!trimmed || [...trimmed].length > 4000) return false;
     this.#deliver({ t: "say", id: newId(), text: trimmed }, true);
     this.panel.toEnd();

@@ -214,6 +214,8 @@ export class Link {
       this.mode = /** @type {Mode} */ (body);
       if (body.mode === "staff" && body.name) this.staff.name = body.name;
       if (body.mode !== "agent") this.#settle(event.seq);
+      // While a person is awaited the agent may still answer; once one is here it does not.
+      if (body.mode === "staff" || body.mode === "closed") this.turn = "";
       for (const [id, p] of this.outbox) if (p.frame.t === "human" && body.mode !== "agent") this.outbox.delete(id);
     } else if (kind === "rated") {
       if (body.of) this.scores.set(body.of, body.score);
