@@ -229,16 +229,18 @@ def _unexplained(part: Part, best: tuple[float, ToolSpec, Filled], quote: Answer
     """Whether the quote speaks of a word of the message that the tool knows nothing of ("damaged")."""
     _, spec, filled = best
     language = context.language
-    own = {
-        stem(word, "en")
-        for text in (*spec.examples, spec.description, spec.name.replace("_", " "))
-        for word in words(text)
-    }
-    taken = {stem(word, "en") for value in filled.args.values() for word in words(str(value))}
-    titles = {stem(word, "en") for p in context.prompt.passages for word in words(f"{p.title} {p.heading}")}
-    said = titles | {stem(word, "en") for piece in quote.pieces for word in words(piece.text)}
-    left = [stem(word, "en") for word in language.content(language.translated(part.text))]
-    return any(word not in own and word in (titles if word in taken else said) for word in left)
+    codes = {language.code, "en"}
+    about = " ".join((*spec.examples, spec.description, spec.name.replace("_", " ")))
+    heads = " ".join(f"{p.title} {p.heading}" for p in context.prompt.passages)
+    own = {stem(word, code) for word in words(about) for code in codes}
+    titles = {stem(word, code) for word in words(heads) for code in codes}
+    told = {stem(word, code) for piece in quote.pieces for word in words(piece.text) for code in codes}
+    taken = {word for value in filled.args.values() for word in words(str(value))}
+    for word in language.content(part.text):
+        forms = {stem(word, language.code), *(stem(other, "en") for other in words(language.translated(word)))}
+        if not forms & own and forms & (titles if word in taken else titles | told):
+            return True
+    return False
 
 
 def _ranked(part: Part, view: Views, context: Context) -> list[tuple[float, ToolSpec, Filled]]:

@@ -29,7 +29,7 @@ _FRAGMENT: Final = 6
 """Words below which a sentence without a figure rarely answers anything by itself."""
 _STEPS: Final = 4
 """Sentences of a passage that tells how something is done, up to which it is quoted as a whole."""
-_TELLING: Final = frozenset({"duration", "money", "weight", "date"})
+_TELLING: Final = frozenset({"duration", "money", "weight", "date", "contact"})
 """Kinds of answers that a sentence shows or does not show beyond doubt: there is an amount in it, or none."""
 _ABOUT: Final = 0.4
 """How near a list must be to the rest of the question before it shows that something is not on it."""
@@ -45,6 +45,8 @@ class Answer:
     support: float
     title: str
     absent: str = ""
+    label: str = ""
+    """The heading above a list that has no sentence to introduce it: without it, its lines may say the opposite."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,12 @@ def answer(
     second = _second(best, scored, question, pieces)
     if second is not None:
         pieces = [*pieces, *(piece for piece in _pieces(second, question, passages) if piece not in pieces)]
-    return Answer(tuple(_in_order(pieces, passages)), support, passages[best.n - 1].title)
+    ordered = tuple(_in_order(pieces, passages))
+    return Answer(ordered, support, passages[best.n - 1].title, label=_label(ordered, passages))
+
+
+def _label(pieces: Sequence[Piece], passages: Sequence[Passage]) -> str:
+    return passages[pieces[0].n - 1].heading.rsplit(" > ", 1)[-1] if pieces[0].item else ""
 
 
 def _scored(
@@ -409,4 +416,4 @@ def _not_listed(
         return None
     passage = passages[best[1].n - 1]
     pieces = pieces_of(best[1], passage, question.language)
-    return Answer(tuple(pieces), min(best[0], 1.0), passage.title, absent=thing)
+    return Answer(tuple(pieces), min(best[0], 1.0), passage.title, absent=thing, label=_label(pieces, passages))

@@ -193,7 +193,7 @@ def _scalar(value: object, language: Language) -> str:
 
 def quoted(answer: Answer, language: Language) -> str:
     """The quotations with their markers; list lines below each other."""
-    out = ""
+    out = f"{answer.label}:" if answer.label else ""
     quiet = _quiet(answer)
     for index, piece in enumerate(answer.pieces):
         line = piece.text.strip() if index in quiet else f"{piece.text.strip()} [{piece.n}]"

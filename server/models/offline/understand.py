@@ -314,4 +314,4 @@ def noun_phrase(text: str, language: Language) -> str:
     if not keep:
         return ""
     phrase = rest[found[keep[0]][0] : found[keep[-1]][1]]
-    return rest if phrase.isdigit() else phrase
+    return rest[found[max(0, keep[0] - 1)][0] : found[keep[-1]][1]] if phrase.isdigit() else phrase
