@@ -139,6 +139,9 @@ class Store(Protocol):
     async def spent(self, key: str) -> int:
         """What has been booked under `key`."""
 
+    async def sweep(self) -> None:
+        """Forget what was booked under keys that nobody touched for three days."""
+
     async def close(self) -> None:
         """Let go of files and threads; pending appends are finished first."""
 

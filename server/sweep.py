@@ -36,7 +36,7 @@ class Sweep:
         self._clock_ms = clock_ms
 
     async def forever(self) -> None:
-        """At once, and then every 2 s; retention once an hour."""
+        """At once, and then every 2 s; retention and old bookings once an hour."""
         clean_s = 0.0
         loop = asyncio.get_running_loop()
         while True:
@@ -45,6 +45,7 @@ class Sweep:
                 if loop.time() >= clean_s:
                     clean_s = loop.time() + RETENTION_EVERY_S
                     await self.retention()
+                    await self._log.store.sweep()
             except OSError:
                 logger.exception("the store did not answer; the sweep goes on")
             await asyncio.sleep(EVERY_S)

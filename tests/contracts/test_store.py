@@ -337,7 +337,7 @@ async def test_racing_bookings_never_pass_the_limit(store: Store):
     assert await store.spent("k") == 49
 
 
-async def test_old_bookings_are_swept_after_three_days_and_not_before(store, clock: Clock):
+async def test_old_bookings_are_swept_after_three_days_and_not_before(store: Store, clock: Clock):
     await store.append(A, [said("1")], spend=[Spend("old", 1, 9)])
     clock.ms += 2 * 24 * 3600 * 1000
     await store.append(A, [said("2")], spend=[Spend("new", 1, 9)])
