@@ -27,6 +27,8 @@ NEAR: Final = 0.04
 """Two readings nearer than this are told apart by the customer, not by us."""
 MARGIN: Final = 0.5
 """How much the lead over the next reading counts: unknown intents are rarely near one tool alone."""
+PERHAPS: Final = 0.40
+"""Score from which a reading is at least offered, where nothing else answers a message about the customer's own things."""
 STATEMENT: Final = 0.10
 """How much surer a plain statement must be than a question before it is answered by a tool or a quote."""
 CHANGE: Final = -0.15
@@ -196,8 +198,11 @@ def _decided(part: Part, view: Views, context: Context, forced: str | None) -> S
         return _call(part, best[1], best[0], context)
     if quote is not None and (part.act != "tell" or support >= 0.5):
         return Step("quote", part, answer=quote, score=support)
-    if part.act == "tell" and not part.question:
-        return _unclear(part, context)
+    perhaps = best is not None and best[0] >= PERHAPS and (part.personal or bool(part.before))
+    if (part.act == "tell" and not part.question) or (perhaps and part.followup):
+        step = _unclear(part, context)
+        nearest = (choice_for(best[1], context.language),) if best is not None and perhaps else ()
+        return Step(step.kind, part, choices=nearest)
     about = topic(part.text, context.language)
     order = part.command and not part.question and part.act != "bare" and not context.language.has("tell_me", part.low)
     return Step("cannot" if order else "unknown", part, topic=about)
@@ -215,7 +220,7 @@ def _outweighs(best: tuple[float, ToolSpec, Filled], quote: Answer | None, part:
     if support == 0.0:
         return True
     if quote is not None and _unexplained(part, best, quote, context):
-        return score >= support + (0.1 if typed else 0.3)
+        return score >= support + (0.25 if typed else 0.3)
     if typed:
         return True
     if score >= SURE:

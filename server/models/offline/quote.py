@@ -202,7 +202,7 @@ def answer(
         return None
     best = _widened(best, scored, question, passages)
     pieces = _pieces(best, question, passages)
-    second = _second(best, scored, question, pieces)
+    second = _second(best, scored, question, pieces, passages)
     if second is not None:
         pieces = [*pieces, *(piece for piece in _pieces(second, question, passages) if piece not in pieces)]
     ordered = tuple(_in_order(pieces, passages))
@@ -352,7 +352,11 @@ def _names(word: str, text: str, language: Language) -> bool:
 
 
 def _second(
-    best: Candidate, scored: Sequence[tuple[Candidate, float]], question: Question, pieces: Sequence[Piece]
+    best: Candidate,
+    scored: Sequence[tuple[Candidate, float]],
+    question: Question,
+    pieces: Sequence[Piece],
+    passages: Sequence[Passage],
 ) -> Candidate | None:
     """A further sentence, if it says about the question what the best one does not: an open term, or the asked-for kind."""
     if best.items or len(pieces) > 2:
@@ -361,7 +365,10 @@ def _second(
     covered = _coverage(question, Candidate(best.n, best.at, have, best.context), (0.85, 1.0))
     fit = _type_fit(question, have)
     for candidate, support in scored[1:6]:
-        if candidate.items or candidate.text in have or support < SUPPORTED or not _covers_key(question, candidate):
+        loose = candidate.n != best.n and is_item(passages[candidate.n - 1], candidate.at)
+        if candidate.items or loose or candidate.text in have:
+            continue
+        if support < SUPPORTED or not _covers_key(question, candidate):
             continue
         both = Candidate(best.n, best.at, f"{have} {candidate.text}", f"{best.context} > {candidate.context}")
         gain = _coverage(question, both, (0.85, 1.0)) - covered

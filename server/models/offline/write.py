@@ -210,8 +210,9 @@ def _negated(_: Step, draft: _Draft) -> None:
     draft.add(draft.say["stopped_negated"])
 
 
-def _unclear(_: Step, draft: _Draft) -> None:
+def _unclear(step: Step, draft: _Draft) -> None:
     draft.add(draft.say["unclear"])
+    draft.choices += step.choices
     draft.offer_person()
 
 
