@@ -4,17 +4,15 @@ Pure: decides from readings and passages that others worked out; writes no reply
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from retrieval.text import stem, words
-from retrieval.types import Vectors
-from server.models.offline import history
-from server.models.offline.intents import EXPLAINED_WEIGHT, Reading
+from server.models.offline import history, told
+from server.models.offline.intents import EXPLAINED_WEIGHT
 from server.models.offline.language import Language, plain
-from server.models.offline.lists import Candidate
-from server.models.offline.quote import Answer, Question, answer
+from server.models.offline.quote import Answer, answer
 from server.models.offline.slots import Filled, Past, Slot, Value, fill, slots, values_of
+from server.models.offline.steps import Context, Pending, Plan, Step, Views
 from server.models.offline.understand import Part, topic
 from server.ports import Prompt
 from tools import ToolError, ToolSpec, canonical
@@ -36,82 +34,6 @@ CHANGE: Final = -0.15
 MAX_CALLS: Final = 4
 """Of one part: "orders 1042, 1043 and 1044"."""
 
-StepKind = Literal[
-    "small",
-    "cue",
-    "call",
-    "ask",
-    "sign_in",
-    "quote",
-    "unknown",
-    "choose",
-    "waiting",
-    "negated",
-    "unclear",
-    "give_up",
-    "cannot",
-]
-
-
-@dataclass(frozen=True)
-class Step:
-    """What the reply does about one part."""
-
-    kind: StepKind
-    part: Part
-    tool: ToolSpec | None = None
-    args: tuple[Mapping[str, Any], ...] = ()
-    slot: Slot | None = None
-    answer: Answer | None = None
-    topic: str = ""
-    choices: tuple[str, ...] = ()
-    again: bool = False
-    bad: bool = False
-    score: float = 0.0
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Steps in the order of the message; `calls` are those of them that have not been made yet."""
-
-    steps: tuple[Step, ...] = ()
-    calls: tuple[tuple[str, Mapping[str, Any]], ...] = ()
-    thoughts: tuple[str, ...] = ()
-    readings: tuple[tuple[Any, str, float, str], ...] = ()
-    lang: str = "en"
-    foreign: bool = False
-
-
-@dataclass(frozen=True)
-class Views:
-    """How one part looks: with what it leans on, as a tool's job, and against the passages."""
-
-    full: str
-    readings: list[Reading]
-    question: Question
-    candidates: list[Candidate]
-    near: Vectors | None
-    vector: Vectors | None
-
-
-@dataclass(frozen=True)
-class Pending:
-    """A call that waits for one more argument, asked for in the agent's last message."""
-
-    spec: ToolSpec
-    slot: Slot
-    score: float = 0.0
-
-
-@dataclass(frozen=True)
-class Context:
-    """What decisions of one prompt share."""
-
-    prompt: Prompt
-    language: Language
-    tools: Mapping[str, ToolSpec] = field(default_factory=dict)
-    waiting: bool = False
-
 
 def act_on(part: Part) -> bool:
     """Whether the part may be a tool's job or a question."""
@@ -130,8 +52,8 @@ def plan_for(
         steps = [_step(part, view, context) for part, view in zip(parts, views, strict=True)]
     steps = _tidied(steps)
     calls = _new_calls(steps, prompt)
-    thoughts = _thoughts(steps, prompt, language)
-    return Plan(tuple(steps), calls, thoughts, _readings(steps, views), language.code)
+    thoughts = told.thoughts(steps, prompt, language)
+    return Plan(tuple(steps), calls, thoughts, told.readings(steps, views, MAYBE), language.code)
 
 
 def _step(part: Part, view: Views, context: Context) -> Step:
@@ -489,59 +411,3 @@ def _new_calls(steps: Sequence[Step], prompt: Prompt) -> tuple[tuple[str, Mappin
                 made.add(key)
                 out.append((step.tool.name, args))  # type: ignore[union-attr]
     return tuple(out)
-
-
-def _thoughts(steps: Sequence[Step], prompt: Prompt, language: Language) -> tuple[str, ...]:
-    think = language.think
-    if prompt.results:
-        return (think["results"],)
-    lines = []
-    topics = [t for step in steps if (t := topic(step.part.text, language)) and step.part.act not in ("small", "cue")]
-    if len(topics) > 1:
-        lines.append(think["parts"].format(n=len(topics), topics="; ".join(topics)))
-    for step in steps:
-        if step.part.followup and step.part.act != "cue":
-            lines.append(think["follow"].format(text=step.part.text))
-        lines.append(_thought(step, think))
-    return tuple(dict.fromkeys(line for line in lines if line))
-
-
-def _thought(step: Step, think: Mapping[str, str]) -> str:
-    name = step.tool.name if step.tool else ""
-    texts: dict[str, dict[str, str]] = {
-        "call": {"key": "tool", "tool": name, "score": f"{step.score:.2f}"},
-        "sign_in": {"key": "sign_in"},
-        "ask": {"key": "ask", "what": (step.slot.what[:1].upper() + step.slot.what[1:]) if step.slot else ""},
-        "quote": {"key": "quote", "title": step.answer.title if step.answer else ""},
-        "unknown": {"key": "unknown", "topic": step.topic or step.part.text},
-        "cannot": {"key": "cannot"},
-        "choose": {"key": "choices", "names": ", ".join(step.choices)},
-        "cue": {"key": "human", "reason": step.part.kind},
-        "small": {"key": "small"},
-        "negated": {"key": "negated", "topic": step.topic},
-    }
-    values = texts.get(step.kind)
-    if values is None or (step.kind == "cue" and step.part.kind == "bot"):
-        return ""
-    return think[values.pop("key")].format(**values)
-
-
-def _readings(steps: Sequence[Step], views: Sequence[Views]) -> tuple[tuple[Any, str, float, str], ...]:
-    """(kind, name, score, why) for `route`: what was decided first, then what else was near."""
-    rows: list[tuple[Any, str, float, str]] = []
-    for step in steps:
-        if step.tool is not None:
-            rows.append(("tool", step.tool.name, max(step.score, MAYBE), step.kind))
-        elif step.answer is not None:
-            rows.append(("knowledge", step.answer.title, step.score, "quote"))
-        elif step.kind == "cue" and step.part.kind != "bot":
-            rows.append(("human", step.part.kind, 1.0, "cue"))
-    taken = {name for kind, name, _, _ in rows if kind == "tool"}
-    floor = min((score for _, _, score, _ in rows), default=1.0)
-    for view in views:
-        for reading in view.readings:
-            chosen = any(step.kind == "choose" for step in steps)
-            if reading.name not in taken and reading.score >= MAYBE and (rows or chosen):
-                taken.add(reading.name)
-                rows.append(("tool", reading.name, min(reading.score, floor), f"near: {reading.example}"))
-    return tuple(rows)

@@ -10,8 +10,8 @@ from typing import Final
 from retrieval.text import language_of
 from server.models.offline import history
 from server.models.offline.language import Language
-from server.models.offline.plan import Plan, Step
 from server.models.offline.say import listed, quoted, reply, unmarked
+from server.models.offline.steps import Plan, Step
 from server.ports import CallResult, Prompt
 from tools import canonical
 
