@@ -25,6 +25,7 @@ from retrieval.types import Embedder, Source
 from server import auth, socket
 from server.hub import Hub
 from server.log import Log
+from server.models.fallback import Fallback
 from server.models.offline import Offline
 from server.ports import Model, Retriever, Store
 from server.session import Door, Gate
@@ -83,6 +84,7 @@ async def open_parts(settings: Settings, *, remember: bool = True) -> AsyncItera
         index = open_configured_index(settings, embedder)
         stack.push_async_callback(index.close)
         models: dict[str, Model] = {}
+        stack.push_async_callback(_close_models, models)
         agents = {shop.site.key: _agent(shop, settings, embedder, index, models) for shop in shops}
         yield Parts(settings, shops, store, index, embedder, agents)
 
@@ -139,10 +141,19 @@ def make_model(setting: str, settings: Settings, embedder: Embedder) -> Model:
 def _agent(shop: Shop, settings: Settings, embedder: Embedder, index: Retriever, models: dict[str, Model]) -> Agent:
     wanted = shop.kit.model or settings.model
     if isinstance(wanted, str):
-        if wanted not in models:
-            models[wanted] = make_model(wanted, settings, embedder)
-        wanted = models[wanted]
+        for name in (wanted, settings.model_fallback):
+            if name is not None and name not in models:
+                models[name] = make_model(name, settings, embedder)
+        first, second = models[wanted], settings.model_fallback
+        wanted = first if second is None or second == wanted else Fallback(first, models[second])
     return Agent(shop.site, shop.instructions, shop.registry, shop.rules, wanted, index)
+
+
+async def _close_models(models: Mapping[str, Model]) -> None:
+    for model in models.values():
+        close = getattr(model, "close", None)
+        if close is not None:
+            await close()
 
 
 def demo_secret(server_secret: str, site: str) -> str:

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     model_key: SecretStr | None = Field(
         default=None, description="Key for the model; `OPENAI_API_KEY` and `ANTHROPIC_API_KEY` work too."
     )
+    model_fallback: str | None = Field(
+        default=None, description="Another model, named in the same way, that answers when the first one fails."
+    )
     embedding: str = Field(
         default="minilm",
         description="`minilm` (inside the package, no network), or a LlamaIndex embedding as `module:Class`.",
@@ -91,10 +94,10 @@ class Settings(BaseSettings):
     def _split_path(cls, value: object) -> object:
         return tuple(Path(part) for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
 
-    @field_validator("model")
+    @field_validator("model", "model_fallback")
     @classmethod
-    def _known_model(cls, value: str) -> str:
-        return _expect(_MODEL, value, "offline, openai/NAME, anthropic/NAME or openai-like/NAME")
+    def _known_model(cls, value: str | None) -> str | None:
+        return value and _expect(_MODEL, value, "offline, openai/NAME, anthropic/NAME or openai-like/NAME")
 
     @field_validator("embedding")
     @classmethod

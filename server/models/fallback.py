@@ -18,6 +18,7 @@ class Fallback:
     def __init__(self, first: Model, second: Model) -> None:
         """`second` is asked when `first` failed without a word, after its own retries."""
         self.name = f"{first.name}, else {second.name}"
+        self.quotes_only = all(getattr(model, "quotes_only", False) for model in (first, second))
         self._first = first
         self._second = second
 
