@@ -12,9 +12,11 @@ from retrieval.types import Document as KnowledgeDocument
 from retrieval.types import Source
 from server.kit import Kit
 from server.shop import advice
+from server.shop.connect import LiveRules, connect
 from server.shop.plugin import compile_plugin, plugin_file, run_plugin
-from server.site import Document, Problem, Site, check, check_articles, parse_yaml, read_rules, read_text
+from server.site import Document, Problem, Site, check, check_articles, parse_yaml, read_text, read_tools
 from tools import Registry, Rule, ToolSpec
+from tools.connectors import Connectors
 
 
 class Tagged:
@@ -44,8 +46,10 @@ class Shop:
     dir: Path
     site: Site
     rules: Mapping[str, Rule]
-    """By each tool's name, and by its former ones; a tool that is absent has no rule."""
+    """By each tool's name, and by its former ones; a tool that is absent has no rule. `deny` for what a connector refuses."""
     kit: Kit
+    connectors: Connectors
+    """The tools over HTTP and MCP. Whoever serves the shop starts and closes them."""
     problems: tuple[Problem, ...] = field(default=(), repr=False)
     """Warnings only."""
 
@@ -127,7 +131,7 @@ def read_shop(
         return None, [Problem(directory, 1, 1, "error", "there is no such directory")]
     problems = _misnamed(directory)
     site, document = _read_site(directory / "site.yaml", problems)
-    rules, rules_document = read_rules(directory / "tools.yaml", problems)
+    written = read_tools(directory / "tools.yaml", problems)
     if articles:
         problems.extend(check_articles(directory / "help"))
     plugin = plugin_file(directory)
@@ -141,14 +145,16 @@ def read_shop(
         before = len(problems)
         run_plugin(plugin, kit, problems)
         ran = len(problems) == before
+    connectors = connect(written, kit.tools, environment, directory, problems)
     problems.extend(advice.about_site(site, document, environment))
     if ran:  # else every rule would seem to be for an unknown tool
-        problems.extend(advice.about_rules(rules, rules_document, kit.tools))
+        problems.extend(advice.about_rules(written.rules, written.document, kit.tools))
         problems.extend(advice.about_tools(kit.tools, site))
     problems.sort()
     if any(problem.severity == "error" for problem in problems):
         return None, problems
-    return Shop(directory, site, _by_every_name(rules, kit.tools), kit, tuple(problems)), problems
+    rules = LiveRules(_by_every_name(written.rules, kit.tools), connectors)
+    return Shop(directory, site, rules, kit, connectors, tuple(problems)), problems
 
 
 def _by_every_name(rules: Mapping[str, Rule], registry: Registry) -> dict[str, Rule]:

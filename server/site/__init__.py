@@ -20,10 +20,11 @@ from server.site.model import (
     text_for,
 )
 from server.site.problem import Problem, Severity
-from server.site.rules import read_rules
+from server.site.rules import BROKEN, ToolsFile, read_rules, read_tools
 from server.site.text import Document, Place, check, parse_yaml, read_text
 
 __all__ = [
+    "BROKEN",
     "Contact",
     "Customer",
     "Demo",
@@ -41,11 +42,13 @@ __all__ = [
     "SignIn",
     "Site",
     "Theme",
+    "ToolsFile",
     "check",
     "check_articles",
     "normal_origin",
     "parse_yaml",
     "read_rules",
     "read_text",
+    "read_tools",
     "text_for",
 ]
