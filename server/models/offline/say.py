@@ -21,9 +21,6 @@ _SYMBOLS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 _MAX_ROWS: Final = 6
 """Of a list without a template: more would fill a phone's screen."""
 _MAX_FIELDS: Final = 8
-_SHORT_ITEM: Final = 3
-"""Words of a list's line, such as a country, up to which it need not carry its own marker in a long list."""
-_MARKED_ITEMS: Final = 5
 _HIDDEN: Final = re.compile(r"(^|_)(id|uuid|hash|token|secret|password|internal|url|sku)$")
 _MARKER: Final = re.compile(r"\[(\d+(?:\s*,\s*\d+)*)\]")
 
@@ -194,9 +191,8 @@ def _scalar(value: object, language: Language) -> str:
 def quoted(answer: Answer, language: Language) -> str:
     """The quotations with their markers; list lines below each other."""
     out = f"{answer.label}:" if answer.label else ""
-    quiet = _quiet(answer)
     for index, piece in enumerate(answer.pieces):
-        line = piece.text.strip() if index in quiet else f"{piece.text.strip()} [{piece.n}]"
+        line = f"{piece.text.strip()} [{piece.n}]"
         if piece.item and piece.more and out:
             out += " " + line
         elif piece.item:
@@ -208,14 +204,6 @@ def quoted(answer: Answer, language: Language) -> str:
         thing = answer.absent[:1].upper() + answer.absent[1:]
         return f"{language.say['not_listed'].format(topic=thing)} {out}"
     return out
-
-
-def _quiet(answer: Answer) -> frozenset[int]:
-    """The lines of a long list of a few words each, but for the first and the last: one marker for each is noise."""
-    short = [
-        index for index, piece in enumerate(answer.pieces) if piece.item and len(piece.text.split()) <= _SHORT_ITEM
-    ]
-    return frozenset(short[1:-1]) if len(short) > _MARKED_ITEMS else frozenset()
 
 
 def pieces_of(text: str) -> list[str]:
