@@ -75,6 +75,7 @@ async def open_parts(settings: Settings, *, remember: bool = True) -> AsyncItera
     Raises:
         SettingsError, ShopError, StoreFailed: with a message for the person at the command line.
     """
+    check_broker(settings)
     shops = load_shops(settings.shops, data=settings.data)
     async with contextlib.AsyncExitStack() as stack:
         owner = stack.enter_context(Owner(settings.data))
@@ -100,6 +101,16 @@ def open_store(settings: Settings, owner: Owner) -> Store:
     if settings.store == "sqlite":
         return SqliteStore.open(owner, clock_ms=clock_ms)
     raise SettingsError("SHOPBELL_STORE: PostgreSQL is not supported yet; use sqlite")
+
+
+def check_broker(settings: Settings) -> None:
+    """One node needs no broker.
+
+    Raises:
+        SettingsError: a broker that this version does not have.
+    """
+    if settings.broker != "memory":
+        raise SettingsError("SHOPBELL_BROKER: Redis is not supported yet; one node needs no broker: use memory")
 
 
 def open_embedder(settings: Settings) -> Embedder:

@@ -45,7 +45,8 @@ class Settings(BaseSettings):
         default=None, description="Key for the model; `OPENAI_API_KEY` and `ANTHROPIC_API_KEY` work too."
     )
     model_fallback: str | None = Field(
-        default=None, description="Another model, named in the same way, that answers when the first one fails."
+        default=None,
+        description="Another model, named in the same way, that answers when the first one fails without a word.",
     )
     embedding: str = Field(
         default="minilm",
@@ -54,8 +55,11 @@ class Settings(BaseSettings):
     embedding_options: dict[str, Any] = Field(
         default_factory=dict, description="Options for that class, as a JSON object."
     )
-    store: str = Field(default="sqlite", description="`sqlite` (in the data directory), `memory` or `postgresql://…`.")
-    broker: str = Field(default="memory", description="`memory`, or `redis://…` (Valkey or Redis).")
+    store: str = Field(
+        default="sqlite",
+        description="`sqlite` (in the data directory) or `memory`; `postgresql://…` is not supported yet.",
+    )
+    broker: str = Field(default="memory", description="`memory`; `redis://…` (Valkey or Redis) is not supported yet.")
     qdrant: str | None = Field(
         default=None,
         description="URL of a Qdrant server; without it, an embedded Qdrant shard in the data directory.",
