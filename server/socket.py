@@ -76,6 +76,8 @@ class Connection:
         self._woken = asyncio.Event()
         self._pending: list[dict[str, Any]] = []
         self._closing: tuple[int, str] | None = None
+        self._gone = False
+        """Nothing reaches the other side any more; what it sent before is still read."""
         self._changing = False
         """The sign-in is being changed by this connection: its own standing is checked again when that is done."""
         self._loop = asyncio.get_running_loop()
@@ -114,7 +116,10 @@ class Connection:
                     text = await self._receive()
                     if text is None:
                         return
-                    for frame in self._parse(text):
+                    for item in wire.items(text):
+                        frame = self._parse(item)
+                        if frame is None:
+                            continue
                         if self._session is not None:
                             await self._take(self._session, frame)
                         elif isinstance(frame, wire.Hello):
@@ -146,16 +151,17 @@ class Connection:
     def _refuse(self, message: str) -> None:
         raise wire.BadFrame(message)
 
-    def _parse(self, text: str) -> list[wire.ClientFrame]:
+    def _parse(self, item: Any) -> wire.ClientFrame | None:  # noqa: ANN401 - a JSON value
+        """The frame that this is; None for a message that is only too long, of which the customer was told."""
         try:
-            return wire.parse(text)
+            return wire.frame(item)
         except wire.BadFrame as error:
             if not error.too_long or self._session is None:
                 raise
-            # Only the text is too long: the customer can shorten it, and the connection is worth keeping.
+            # The customer can shorten it, and the connection is worth keeping.
             message = f"expected at most {wire.MAX_TEXT_CHARS} characters"
             self._send(wire.error("too_large", message, frame_id=error.frame_id))
-            return []
+            return None
 
     async def _receive(self) -> str | None:
         """The next text; None when the other side is gone."""
@@ -337,6 +343,8 @@ class Connection:
     # Writing
 
     def _send(self, frame: dict[str, Any]) -> None:
+        if self._gone:
+            return
         self._pending.append(frame)
         if len(self._pending) > PENDING:
             raise TooSlow
@@ -348,6 +356,12 @@ class Connection:
         self._woken.set()
 
     async def _write(self) -> None:
+        try:
+            await self._write_on()
+        except WebSocketDisconnect:
+            self._gone = True  # frames that arrived before the close are processed: the reader goes on to the end
+
+    async def _write_on(self) -> None:
         while True:
             await self._woken.wait()
             self._woken.clear()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 SUBPROTOCOL: Final = "shopbell.v1"
 VERSION: Final = 1
@@ -16,8 +16,6 @@ MAX_FRAME_BYTES: Final = 65_536
 """64 KiB inbound: a message of 4,000 code points is at most 16 kB; a 153 KB deflate bomb cost 172 MB (DESIGN §10)."""
 MAX_TEXT_CHARS: Final = 4_000
 """Code points in a customer's message."""
-MAX_FRAMES_PER_ARRAY: Final = 64
-"""Frames in one inbound array: a widget's outbox after a long tunnel, not a flood."""
 
 HELLO_S: Final = 10.0
 PING_S: Final = 25.0
@@ -49,7 +47,7 @@ CLOSE_TOO_LARGE: Final = 1009
 
 ClientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """An id made by a client."""
-AnyId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_:-]{1,96}$")]
+AnyId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_:-]{1,64})?$")]
 """An id made by a client or by the server; the server's contain a colon."""
 Seq = Annotated[int, Field(ge=0, le=2**53 - 1, strict=True)]
 
@@ -60,11 +58,16 @@ class Frame(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
+def _cut(size: int) -> BeforeValidator:
+    """Cuts a text that is not the customer's own: the page's address, say, is no reason to refuse the customer."""
+    return BeforeValidator(lambda value: value[:size] if isinstance(value, str) else value)
+
+
 class Page(Frame):
     """The page that the customer is on."""
 
-    url: Annotated[str, Field(max_length=2_048)] = ""
-    title: Annotated[str, Field(max_length=300)] = ""
+    url: Annotated[str, _cut(2_048)] = ""
+    title: Annotated[str, _cut(300)] = ""
 
 
 class HmacIdentity(Frame):
@@ -176,7 +179,7 @@ class Pong(Frame):
 ClientFrame = Annotated[
     Hello | Say | Identify | Logout | Decide | Stop | Human | Rate | Typing | Seen | Pong, Field(discriminator="t")
 ]
-_FRAMES: Final[TypeAdapter[list[ClientFrame]]] = TypeAdapter(list[ClientFrame])
+_FRAME: Final[TypeAdapter[ClientFrame]] = TypeAdapter(ClientFrame)
 
 
 class BadFrame(Exception):
@@ -192,32 +195,37 @@ class BadFrame(Exception):
         self.too_long = too_long
 
 
-def parse(text: str | bytes) -> list[ClientFrame]:
-    """The frames of one inbound text frame: an object, or an array of objects.
+def items(text: str | bytes) -> list[Any]:
+    """What stands in one inbound text frame: an object, or the objects of an array. `frame` says what each of them is.
 
     Raises:
-        BadFrame: not JSON (orjson refuses NaN, lone surrogates and deep nesting), not an object, or not a known frame.
+        BadFrame: not JSON (orjson refuses NaN, lone surrogates and deep nesting).
     """
     try:
         value = orjson.loads(text)
     except (orjson.JSONDecodeError, UnicodeEncodeError) as err:
         raise BadFrame(f"expected JSON, got {str(text[:40])!r} ({err})") from None
-    items = value if isinstance(value, list) else [value]
-    if len(items) > MAX_FRAMES_PER_ARRAY:
-        raise BadFrame(f"expected at most {MAX_FRAMES_PER_ARRAY} frames in one array, got {len(items)}")
+    return value if isinstance(value, list) else [value]
+
+
+def frame(item: Any) -> ClientFrame:  # noqa: ANN401 - a JSON value
+    """The frame that this JSON value is.
+
+    Raises:
+        BadFrame: not an object, or not a known frame.
+    """
     try:
-        return _FRAMES.validate_python(items)
+        return _FRAME.validate_python(item)
     except ValidationError as err:
         first = err.errors(include_url=False, include_context=False)[0]
-        at = int(first["loc"][0]) if first["loc"] and isinstance(first["loc"][0], int) else 0
-        item = items[at] if at < len(items) else None
-        frame_id = item.get("id") if isinstance(item, dict) and isinstance(item.get("id"), str) else None
-        name = item.get("t") if isinstance(item, dict) else None
-        where = ".".join(str(part) for part in first["loc"][2:]) or "t"
+        name, frame_id = (item.get("t"), item.get("id")) if isinstance(item, dict) else (None, None)
+        where = ".".join(str(part) for part in first["loc"][1:]) or "t"
         got = repr(first["input"])[:60]
         message = f"{name!r}: {where}: {first['msg']}, got {got}"
         too_long = first["type"] == "string_too_long" and where == "text"
-        raise BadFrame(message, frame_id=frame_id[:64] if frame_id else None, too_long=too_long) from None
+        raise BadFrame(
+            message, frame_id=frame_id[:64] if isinstance(frame_id, str) else None, too_long=too_long
+        ) from None
 
 
 def dump(frames: Sequence[Mapping[str, Any]]) -> bytes:
