@@ -107,7 +107,7 @@ def _is_texts(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(item, str) and item.strip() for item in value)
 
 
-Key = Annotated[str, _form(r"pk_[A-Za-z0-9_-]{2,60}", "a public key such as pk_myshop (letters, digits, _ and -)")]
+Key = Annotated[str, _form(r"pk_[A-Za-z0-9_-]{1,60}", "a public key such as pk_myshop (letters, digits, _ and -)")]
 Email = Annotated[str, _form(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
 Phone = Annotated[str, _form(r"[+0-9][0-9 ()./-]{3,30}", "a telephone number")]
 Variable = Annotated[
@@ -235,11 +235,11 @@ class Limits(Part):
 
     model_calls_per_turn: int = Field(default=12, ge=1, le=50, description="Model calls in one turn; then a person.")
     tool_calls_per_turn: int = Field(default=8, ge=0, le=50, description="Tool calls in one turn; then a person.")
-    turn_s: float = Field(default=60, ge=5, le=600, description="Seconds that one turn may take.")
+    turn_s: float = Field(default=60, ge=1, le=600, description="Seconds that one turn may take.")
     messages_per_minute: int = Field(
         default=30,
         ge=1,
-        le=600,
+        le=60_000,
         description="Customer messages per minute and conversation; a burst of twice that is fine.",
     )
     model_tokens_per_day: int | None = Field(
