@@ -29,6 +29,8 @@ _FRAGMENT: Final = 6
 """Words below which a sentence without a figure rarely answers anything by itself."""
 _STEPS: Final = 4
 """Sentences of a passage that tells how something is done, up to which it is quoted as a whole."""
+_NAMES: Final = 2
+"""Names in a sentence from which it counts as a list of names."""
 _TELLING: Final = frozenset({"duration", "money", "weight", "date", "contact"})
 """Kinds of answers that a sentence shows or does not show beyond doubt: there is an amount in it, or none."""
 _ABOUT: Final = 0.4
@@ -404,6 +406,15 @@ def _absent(question: Question, passages: Sequence[Passage]) -> str | None:
     return None
 
 
+def _of_its_kind(thing: str, candidate: Candidate, language: Language) -> bool:
+    """Whether the list may hold the thing: a name belongs among names."""
+    if candidate.items or not thing[:1].isupper():
+        return True
+    dates = {*language.months, *language.weekdays}
+    names = [word for _, _, word in spans(candidate.text)[1:] if word[0].isupper() and word.lower() not in dates]
+    return len(names) >= _NAMES
+
+
 def _not_listed(
     thing: str, question: Question, candidates: Sequence[Candidate], dense: Vectors, passages: Sequence[Passage]
 ) -> Answer | None:
@@ -413,7 +424,7 @@ def _not_listed(
         return None
     best: tuple[float, Candidate] | None = None
     for candidate, similar in zip(candidates, dense, strict=True):
-        if not candidate.listing:
+        if not candidate.listing or not _of_its_kind(thing, candidate, question.language):
             continue
         near = 0.5 * float(similar) + 0.5 * _coverage(about, candidate, (0.8, 1.0))
         near += 0.05 if candidate.items else 0.0

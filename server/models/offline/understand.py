@@ -196,7 +196,7 @@ def _leans(low: str, language: Language) -> bool:
     if any(word.isdigit() and len(word) > 2 for word in content):
         return False
     if language.has("followup", low):
-        asks_itself = any(pattern.search(low.split(" ", 1)[-1]) for pattern in (language.asking,)) and len(content) > 1
+        asks_itself = language.asking.search(low.split(" ", 1)[-1]) is not None and bool(content)
         if len(content) <= 3 and not asks_itself:
             return True
     return not content or (any(word in language.words["pronouns"] for word in found) and len(content) <= 2)
