@@ -406,11 +406,11 @@ def _absent(question: Question, passages: Sequence[Passage]) -> str | None:
     return None
 
 
-def _of_its_kind(thing: str, candidate: Candidate, language: Language) -> bool:
+def _of_its_kind(thing: str, candidate: Candidate, question: Question) -> bool:
     """Whether the list may hold the thing: a name belongs among names."""
-    if candidate.items or not thing[:1].isupper():
+    if candidate.items or not question.entities & set(words(thing)):
         return True
-    dates = {*language.months, *language.weekdays}
+    dates = {*question.language.months, *question.language.weekdays}
     names = [word for _, _, word in spans(candidate.text)[1:] if word[0].isupper() and word.lower() not in dates]
     return len(names) >= _NAMES
 
@@ -424,7 +424,7 @@ def _not_listed(
         return None
     best: tuple[float, Candidate] | None = None
     for candidate, similar in zip(candidates, dense, strict=True):
-        if not candidate.listing or not _of_its_kind(thing, candidate, question.language):
+        if not candidate.listing or not _of_its_kind(thing, candidate, question):
             continue
         near = 0.5 * float(similar) + 0.5 * _coverage(about, candidate, (0.8, 1.0))
         near += 0.05 if candidate.items else 0.0
