@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -38,7 +39,7 @@ def build(running: Running, *, demo: bool) -> Starlette:
     ]
     if demo:
         routes += _demo(running)
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, exception_handlers={HTTPException: rest.unrouted, Exception: rest.unrouted})
 
 
 def _health(running: Running) -> Sequence[BaseRoute]:
@@ -122,7 +123,13 @@ def _rest(running: Running) -> rest.RestPorts:
     async def events(site: str, conversation: str, after: int) -> Sequence[Event]:
         return await log.read(await known(site, conversation), after=after)
 
-    return rest.RestPorts(Keys(running.parts.settings.data).site, create, say, events)
+    keys = Keys(running.parts.settings.data)
+
+    def key_site(key: str) -> str | None:
+        site = keys.site(key)
+        return site if site in running.gates else None  # a key may be older than its shop's removal
+
+    return rest.RestPorts(key_site, create, say, events)
 
 
 def _demo(running: Running) -> list[BaseRoute]:

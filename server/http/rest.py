@@ -6,10 +6,12 @@ It knows no store: what it does comes in as ports. A key sees its own site only;
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Annotated, Any, Final, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -32,10 +34,12 @@ _STATUS: Final[Mapping[str, int]] = {
     "forbidden_origin": 403,
     "not_found": 404,
     "unknown_site": 404,
+    "method_not_allowed": 405,
     "idempotency_mismatch": 409,
     "erased": 410,
     "too_large": 413,
     "too_fast": 429,
+    "failed": 500,
     "busy": 503,
 }
 
@@ -99,6 +103,15 @@ def routes(ports: RestPorts) -> list[Route]:
         Route("/v1/conversations/{conversation}/events", answers.to(events), methods=["GET"]),
         Route("/openapi.json", openapi),
     ]
+
+
+async def unrouted(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's signature
+    """The answer where no route gave one: no such page, another method, or a bug of ours (logged by the server)."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    code = {404: "not_found", 405: "method_not_allowed", 500: "failed"}.get(status, "bad_frame")
+    answer = _json(status, {"error": {"code": code, "message": HTTPStatus(status).phrase.lower()}})
+    answer.headers.update(getattr(error, "headers", None) or {})
+    return answer
 
 
 @dataclass(frozen=True, slots=True)
