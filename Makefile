@@ -41,7 +41,7 @@ check: $(READY_DEV)  ## format, lint, types, import contracts, and that the buil
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@if command -v npm >/dev/null; then \
-	   cd widget && npm install --silent --no-audit --no-fund --no-package-lock && node build.mjs --check; \
+	   cd widget && npm ci --silent --no-audit --no-fund && node build.mjs --check; \
 	 else echo "no npm here: the built widget was not compared with its source (CI does)"; fi
 
 format: $(READY_DEV)  ## format and mend what can be mended
@@ -55,7 +55,7 @@ bench: $(READY_DEV) browser  ## what PROMISES asks to be measured
 	@$(BIN)/python -m bench
 
 widget:  ## build widget/dist from widget/src (needs Node)
-	@cd widget && npm install --silent --no-audit --no-fund --no-package-lock && node build.mjs
+	@cd widget && npm ci --silent --no-audit --no-fund && node build.mjs
 
 clean:  ## remove what was installed and cached here
 	@rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
