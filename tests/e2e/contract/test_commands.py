@@ -196,7 +196,19 @@ def test_help_and_version_are_on_stdout():
         assert done.returncode == 0
         assert done.stdout
     listed = shopbell("--help").stdout
-    for command in "serve init check knowledge route chat token key backup restore doctor".split():
+    for command in [
+        "serve",
+        "init",
+        "check",
+        "knowledge",
+        "route",
+        "chat",
+        "token",
+        "key",
+        "backup",
+        "restore",
+        "doctor",
+    ]:
         assert f"\n  {command} " in listed
 
 
