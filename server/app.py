@@ -127,7 +127,9 @@ def open_configured_index(settings: Settings, embedder: Embedder) -> Index:
 
 def sources_of(shop: Shop) -> list[Source]:
     """Where a shop's knowledge comes from: its help/ folder, and what its plugin adds."""
-    sources: list[Source] = [MarkdownFolder(shop.help_dir, locale=shop.site.locale), *shop.sources]
+    sources: list[Source] = list(shop.sources)
+    if shop.help_dir.is_dir():  # a shop may live on its tools, or on its plugin's sources
+        sources.insert(0, MarkdownFolder(shop.help_dir, locale=shop.site.locale))
     tags = shop.site.knowledge.tags
     return [Tagged(source, tags) for source in sources] if tags else sources
 

@@ -287,7 +287,9 @@ def _is_for_people(error: Exception) -> bool:
         "Owned",
         "BadQueries",
         "NoSecret",
-        "ShardOwned",
+        "SourceError",
+        "IndexBusy",
+        "ModelFileError",
         "ModelFailed",
     }
     return isinstance(error, OSError) or any(kind.__name__ in names for kind in type(error).__mro__)

@@ -140,6 +140,27 @@ def test_check_and_serve_name_the_file_and_line_of_what_is_wrong(tmp_path, file,
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("article", [b"---\ntitle: [x\n---\n# A\n", b"# A\n\nGr\xfc\xdfe\n"])
+def test_an_article_that_cannot_be_read_is_named_when_the_index_wants_it(tmp_path, article):
+    shop = write_shop(tmp_path / "shop")
+    (shop / "help" / "a.md").write_bytes(article)
+    done = shopbell("knowledge", "sync", "--shop", shop, "--data", tmp_path / "data")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "help/a.md:3" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_shop_of_a_key_and_a_name_alone_is_served(tmp_path):
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "site.yaml").write_text("key: pk_b\nname: B\n")
+    assert shopbell("check", "--shop", shop).returncode == 0
+    with Server(shop, tmp_path / "data") as server:
+        assert server.stop() == 0
+    found = shopbell("knowledge", "search", "--shop", shop, "--data", tmp_path / "data", "--query", "x", "--json")
+    assert json.loads(found.stdout) == {"id": "1", "hits": []}
+
+
 def test_check_takes_the_contracts_own_examples(tmp_path):
     shop = write_shop(tmp_path / "shop")
     (shop / "site.yaml").write_text(
