@@ -3,8 +3,10 @@
 Pure: what the agent says of its own accord is in the model; what a shop says is in its site.yaml.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
+
+from retrieval.text import STOP_WORDS, words
 
 _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
     "en": {
@@ -63,6 +65,21 @@ def language(*wanted: str | None) -> str:
         if short in _PHRASES:
             return short
     return "en"
+
+
+def spoken(texts: Iterable[str]) -> str | None:
+    """Which of our languages the first of these texts is in that shows one by its common words; None if none does."""
+    for text in texts:
+        found = words(text)
+        counts = {code: sum(1 for word in found if _shows(word, code)) for code in LANGUAGES}
+        best = max(counts, key=lambda code: counts[code])
+        if counts[best] and list(counts.values()).count(counts[best]) == 1:
+            return best
+    return None
+
+
+def _shows(word: str, code: str) -> bool:
+    return word in STOP_WORDS[code] and not any(word in STOP_WORDS[other] for other in LANGUAGES if other != code)
 
 
 def say(key: str, locale: str, **parts: str) -> str:

@@ -225,14 +225,27 @@ class Prompt:
     """The site's locale; the customer's own language is found by the model."""
     mode: Mode = "agent"
     """`waiting`: a person has been asked for; only knowledge questions may be answered."""
-    people: str = ""
-    """What to tell a customer about reaching a person, from the site's settings (hours, contact); may be empty."""
-    sign_in: str = ""
-    """What to tell a guest who needs to sign in, from the site's settings; may be empty."""
+    people: Mapping[str, str] = field(default_factory=dict)
+    """By language, what to tell a customer about reaching a person, from the site's settings (hours, contact)."""
+    sign_in: Mapping[str, str] = field(default_factory=dict)
+    """By language, what to tell a guest who needs to sign in, from the site's settings."""
     call_no: int = 1
     """Which model call of this turn this is, from 1."""
     seed: str = ""
     """The turn's id: for choices that should vary between turns and stay the same within one."""
+
+    def people_in(self, language: str = "") -> str:
+        """`people` in this language, else in the prompt's locale, else in any; "" without one."""
+        return _in(self.people, language, self.locale)
+
+    def sign_in_in(self, language: str = "") -> str:
+        """`sign_in` in this language, else in the prompt's locale, else in any; "" without one."""
+        return _in(self.sign_in, language, self.locale)
+
+
+def _in(texts: Mapping[str, str], *wanted: str) -> str:
+    codes = [locale.replace("_", "-").partition("-")[0].lower() for locale in wanted]
+    return next((texts[code] for code in codes if code in texts), next(iter(texts.values()), ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 Pure: no I/O, no clock, no ids made here. It holds no instruction that depends on what a customer or a passage says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from retrieval.text import language_of
 from retrieval.types import Passage
 from server import phrases
 from server.conversation import CallRecord, Conversation
@@ -72,8 +73,8 @@ def build(state: Conversation, voice: Voice, caller: Caller, passages: Sequence[
         person=Person(caller.customer, caller.name, caller.verified),
         locale=locale,
         mode=state.mode,
-        people=people_text(voice.site, locale, now_ms),
-        sign_in=sign_in_text(voice.site, locale, state, now_ms),
+        people={code: people_text(voice.site, code, now_ms) for code in phrases.LANGUAGES},
+        sign_in={code: sign_in_text(voice.site, code, state, now_ms) for code in phrases.LANGUAGES},
         call_no=(turn.model_calls if turn else 0) + 1,
         seed=turn.id if turn else "",
     )
@@ -84,10 +85,16 @@ def locale_of(state: Conversation, site: Site) -> str:
     return phrases.language(state.locale, site.locale)
 
 
+def spoken_in(state: Conversation, site: Site) -> str:
+    """The language that the customer writes, as far as their newest words show it, else `locale_of`."""
+    said = (message.text for message in reversed(state.messages) if message.role == "customer")
+    return phrases.spoken(said) or locale_of(state, site)
+
+
 def people_text(site: Site, locale: str, now_ms: int) -> str:
     """What a customer is told who wants a person: when somebody answers, and how else to reach the shop."""
-    if site.contact.text is not None:
-        return text_for(site.contact.text, locale, site.locale)
+    if (own := _own(site.contact.text, locale, site)) is not None:
+        return own
     parts = [phrases.say("open_now", locale)]
     now = datetime.fromtimestamp(now_ms / 1000, UTC)
     if site.hours is not None and not site.hours.open_at(now):
@@ -109,15 +116,25 @@ def sign_in_text(site: Site, locale: str, state: Conversation, now_ms: int) -> s
     known = state.identity
     if known is not None and known.until_ms is not None and now_ms >= known.until_ms:
         return phrases.say("sign_in_again", locale)
-    if site.sign_in.text is not None:
-        return text_for(site.sign_in.text, locale, site.locale)
+    if (own := _own(site.sign_in.text, locale, site)) is not None:
+        return own
     return phrases.say("sign_in", locale)
+
+
+def _own(text: str | Mapping[str, str] | None, locale: str, site: Site) -> str | None:
+    """The shop's own text, unless it is in another language than `locale` and we have a sentence in that one."""
+    if text is None:
+        return None
+    mine = phrases.language(locale)
+    given = {language_of(key) for key in text} if isinstance(text, Mapping) else {language_of(site.locale)}
+    known = given & set(phrases.LANGUAGES)
+    return text_for(text, locale, site.locale) if mine in given or not known else None
 
 
 def caller_of(state: Conversation, site: Site, now_ms: int) -> Caller:
     """Who asks, as the tools may know it: an identity whose proof has ended is a guest again."""
     known = state.identity
-    caller = Caller(site=site.key, conversation=state.id, locale=locale_of(state, site))
+    caller = Caller(site=site.key, conversation=state.id, locale=spoken_in(state, site))
     if known is None or (known.until_ms is not None and now_ms >= known.until_ms):
         return caller
     return replace(caller, customer=known.customer, email=known.email, name=known.name, level=known.level)

@@ -277,7 +277,7 @@ class Connection:
         state = await line.log.load(session.key)
         if state.mode in ("waiting", "staff"):
             return
-        locale = prompt.locale_of(state, session.site)
+        locale = prompt.spoken_in(state, session.site)
         people = prompt.people_text(session.site, locale, line.clock_ms())
         events = [
             *line.door.opening_events(session),

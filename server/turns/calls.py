@@ -65,7 +65,7 @@ class Calls:
 
     async def end(self, work: Work, state: Conversation, step: policy.EndCall) -> None:
         """End a call that does not run, with words for the model and the customer."""
-        locale = prompt.locale_of(state, work.agent.site)
+        locale = prompt.spoken_in(state, work.agent.site)
         error = step.reason
         if step.code in ("sign_in", "sign_in_again"):
             error = prompt.sign_in_text(work.agent.site, locale, state, self._node.clock_ms())

@@ -179,7 +179,7 @@ class Turns:
             case policy.EndCall():
                 await self._calls.end(work, state, step)
             case policy.AskPerson():
-                locale = prompt.locale_of(state, work.agent.site)
+                locale = prompt.spoken_in(state, work.agent.site)
                 body = ended(step.call, error=phrases.say("not_yet", locale), code="not_yet", why=step.verdict.reason)
                 await self._log.append(work.key, [work.new("call.ended", "system", body)], after=state.head)
                 work.runner = replace(work.runner, failed="not_yet")
@@ -208,7 +208,7 @@ class Turns:
 
     async def _hand_over(self, work: Work, state: Conversation, step: policy.HandOver) -> None:
         """An apology, a person is asked, and the turn ends: one commit."""
-        locale = prompt.locale_of(state, work.agent.site)
+        locale = prompt.spoken_in(state, work.agent.site)
         people = prompt.people_text(work.agent.site, locale, self._node.clock_ms())
         text = f"{phrases.say(step.reason, locale)} {people}"
         events = [work.new("message", "agent", {"text": text})]

@@ -126,7 +126,7 @@ class Speech:
                     match chunk:
                         case Text(text=text):
                             if not answer.text and not asked.results:
-                                self._knowledge.show(work, asked.locale)
+                                self._knowledge.show(work, phrases.spoken(asked.asked) or asked.locale)
                             answer.text += text
                             drafts.add("reply", text)
                         case Thinking(text=text):
@@ -172,7 +172,7 @@ class Speech:
         self, work: Work, asked: Conversation, current: Conversation, answer: Answer, events: list[NewEvent]
     ) -> None:
         """The message with its checked citations, and the end of the turn, in one commit."""
-        locale = prompt.locale_of(asked, work.agent.site)
+        locale = prompt.spoken_in(asked, work.agent.site)
         cited = self._checked(work, asked, answer)
         text = cited.text.strip()
         if not text and answer.text.strip():

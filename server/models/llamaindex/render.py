@@ -176,10 +176,10 @@ def _state(prompt: Prompt) -> Iterator[str]:
         name = f", by the name of {_json(prompt.person.name)}" if prompt.person.name else ""
         yield f"The customer is signed in{name}."
     else:
-        yield f"The customer is not signed in. {prompt.sign_in}".rstrip()
+        yield f"The customer is not signed in. {prompt.sign_in_in()}".rstrip()
     yield f"The shop's language: {prompt.locale}."
-    if prompt.people:
-        yield f"About reaching a person: {prompt.people}"
+    if people := prompt.people_in():
+        yield f"About reaching a person: {people}"
     if len(prompt.asked) > 1:
         yield f"The last {len(prompt.asked)} customer messages have no answer yet: answer all of them."
     if any(line.citations for line in prompt.history):

@@ -65,8 +65,8 @@ def written(plan: Plan, prompt: Prompt, languages: Mapping[str, Language]) -> Re
     if not draft.paragraphs:
         draft.add(draft.say["unclear"])
         draft.offer_person()
-    if draft.hand_over and prompt.people and draft.hand_over != "self_harm":
-        draft.add(prompt.people)
+    if draft.hand_over and draft.hand_over != "self_harm":
+        draft.add(prompt.people_in(language.code))
     choices = tuple(dict.fromkeys(draft.choices)) if not draft.hand_over else ()
     return Reply("\n\n".join(draft.paragraphs), choices, draft.hand_over)
 
@@ -167,7 +167,7 @@ def _ask(step: Step, draft: _Draft) -> None:
 
 
 def _sign_in(_: Step, draft: _Draft) -> None:
-    draft.add(f"{draft.say['sign_in']} {draft.prompt.sign_in or draft.say['sign_in_how']}")
+    draft.add(f"{draft.say['sign_in']} {draft.prompt.sign_in_in(draft.language.code) or draft.say['sign_in_how']}")
     draft.offer_person()
 
 

@@ -114,7 +114,9 @@ def test_a_customers_name_cannot_break_out_of_its_line():
 
 
 def test_a_guest_is_told_how_to_sign_in_and_a_waiting_customer_gets_knowledge_only():
-    text = messages(prompt_of(CONVERSATION, sign_in="Please sign in.", mode="waiting", people="9 to 5."), KEY)[-1].text
+    text = messages(
+        prompt_of(CONVERSATION, sign_in={"en": "Please sign in."}, mode="waiting", people={"en": "9 to 5."}), KEY
+    )[-1].text
     for part in ("not signed in. Please sign in.", "9 to 5.", "do nothing else", "(The help center has nothing"):
         assert part in text
 

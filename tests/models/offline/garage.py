@@ -294,6 +294,10 @@ class Reply:
     passages: tuple[Passage, ...] = ()
 
 
+PEOPLE = {"en": "We answer within a day.", "de": "Wir antworten binnen eines Tages."}
+SIGN_IN = {"en": "Sign in under My account.", "de": "Melden Sie sich unter Mein Konto an."}
+
+
 class Conversation:
     """A customer talking to the engine, with tools that answer from BOOKINGS."""
 
@@ -318,7 +322,7 @@ class Conversation:
         for number in range(1, 5):
             self.prompt = replace(
                 self.prompt, history=tuple(self.history), asked=(text,), passages=passages, results=results, mode=mode,
-                people="We answer within a day.", sign_in="Sign in under My account.", call_no=number, seed="t1",
+                people=PEOPLE, sign_in=SIGN_IN, call_no=number, seed="t1",
             )  # fmt: skip
             new: list[CallResult] = []
             async for chunk in self.engine.stream(self.prompt):

@@ -217,3 +217,12 @@ def test_no_argument_is_made_up_and_no_quote_is_changed(engine: Offline, library
         if "[" in part:
             quote = part.rsplit("[", 1)[0].split("isn't listed. ", 1)[-1].removeprefix("- ").strip()
             assert any(quote == text for text in passages), quote
+
+
+async def test_a_german_guest_reads_nothing_but_german(engine: Offline, library: Library) -> None:
+    talk = Conversation(engine, library, signed_in=False)
+    reply = await talk.say("Wann ist mein Termin B-20417?")
+    assert "Melden Sie sich unter Mein Konto an." in reply.text
+    assert "Sign in" not in reply.text
+    person = await talk.say("Ich möchte mit einem Menschen sprechen")
+    assert person.text.endswith("Wir antworten binnen eines Tages.")

@@ -1,0 +1,78 @@
+"""The customer's language: what the server says by itself, and what tools are told, follow it."""
+
+import pytest
+
+from server import phrases
+from server.ports import ModelFailed, Prompt, Text
+from server.prompt import people_text
+from server.site import Site
+from tests.turns.conftest import bodies, call
+from tools import Caller, tool
+
+
+@tool(scope="orders.read", effect="read")
+async def spoken(caller: Caller) -> str:
+    """Say which language is spoken."""
+    return caller.locale
+
+
+async def broken(prompt):
+    raise ModelFailed("down", retryable=False)
+    yield
+
+
+async def test_tools_are_told_the_language_that_the_customer_writes(make_node):
+    node = await make_node([call("spoken")], [Text("Ja.")], tools=[spoken])
+    await node.say("Wo ist meine Bestellung?")
+    assert bodies(await node.until("turn.ended"), "call.ended")[0]["result"] == "de"
+
+
+async def test_an_apology_is_in_the_language_that_the_customer_writes(make_node):
+    node = await make_node(broken)
+    await node.say("Wie lange habe ich Zeit?")
+    text = bodies(await node.until("turn.ended"), "message")[-1]["text"]
+    assert text.startswith(phrases.say("failed", "de"))
+    assert text.endswith(phrases.say("open_now", "de"))
+
+
+async def test_a_prompt_holds_both_languages(make_node):
+    node = await make_node([Text("Ja.")])
+    await node.say("Hallo")
+    await node.until("turn.ended")
+    asked = node.model.prompts[0]
+    assert asked.sign_in_in("de") == phrases.say("sign_in", "de")
+    assert asked.sign_in_in("sv") == phrases.say("sign_in", "en")
+
+
+@pytest.mark.parametrize(
+    ("texts", "language"),
+    [
+        (["Wo ist meine Bestellung 1042?"], "de"),
+        (["Where is my order?"], "en"),
+        (["1042", "Wo ist sie?"], "de"),
+        (["Where is it?", "Wo ist sie?"], "en"),
+        (["1042"], None),
+        ([], None),
+    ],
+)
+def test_the_newest_words_that_show_a_language_count(texts, language):
+    assert phrases.spoken(texts) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "locale", "said"),
+    [
+        ("Call us.", "en", "Call us."),
+        ("Call us.", "de", phrases.say("open_now", "de")),
+        ({"en": "Call us.", "de": "Rufen Sie an."}, "de", "Rufen Sie an."),
+        ({"de-AT": "Rufen S' an."}, "de", "Rufen S' an."),
+        ({"fr": "Appelez."}, "en", "Appelez."),
+    ],
+)
+def test_a_shops_own_words_are_said_in_their_own_language_only(text, locale, said):
+    site = Site.model_validate({"key": "pk_test", "name": "Test", "contact": {"text": text}})
+    assert people_text(site, locale, 0) == said
+
+
+def test_a_prompt_without_texts_says_nothing():
+    assert Prompt("s", "S", "", (), (), ()).people_in("de") == ""
