@@ -217,8 +217,8 @@ def _check(spec: ToolSpec) -> None:
     for holds, field, expected, got in expectations:
         if not holds:
             raise BadTool(spec.where, f"{spec.name}: {field} must be {expected}, got {got!r}")
-    for field, source in (("reply", spec.reply), ("label", spec.label)):
+    for field, source, check in (("reply", spec.reply, words.check), ("label", spec.label, words.template)):
         try:
-            words.template(source)
+            check(source)
         except jinja2.TemplateSyntaxError as error:
             raise BadTool(spec.where, f"{spec.name}: {field}, line {error.lineno}: {error.message}") from error

@@ -26,6 +26,16 @@ def template(source: str) -> Template:
     return _ENVIRONMENT.from_string(source)
 
 
+def check(source: str) -> None:
+    """Read a template without compiling it: its filters belong to whoever renders it.
+
+    Raises:
+        jinja2.TemplateSyntaxError: it is none; says the line and why.
+
+    """
+    _ENVIRONMENT.parse(source)
+
+
 def sentence(name: str) -> str:
     """A tool's name as words: `find_order` is "Find order"."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)

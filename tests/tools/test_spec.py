@@ -233,6 +233,10 @@ def test_a_field_that_cannot_be_is_refused_with_file_and_line(fields, message):
     assert str(caught.value).startswith(f"{__file__}:")
 
 
+def test_a_reply_may_use_filters_that_only_its_renderer_knows():
+    assert made(find_order, reply="Due {{ result.due|date }}").reply == "Due {{ result.due|date }}"
+
+
 def test_ask_is_of_the_customer_or_of_staff():
     with pytest.raises(ValueError, match="expected 'customer' or 'staff', got 'boss'"):
         Ask("boss")

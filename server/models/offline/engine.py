@@ -53,10 +53,19 @@ class Offline:
     def __init__(self, embedder: Embedder, *, languages: Sequence[str] | None = None, pace_s: float = 0.0) -> None:
         self._embedder = embedder
         self._pace_s = pace_s
-        self._languages = {code: load(code) for code in languages or available()}
-        self._detector = Detector(self._languages)
+        self._codes = tuple(languages or available())
+        self._languages: dict[str, Language] = {}
+        self._detector: Detector | None = None
+        self._loading = asyncio.Lock()
         self._banks: OrderedDict[str, Bank] = OrderedDict()
         self._vectors: OrderedDict[str, Vectors] = OrderedDict()
+
+    async def warm(self) -> None:
+        """Load the languages in a thread, 0.8 s of work; a message that comes earlier waits for it, nobody else does."""
+        async with self._loading:
+            if self._detector is None:
+                self._languages = await asyncio.to_thread(lambda: {code: load(code) for code in self._codes})
+                self._detector = await asyncio.to_thread(Detector, self._languages)
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
         """One model call: the plan as `Thinking`, then calls, or the reply in word-sized pieces."""
@@ -88,6 +97,7 @@ class Offline:
         return picks(plan)
 
     async def _plan(self, prompt: Prompt) -> Plan:
+        await self.warm()
         language = self._language_of(prompt)
         if language is None:
             return Plan(foreign=True, lang=prompt.locale.split("-")[0] if prompt.locale else "en")
@@ -120,6 +130,7 @@ class Offline:
 
     def _language_of(self, prompt: Prompt) -> Language | None:
         """The language of what was asked; None for one that the engine does not speak."""
+        assert self._detector is not None  # noqa: S101 - warm() has been awaited
         default = prompt.locale.split("-")[0].lower()
         before = default if default in self._languages else "en"
         known = frozenset(

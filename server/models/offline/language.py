@@ -207,8 +207,10 @@ class Detector:
     """Tells which of some languages a text is in; by their own common words first, since messages are short."""
 
     def __init__(self, languages: Mapping[str, Language]) -> None:
+        """Takes half a second to load what tells foreign languages apart: nothing for an event loop."""
         self._languages = languages
-        self._identifier: LanguageIdentifier | None = None
+        self._identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
+        self._identifier.set_languages([*languages, *_OTHER_LANGUAGES])
 
     def detect(self, text: str, *, before: str, known: frozenset[str] = frozenset()) -> str:
         """The language's code, or another ISO code when the text is surely foreign.
@@ -235,9 +237,6 @@ class Detector:
         return sum(1 for word in found if word in language.words["detect"] or word in language.gloss)
 
     def _identify(self, text: str, counts: Mapping[str, int], before: str) -> str:
-        if self._identifier is None:  # 0.5 s to load; most messages never get here
-            self._identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
-            self._identifier.set_languages([*self._languages, *_OTHER_LANGUAGES])
         ranked = [(str(code), float(score)) for code, score in self._identifier.rank(text)]
         own = next((score for code, score in ranked if code in self._languages), float("-inf"))
         own_code = next((code for code, _ in ranked if code in self._languages), before)
