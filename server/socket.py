@@ -127,6 +127,8 @@ class Connection:
                             deadline.reschedule(None)
                         else:
                             self._refuse(f"expected hello first, got {frame.t}")
+                        if self._pending:
+                            await asyncio.sleep(0)  # what one array brings about shall not pile up before the writer
         except TimeoutError:
             self._end(wire.CLOSE_IDLE, "no hello within 10 s")
         except wire.BadFrame as error:
@@ -386,13 +388,14 @@ class Connection:
 
     async def _put(self, frames: list[dict[str, Any]]) -> None:
         text = wire.dump(frames).decode()
+        # A bare timer: asyncio.timeout would cost as much as the frame itself, and nothing is left to tidy up.
+        deadline = self._loop.call_later(WRITE_S, self._abort)
         try:
-            async with asyncio.timeout(WRITE_S):
-                await self._socket.send({"type": "websocket.send", "text": text})
-        except TimeoutError:
-            raise TooSlow from None
+            await self._socket.send({"type": "websocket.send", "text": text})
         except RuntimeError:
             raise WebSocketDisconnect(1006) from None  # Starlette's word for a socket that is closed already
+        finally:
+            deadline.cancel()
 
     async def _close(self, code: int, reason: str) -> None:
         try:

@@ -190,6 +190,14 @@ async def test_an_array_may_hold_as_many_frames_as_fit_into_64_kib(server):
         ]
 
 
+async def test_every_frame_of_a_long_array_gets_its_own_error(server):
+    async with Client(server) as client:
+        await client.hello()
+        await client.send([{"t": "rate", "id": f"r{n}", "of": "e:none", "score": 1} for n in range(150)])
+        await client.answered(await client.say("hi"))
+        assert [f["id"] for f in client.frames if f["t"] == "error"] == [f"r{n}" for n in range(150)]
+
+
 async def test_the_frames_before_a_bad_one_in_the_same_array_are_processed(server):
     async with Client(server) as client:
         say = {"t": "say", "id": "m1", "text": "hi"}
