@@ -29,6 +29,7 @@ from server.ports import Text
 
 class Stamping:
     name = "stamping"
+    quotes_only = True  # time stamps are in no help center: what is measured here is the streaming, not the checking
 
     async def stream(self, prompt):
         if not prompt.asked[-1].startswith("stream"):

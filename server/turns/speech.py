@@ -173,7 +173,8 @@ class Speech:
     ) -> None:
         """The message with its checked citations, and the end of the turn, in one commit."""
         locale = prompt.spoken_in(asked, work.agent.site)
-        cited = self._checked(work, asked, answer)
+        # Some milliseconds of matching words: in a thread, so that no other chat waits for it.
+        cited = await asyncio.to_thread(self._checked, work, asked, answer)
         text = cited.text.strip()
         if not text and answer.text.strip():
             text = phrases.say("unsupported", locale)
