@@ -28,16 +28,18 @@ new PerformanceObserver((list) => list.getEntries().forEach((e) => (shift += e.h
   .observe({ type: 'layout-shift', buffered: true });
 """
 
-# From the click's own time stamp to the task behind the frame in which the panel is painted first.
+# From the click's own time stamp to the task behind the frame in which the window is painted first (its frame), and to
+# the task behind the frame in which the whole chat stands in it (header, words, field).
 PAINT = """() => new Promise((resolve) => {
   const root = document.querySelector('shopbell-chat').shadowRoot;
   root.querySelector('.launcher').addEventListener('click', (event) => {
-    const look = () => {
-      const panel = root.querySelector('.panel');
-      if (!panel || panel.hidden) return requestAnimationFrame(look);
-      setTimeout(() => resolve(performance.now() - event.timeStamp));
+    const after = (there, then) => {
+      const look = () => (there() ? setTimeout(() => then(performance.now() - event.timeStamp)) : requestAnimationFrame(look));
+      requestAnimationFrame(look);
     };
-    requestAnimationFrame(look);
+    const panel = root.querySelector('.panel');
+    after(() => panel.checkVisibility(), (first) =>
+      after(() => root.querySelector('.composer')?.checkVisibility(), (whole) => resolve([first, whole])));
   }, { once: true });
   window.ready = true;
 })"""
@@ -50,10 +52,10 @@ def sizes() -> dict[str, int]:
     return {"loader": len(gzip.compress(loader, 9)), "chat": len(gzip.compress(chat, 9))}
 
 
-def paint_once(browser: Browser, shop: FakeShop, throttle: int, *, hover: bool) -> tuple[float, float]:
-    """Milliseconds from click to first paint, and the layout shift of the whole visit.
+def paint_once(browser: Browser, shop: FakeShop, throttle: int, *, hover: bool) -> tuple[float, float, float]:
+    """Milliseconds from click to first paint and to the whole chat, and the layout shift of the whole visit.
 
-    `hover`: the pointer rests on the launcher first, as a mouse does; otherwise the chat is fetched by the press itself.
+    `hover`: the pointer rests on the launcher until the page is idle again, as a mouse does; otherwise the chat is fetched by the press itself.
     """
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
@@ -65,16 +67,17 @@ def paint_once(browser: Browser, shop: FakeShop, throttle: int, *, hover: bool) 
     if hover:
         page.hover(f"{CHAT} .launcher")
         page.wait_for_function("() => !!document.querySelector('script[type=module][integrity]')")
-        page.wait_for_function("() => !!document.querySelector('shopbell-chat').shadowRoot.querySelector('.panel')")
+        page.wait_for_function("() => !!document.querySelector('shopbell-chat').shadowRoot.querySelector('.composer')")
+        page.evaluate("() => new Promise((resolve) => requestIdleCallback(resolve))")
     page.evaluate(f"() => {{ window.measured = ({PAINT})() }}")
     page.locator(f"{CHAT} .launcher").dispatch_event("click") if not hover else page.mouse.down()
     if hover:
         page.mouse.up()
-    took_ms = page.evaluate("() => window.measured")
+    first_ms, whole_ms = page.evaluate("() => window.measured")
     page.wait_for_selector(f"{CHAT} .starter")
     shift = page.evaluate("() => shift")
     context.close()
-    return took_ms, shift
+    return first_ms, whole_ms, shift
 
 
 def measure(runs: int, throttle: int) -> dict[str, Any]:
@@ -85,8 +88,13 @@ def measure(runs: int, throttle: int) -> dict[str, Any]:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=args)
         for name, hover in (("hovered", True), ("cold", False)):
             got = [paint_once(browser, shop, throttle, hover=hover) for _ in range(runs)]
-            times = sorted(ms for ms, _ in got)
-            out[name] = {"p50_ms": statistics.median(times), "max_ms": times[-1], "shift": max(s for _, s in got)}
+            times = sorted(first for first, _, _ in got)
+            out[name] = {
+                "p50_ms": statistics.median(times),
+                "max_ms": times[-1],
+                "whole_p50_ms": statistics.median(whole for _, whole, _ in got),
+                "shift": max(s for _, _, s in got),
+            }
         browser.close()
     return out
 
@@ -111,7 +119,7 @@ def main() -> int:
     ]
     for name, words in (("hovered", "pointer on the launcher first"), ("cold", "chat fetched by the press")):
         figures = got[name]
-        paint = f"{figures['p50_ms']:.0f} ms (max {figures['max_ms']:.0f})"
+        paint = f"{figures['p50_ms']:.0f} ms (max {figures['max_ms']:.0f}; whole chat {figures['whole_p50_ms']:.0f})"
         rows.append(
             (
                 f"click to paint at {args.throttle}x, {words}",
@@ -125,7 +133,7 @@ def main() -> int:
         print(json.dumps(got, indent=2))
     else:
         for what, value, limit, good in rows:
-            print(f"{'ok  ' if good else 'FAIL'}  {what:<58} {value:>20}   limit {limit}")
+            print(f"{'ok  ' if good else 'FAIL'}  {what:<58} {value:>38}   limit {limit}")
     return 0 if all(row[3] for row in rows) else 1
 
 

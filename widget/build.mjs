@@ -28,10 +28,21 @@ const css = {
   },
 };
 
-async function bundle(entry, format, define) {
+/** The chat takes what the loader has as well from the loader's element: the loader names its chat by hash, so they always fit. */
+const shared = {
+  name: "shared",
+  setup(b) {
+    b.onLoad({ filter: /src\/shared\.js$/ }, async ({ path }) => ({
+      contents: `export const { ${Object.keys(await import(pathToFileURL(path).href)).join(", ")} } = customElements.get("shopbell-chat").shared;`,
+      loader: "js",
+    }));
+  },
+};
+
+async function bundle(entry, format, define, plugins) {
   const out = await build({
     entryPoints: [join(here, "src", entry)], bundle: true, minify: true, write: false, format, target: TARGET,
-    charset: "utf8", legalComments: "none", define, plugins: [css], absWorkingDir: here,
+    charset: "utf8", legalComments: "none", define, plugins, absWorkingDir: here,
   });
   return Buffer.from(out.outputFiles[0].contents);
 }
@@ -43,11 +54,11 @@ const entry = (name, data) => ({
   gzip_bytes: gzipSync(data, { level: 9 }).length,
 });
 
-const chat = await bundle("chat.js", "esm", {});
+const chat = await bundle("chat.js", "esm", {}, [css, shared]);
 // 16 hex digits: enough to name a build; what guards it is the integrity.
 const hash = createHash("sha256").update(chat).digest("hex").slice(0, 16);
 const chatEntry = { ...entry(`${hash}.js`, chat), hash };
-const loader = await bundle("loader.js", "iife", { __CHAT__: JSON.stringify({ file: chatEntry.name, integrity: chatEntry.integrity }) });
+const loader = await bundle("loader.js", "iife", { __CHAT__: JSON.stringify({ file: chatEntry.name, integrity: chatEntry.integrity }) }, [css]);
 const loaderEntry = entry("widget.js", loader);
 const files = new Map([
   ["widget.js", loader],

@@ -3,8 +3,9 @@
 
 import { chat as de } from "./locales/de.js";
 import { chat as en } from "./locales/en.js";
-import { direction, translator } from "./i18n.js";
 import { Link } from "./link.js";
+import { plural } from "./plural.js";
+import { direction, translator } from "./shared.js";
 import { Socket } from "./socket.js";
 import { Store } from "./store.js";
 import { Tabs } from "./tabs.js";
@@ -99,7 +100,7 @@ export class App {
 
   #words() {
     this.locale = this.host.locale;
-    this.t = translator(this.locale, { en, de });
+    this.t = plural(translator(this.locale, { en, de }));
     this.dir = direction(this.locale);
   }
 

@@ -19,4 +19,4 @@ function mount(host) {
   };
 }
 
-/** @type {any} */ (customElements.get("shopbell-chat"))?.use(mount);
+/** @type {any} */ (customElements.get("shopbell-chat")).mount = mount;

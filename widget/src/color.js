@@ -1,4 +1,4 @@
-// Colour arithmetic: which ink can be read on an accent, and a readable shade of an accent on paper.
+// Colour arithmetic: which ink can be read on an accent.
 // Must not touch the page: `#rgb`, `#rrggbb` and `rgb(…)` in, `#rrggbb` out.
 
 /** @typedef {[number, number, number]} Rgb 0 to 255 each */
@@ -18,19 +18,9 @@ export function parseColor(text) {
 }
 
 /** @param {Rgb} c */
-function luminance(c) {
+export function luminance(c) {
   const [r, g, b] = c.map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-}
-
-/**
- * The WCAG contrast ratio, 1 to 21.
- * @param {Rgb} a
- * @param {Rgb} b
- */
-export function contrast(a, b) {
-  const [x, y] = [luminance(a) + 0.05, luminance(b) + 0.05];
-  return x > y ? x / y : y / x;
 }
 
 /**
@@ -38,19 +28,6 @@ export function contrast(a, b) {
  * @param {Rgb} c
  */
 export function inkOn(c) {
-  return contrast(c, [255, 255, 255]) >= contrast(c, [27, 23, 18]) ? "#ffffff" : "#1b1712";
-}
-
-/**
- * `c`, moved toward black or white until it has 5.4:1 on `paper` (WCAG AA asks 4.5 for text; tinted papers take some).
- * @param {Rgb} c
- * @param {Rgb} paper
- */
-export function readable(c, paper) {
-  const target = luminance(paper) > 0.4 ? 0 : 255;
-  let shade = c;
-  for (let i = 1; i <= 20 && contrast(shade, paper) < 5.4; i++) {
-    shade = /** @type {Rgb} */ (c.map((v) => Math.round(v + ((target - v) * i) / 20)));
-  }
-  return "#" + shade.map((v) => v.toString(16).padStart(2, "0")).join("");
+  // 0.198: where #fff and #1b1712 (luminance 0.0087) have the same WCAG contrast: (L + 0.05)² = 1.05 · 0.0587.
+  return luminance(c) < 0.198 ? "#fff" : "#1b1712";
 }

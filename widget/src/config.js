@@ -8,36 +8,24 @@
  * }} Config
  */
 
+/** Each option with its default; behind it what else is allowed, where not everything is. */
+const OPTIONS = {
+  site: [""], server: [""], locale: [""], accent: [""], nonce: [""], launcher: [""],
+  position: ["", "left", "right"], open: ["", "true", "first"], scheme: ["", "auto", "light", "dark"], storage: ["local", "session", "none"],
+};
+
 /**
  * @param {DOMStringMap | Record<string, any>} given
  * @param {Partial<Config>} base
  * @returns {Config}
  */
 export function configOf(given, base) {
-  const pick = (/** @type {keyof Config} */ name, /** @type {string} */ fallback) => String(given[name] ?? base[name] ?? fallback);
-  const one = (/** @type {keyof Config} */ name, /** @type {string[]} */ allowed) => {
-    const value = pick(name, allowed[0]);
-    return /** @type {any} */ (allowed.includes(value) ? value : allowed[0]);
-  };
-  let identity = given.identity ?? base.identity ?? null;
-  if (typeof identity === "string" && identity.trim().startsWith("{")) {
-    try {
-      identity = JSON.parse(identity);
-    } catch {
-      identity = null;
-    }
+  /** @type {any} */
+  const config = { identity: given.identity ?? base.identity };
+  for (const [name, allowed] of Object.entries(OPTIONS)) {
+    const value = String(given[name] ?? /** @type {any} */ (base)[name] ?? allowed[0]);
+    config[name] = !allowed[1] || allowed.includes(value) ? value : allowed[0];
   }
-  return {
-    site: pick("site", ""),
-    server: pick("server", "").replace(/\/?$/, "/"),
-    locale: pick("locale", ""),
-    accent: pick("accent", ""),
-    position: one("position", ["", "left", "right"]),
-    open: one("open", ["", "true", "first"]),
-    identity: identity || null,
-    scheme: one("scheme", ["", "auto", "light", "dark"]),
-    storage: one("storage", ["local", "session", "none"]),
-    launcher: one("launcher", ["", "bell", "none"]),
-    nonce: pick("nonce", ""),
-  };
+  config.server = config.server.replace(/\/?$/, "/");
+  return config;
 }

@@ -40,12 +40,7 @@ export function translator(locale, packs) {
    * @returns {string}
    */
   function t(key, values) {
-    let name = key;
-    if (values && typeof values.n === "number" && !(key in words)) {
-      name = key + "_" + new Intl.PluralRules(words.lang || locale).select(values.n);
-      if (!(name in words)) name = key + "_other";
-    }
-    const text = words[name] ?? packs.en[name] ?? key;
+    const text = words[key] ?? packs.en[key] ?? key;
     return values ? text.replace(/\{(\w+)\}/g, (all, field) => String(values[field] ?? all)) : text;
   }
   return t;

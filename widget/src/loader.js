@@ -1,13 +1,13 @@
 // The loader, served as /widget.js: draws the launcher, takes Shopbell(...) calls, fetches the chat when it is wanted.
 // Must open no socket, know no frame, and move nothing on the page.
 
-import { inkOn, parseColor } from "./color.js";
+import { inkOn } from "./color.js";
 import { configOf } from "./config.js";
-import { BELL, DOWN, h, icon } from "./dom.js";
-import { direction, pickLocale, translator } from "./i18n.js";
+import { pickLocale } from "./i18n.js";
 import { launcher as de } from "./locales/de.js";
 import { launcher as en } from "./locales/en.js";
 import { openStorage, readSession } from "./session.js";
+import { BELL, direction, DOWN, h, icon, luminance, parseColor, translator } from "./shared.js";
 import { launcherCss } from "./style.js";
 
 /** @type {{file: string, integrity: string}} put in by build.mjs */
@@ -22,47 +22,51 @@ const TAG = "shopbell-chat";
  */
 
 const script = /** @type {HTMLScriptElement | null} */ (document.currentScript || document.querySelector('script[data-site][src*="widget.js"]'));
+const night = matchMedia("(prefers-color-scheme: dark)");
 const base = new URL(".", script?.src || location.href).href;
 
-class ShopbellChat extends HTMLElement {
-  /** Set by the chat module. @type {((host: ShopbellChat) => Chat) | null} */
-  static mount = null;
-  /** @type {Set<(mount: (host: ShopbellChat) => Chat) => void>} */
-  static waiting = new Set();
-  /** Called by the chat module when it has run. @param {(host: ShopbellChat) => Chat} mount */
-  static use(mount) {
-    ShopbellChat.mount = mount;
-    for (const go of ShopbellChat.waiting) go(mount);
-    ShopbellChat.waiting.clear();
-  }
+/**
+ * Settles behind the next frame, so that what was changed before is painted; a page in the background gets no frames.
+ * @returns {Promise<void>}
+ */
+const painted = () => new Promise((done) => {
+  requestAnimationFrame(() => setTimeout(done));
+  setTimeout(done, 200);
+});
 
-  constructor() {
-    super();
-    /** @type {ShadowRoot} */
-    this.root = this.attachShadow({ mode: "open" });
-    /** @type {Chat | null} */
-    this.chat = null;
-    this.isOpen = false;
-    /** @type {Config} */
-    this.config = configOf({}, {});
-    /** @type {(name: string, detail?: any) => void} */
-    this.emit = () => {};
-  }
+class ShopbellChat extends HTMLElement {
+  /** Handed to the chat module, which has no copy of its own. */
+  static shared = { BELL, direction, DOWN, h, icon, luminance, parseColor, translator };
+  /** Set by the chat module. @type {((host: ShopbellChat) => Chat) | undefined} */
+  static mount;
+
+  /** @type {Config} */
+  config = configOf({}, {});
+  /** @type {Chat | null} */
+  chat = null;
+  isOpen = false;
+  /** Messages that nobody has looked at. */
+  count = 0;
+  /** @type {(name: string, detail?: any) => void} */
+  emit = () => {};
+  root = this.attachShadow({ mode: "open" });
+  /** The chat's window. Empty until the chat is here: its frame is painted at once when the launcher is pressed. */
+  panel = h("section", { class: "panel", role: "dialog", hidden: true });
+  badge = h("span", { class: "badge", "aria-hidden": "true" });
+  /** @type {any} */
+  icon = icon(BELL);
+  button = h("button", { class: "launcher", type: "button", "aria-haspopup": "dialog", onclick: () => (this.isOpen ? this.hide() : this.show()) }, this.icon, this.badge);
 
   /** @param {Config} config */
   start(config) {
     this.config = config;
     this.storage = openStorage(config.storage);
     this.adopt(launcherCss);
-    const bell = icon(BELL, "ring");
-    this.badge = h("span", { class: "badge", "aria-hidden": "true" });
-    this.button = h("button", { class: "launcher", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false" }, bell, icon(DOWN, "open"), this.badge);
-    this.button.addEventListener("click", () => (this.isOpen ? this.hide() : this.show()));
-    for (const hint of ["pointerenter", "focus"]) this.button.addEventListener(hint, () => this.load().catch(() => {}));
-    this.root.append(this.button);
+    for (const hint of ["pointerenter", "touchstart", "focus"]) this.button.addEventListener(hint, () => withChat(), { passive: true });
+    this.root.append(this.panel, this.button);
     this.apply();
     this.unread(this.session().unread || 0);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
+    night.addEventListener("change", () => this.paint());
   }
 
   /** @param {string} css */
@@ -77,11 +81,9 @@ class ShopbellChat extends HTMLElement {
     this.locale = pickLocale(this.config.locale);
     this.t = translator(this.locale, { en, de });
     const theme = this.theme || {};
-    this.setAttribute("dir", direction(this.locale));
-    const rtl = direction(this.locale) === "rtl";
-    this.setAttribute("side", this.config.position || theme.position || (rtl ? "left" : "right"));
-    this.setAttribute("scheme", this.config.scheme || theme.dark || "auto");
-    if (this.button) this.button.hidden = this.config.launcher === "none";
+    this.dir = direction(this.locale);
+    this.setAttribute("side", this.config.position || theme.position || (this.dir === "rtl" ? "left" : "right"));
+    this.button.hidden = this.config.launcher === "none";
     this.paint();
     this.label();
   }
@@ -93,8 +95,9 @@ class ShopbellChat extends HTMLElement {
   /** The accent, and what can be read on it. */
   paint() {
     const theme = this.theme || {};
-    const scheme = this.getAttribute("scheme");
-    this.dark = scheme === "dark" || (scheme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
+    const scheme = this.config.scheme || theme.dark || "auto";
+    this.dark = scheme === "dark" || (scheme === "auto" && night.matches);
+    this.toggleAttribute("dark", this.dark);
     const accent = this.config.accent || (this.dark && theme.accent_dark) || theme.accent || this.session().accent || "";
     const known = parseColor(accent);
     this.style.setProperty("--sb-accent", known ? accent : "");
@@ -105,17 +108,18 @@ class ShopbellChat extends HTMLElement {
   }
 
   label() {
-    if (!this.button || !this.t || !this.badge) return;
-    const n = this.count || 0;
+    const n = this.count;
     const name = this.t(this.isOpen ? "close" : "open");
+    // The site's own drawing is remembered: the next page shows it before the chat is there.
+    this.icon.firstChild.setAttribute("d", this.isOpen ? DOWN : this.session().icon || BELL);
     this.button.setAttribute("aria-label", n && !this.isOpen ? `${name}, ${this.t("unread", { n })}` : name);
     this.button.setAttribute("aria-expanded", String(this.isOpen));
   }
 
   /** @param {number} n messages that nobody has looked at */
   unread(n) {
-    if (!this.badge || n === this.count) return;
-    this.button?.classList.toggle("ring", n > (this.count || 0));
+    if (n === this.count) return;
+    this.button.classList.toggle("ring", n > this.count);
     this.count = n;
     this.badge.textContent = n > 9 ? "9+" : n ? String(n) : "";
     this.label();
@@ -136,39 +140,37 @@ class ShopbellChat extends HTMLElement {
 
   /** @returns {Promise<Chat>} */
   async #fetch() {
-    const mount = ShopbellChat.mount || (await new Promise((resolve, reject) => {
-      ShopbellChat.waiting.add(resolve);
+    if (!ShopbellChat.mount) await new Promise((resolve, reject) => {
       const node = document.createElement("script");
       node.type = "module";
       node.crossOrigin = "anonymous";
       node.integrity = CHAT.integrity;
       if (this.config.nonce) node.nonce = this.config.nonce;
       node.src = /** @type {any} */ (trusted(new URL("widget/" + CHAT.file, base).href));
-      node.onerror = () => {
-        node.remove();
-        reject(new Error(`no ${CHAT.file}`));
-      };
+      // `load` comes after the module has run.
+      node.onload = resolve;
+      node.onerror = reject;
       document.head.append(node);
-    }));
-    return (this.chat ??= mount(this));
+    });
+    // The frame of the window goes first.
+    if (this.isOpen) await painted();
+    return (this.chat ??= /** @type {any} */ (ShopbellChat).mount(this));
   }
 
   /** @param {boolean} [focus] false when nobody pressed anything: the page keeps its focus */
   async show(focus = true) {
     this.isOpen = true;
-    this.button?.setAttribute("aria-busy", "true");
+    this.panel.hidden = false;
     try {
-      const chat = await this.load();
+      const [chat] = await Promise.all([this.load(), painted()]);
       if (!this.isOpen) return;
       chat.open(focus);
       this.label();
       this.emit("open");
-    } catch (error) {
-      this.isOpen = false;
-      if (this.t) this.button?.setAttribute("aria-label", this.t("failed"));
-      this.emit("error", { code: "load", message: String(error) });
-    } finally {
-      this.button?.removeAttribute("aria-busy");
+    } catch {
+      this.hide();
+      this.button.setAttribute("aria-label", this.t("failed"));
+      this.emit("error", { code: "load", message: `no ${CHAT.file}` });
     }
   }
 
@@ -176,6 +178,7 @@ class ShopbellChat extends HTMLElement {
     if (!this.isOpen) return;
     this.isOpen = false;
     this.chat?.close();
+    this.panel.hidden = true;
     this.label();
     this.emit("close");
   }
@@ -189,14 +192,14 @@ class ShopbellChat extends HTMLElement {
 /** @param {string} url @returns {string} as a page with Trusted Types wants it */
 function trusted(url) {
   try {
-    return /** @type {any} */ (window).trustedTypes?.createPolicy("shopbell", { createScriptURL: (/** @type {string} */ u) => u }).createScriptURL(url) ?? url;
+    return /** @type {any} */ (window).trustedTypes.createPolicy("shopbell", { createScriptURL: (/** @type {string} */ u) => u }).createScriptURL(url);
   } catch {
     return url;
   }
 }
 
-/** @type {Map<string, Set<(detail: any) => void>>} */
-const listeners = new Map();
+/** @type {[string, (detail: any) => void, (event: any) => void][]} name, the page's function, what listens for it */
+let listeners = [];
 /** @type {ShopbellChat | null} */
 let host = null;
 
@@ -206,32 +209,28 @@ let host = null;
  */
 function emit(name, detail = {}) {
   host?.dispatchEvent(new CustomEvent(`shopbell:${name}`, { detail, bubbles: true, composed: true }));
-  for (const fn of [...(listeners.get(name) || [])]) {
-    try {
-      fn(detail);
-    } catch (error) {
-      // The page's own mistake: told, and not ours to fail on.
-      reportError(error);
-    }
-  }
 }
 
 /** @param {any} [options] */
 function boot(options = {}) {
   host?.stop();
   const config = configOf(options, { ...configOf(script?.dataset || {}, { server: base }), nonce: script?.nonce || script?.dataset.nonce || "" });
-  if (!config.site) return console.warn("Shopbell: expected a site, got none");
+  if (!config.site) return console.warn("Shopbell: no site");
   const el = (host = /** @type {ShopbellChat} */ (document.createElement(TAG)));
   el.emit = emit;
-  el.start(config);
   document.body.append(el);
-  el.paint();
+  el.start(config);
   const { live, visited, open } = el.session();
   // A sheet over the whole phone that nobody asked for drives people away: there, only a press opens it.
   const small = matchMedia("(max-width: 520px)").matches;
   if (config.open === "true" || (!small && (open || (config.open === "first" && !visited)))) el.show(false);
-  else if (live || config.identity) (window.requestIdleCallback || setTimeout)(() => host === el && el.load().catch(() => {}));
+  else if (live || config.identity) (window.requestIdleCallback || setTimeout)(() => host === el && withChat());
   emit("ready");
+}
+
+/** @param {(chat: Chat) => void} [act] when the chat is here; not at all when it cannot be fetched */
+function withChat(act = () => {}) {
+  host?.load().then(act, () => {});
 }
 
 /** @type {Record<string, (...args: any[]) => void>} */
@@ -251,31 +250,31 @@ const commands = {
   identify(identity) {
     if (!host) return;
     host.config = { ...host.config, identity };
-    host.load().then((chat) => chat.identify(identity), () => {});
+    withChat((chat) => chat.identify(identity));
   },
   logout() {
     if (!host) return;
     host.config = { ...host.config, identity: null };
-    host.load().then((chat) => chat.logout(), () => {});
+    withChat((chat) => chat.logout());
   },
   show: () => host?.show(),
   hide: () => host?.hide(),
   toggle: () => (host?.isOpen ? host.hide() : host?.show()),
   prefill(text) {
     host?.show();
-    host?.load().then((chat) => chat.prefill(String(text)), () => {});
+    withChat((chat) => chat.prefill(String(text)));
   },
   send(text) {
-    host?.load().then((chat) => chat.send(String(text)), () => {});
+    withChat((chat) => chat.send(String(text)));
   },
   on(name, fn) {
-    if (typeof fn !== "function") return;
-    if (!listeners.has(name)) listeners.set(name, new Set());
-    listeners.get(name)?.add(fn);
+    // A mistake in the page's function is the page's: the browser reports it and goes on.
+    const listen = (/** @type {any} */ event) => fn(event.detail);
+    listeners.push([name, fn, listen]);
+    document.addEventListener(`shopbell:${name}`, listen);
   },
   off(name, fn) {
-    if (fn) listeners.get(name)?.delete(fn);
-    else listeners.delete(name);
+    listeners = listeners.filter(([n, f, listen]) => n !== name || (fn && f !== fn) || document.removeEventListener(`shopbell:${name}`, listen));
   },
 };
 
@@ -287,7 +286,7 @@ const commands = {
 function Shopbell(command, ...args) {
   const run = Object.hasOwn(commands, command) && commands[command];
   if (run) run(...args);
-  else console.warn(`Shopbell: expected one of ${Object.keys(commands).join(", ")}, got ${command}`);
+  else console.warn(`Shopbell: expected one of ${Object.keys(commands)}, got ${command}`);
 }
 
 function begin() {

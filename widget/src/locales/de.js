@@ -5,9 +5,8 @@
 export const launcher = {
   open: "Chat öffnen",
   close: "Chat schließen",
-  unread_one: "{n} neue Nachricht",
-  unread_other: "{n} neue Nachrichten",
-  failed: "Der Chat konnte nicht geladen werden. Bitte noch einmal drücken.",
+  unread: "neue Nachrichten: {n}",
+  failed: "Keine Verbindung. Drücken zum Wiederholen.",
 };
 
 /** @type {Record<string, string>} */

@@ -5,9 +5,8 @@
 export const launcher = {
   open: "Open chat",
   close: "Close chat",
-  unread_one: "{n} new message",
-  unread_other: "{n} new messages",
-  failed: "The chat could not be loaded. Press again to retry.",
+  unread: "new messages: {n}",
+  failed: "No connection. Press to try again.",
 };
 
 /** @type {Record<string, string>} */

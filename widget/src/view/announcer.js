@@ -1,7 +1,7 @@
 // Tells screen readers what is new, a sentence at a time instead of a token at a time.
 // Must not announce history: the caller says what is news.
 
-import { h } from "../dom.js";
+import { h } from "../shared.js";
 
 /**
  * The end of the last complete sentence.

@@ -1,7 +1,7 @@
 // The small card that shows a source's title and words while its chip is pointed at or focused.
 // Must not fetch anything: it shows what the citation holds.
 
-import { h } from "../dom.js";
+import { h } from "../shared.js";
 
 export class Popover {
   /** @param {HTMLElement} frame what it is placed in */

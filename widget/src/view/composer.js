@@ -1,8 +1,9 @@
 // Where the customer writes: a growing text area, send or stop, a counter near the limit.
 // Must not send what is still being composed (IME) nor more than the contract's 4,000 characters.
 
-import { h, icon, ICONS } from "../dom.js";
 import { codePoints } from "../link.js";
+import { h, icon } from "../shared.js";
+import { ICONS } from "./icons.js";
 
 const LIMIT = 4000;
 // The counter shows in the last tenth.

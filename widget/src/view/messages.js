@@ -1,8 +1,9 @@
 // Draws the transcript: one node per item, drawn again only when its item changed.
 // Must not decide what there is to see (transcript.js does) nor hold words (locales do).
 
-import { h, icon, ICONS } from "../dom.js";
 import { render, safeUrl } from "../markdown.js";
+import { h, icon } from "../shared.js";
+import { ICONS } from "./icons.js";
 
 /**
  * @typedef {import("../app.js").App} App

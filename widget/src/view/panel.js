@@ -1,15 +1,16 @@
 // The chat's window: header, transcript, composer, menu; opening, closing, focus, scrolling, the phone's keyboard.
 // Must not talk to the server: everything goes through the app.
 
-import { chatCss } from "./style.js";
-import { parseColor, readable } from "../color.js";
-import { h, icon, ICONS } from "../dom.js";
-import { choicesOf, items } from "../transcript.js";
 import { safeUrl } from "../markdown.js";
+import { h, icon, parseColor } from "../shared.js";
+import { choicesOf, items } from "../transcript.js";
 import { Announcer } from "./announcer.js";
 import { Popover } from "./cite.js";
 import { Composer } from "./composer.js";
+import { ICONS } from "./icons.js";
 import { Messages } from "./messages.js";
+import { readable } from "./shade.js";
+import { chatCss } from "./style.js";
 
 // Nearer to the end than this and the transcript follows what comes.
 const NEAR_PX = 80;
@@ -26,7 +27,18 @@ export class Panel {
 
   /** Make the nodes ahead of the first opening, while nobody waits. */
   prepare() {
-    if (!this.node && !this.stopped) this.#build();
+    if (this.node || this.stopped) return;
+    this.#build();
+    if (this.open || this.app.host.isOpen || !this.node) return;
+    // Laid out once, unseen: looking up fonts is most of the first layout (42 of 61 ms at 6x CPU throttle).
+    const { style, classList } = this.node;
+    style.visibility = "hidden";
+    classList.add("ready");
+    this.node.hidden = false;
+    void this.node.offsetHeight;
+    this.node.hidden = true;
+    classList.remove("ready");
+    style.visibility = "";
   }
 
   #build() {
@@ -40,7 +52,7 @@ export class Panel {
     this.humanItem = h("button", { type: "button", role: "menuitem", onclick: () => this.#human() }, icon(ICONS.person), h("span", {}, t("human")));
     this.menuBox = h("div", { class: "menu", role: "menu", "aria-label": t("menu"), hidden: true }, this.humanItem);
     this.logo = h("div", { class: "logo" });
-    const header = h("header", {}, this.logo, h("div", { class: "heads" }, this.title, this.status), this.menuButton, this.closeButton, this.menuBox);
+    const header = h("div", { class: "head" }, this.logo, h("div", { class: "heads" }, this.title, this.status), this.menuButton, this.closeButton, this.menuBox);
     this.banner = h("div", { class: "banner", role: "status" });
     this.hello = h("div", { class: "hello" });
     this.list = h("div", { class: "list" });
@@ -50,10 +62,12 @@ export class Panel {
     this.announcer ??= new Announcer();
     this.composer = new Composer(app);
     const middle = h("div", { class: "middle" }, this.log, this.jump);
-    this.node = h("section", { class: "panel", role: "dialog", "aria-labelledby": "sb-title", lang: t("lang"), dir: app.dir, hidden: true, onkeydown: (/** @type {KeyboardEvent} */ e) => this.#key(e) }, header, this.banner, middle, this.composer.node, this.announcer.node);
+    const node = (this.node = /** @type {HTMLElement} */ (app.host.panel));
+    for (const [name, value] of Object.entries({ "aria-labelledby": "sb-title", lang: t("lang"), dir: app.dir })) node.setAttribute(name, value);
+    node.onkeydown = (e) => this.#key(e);
+    node.replaceChildren(header, this.banner, middle, this.composer.node, this.announcer.node);
     this.popover = new Popover(this.node);
     this.messages = new Messages(app, this.list, this.popover);
-    app.host.root.prepend(this.node);
     this.sized = new ResizeObserver(() => this.atEnd && this.#stick());
     this.sized.observe(this.list);
     this.sized.observe(this.log);
@@ -69,6 +83,7 @@ export class Panel {
     const was = this.open;
     this.open = true;
     this.node.hidden = false;
+    this.node.classList.add("ready");
     app.start();
     app.store.save({ open: focus || app.store.session().open || undefined });
     this.atEnd = true;
@@ -107,7 +122,6 @@ export class Panel {
     this.stopped = true;
     clearInterval(this.clock);
     this.sized?.disconnect();
-    this.node?.remove();
   }
 
   /** In another language from scratch. */

@@ -1,50 +1,32 @@
 // The look of the opened chat; its colours and sizes are the properties of ../style.js.
 // Must hold no shop's colours and load nothing.
 
-const DARK = `
-  --paper: var(--shopbell-background-dark, var(--sb-paper-dark, #1b1916));
-  --wash: color-mix(in srgb, var(--paper) 93%, #fff);
-  --line: color-mix(in srgb, var(--paper) 84%, #fff);
-  --ink: var(--shopbell-text-dark, var(--sb-ink-dark, #f3eee5));
-  --tint: color-mix(in srgb, var(--accent) 34%, var(--paper));
-  --bad: #f0a08a;
-  --brass: #e6b45c;
-  --shadow: 0 0 0 1px rgb(255 255 255 / .07), 0 18px 50px rgb(0 0 0 / .55);
-  color-scheme: dark;`;
-
 export const chatCss = `
 :host {
   --mark: var(--sb-mark, var(--accent));
-  --paper: var(--shopbell-background, var(--sb-paper, #fffdf9));
   --wash: color-mix(in srgb, var(--paper) 95.5%, #6b4a10);
-  --line: color-mix(in srgb, var(--paper) 87%, #6b5020);
   --ink: var(--shopbell-text, var(--sb-ink, #241f19));
   --soft: color-mix(in srgb, var(--ink) 68%, var(--paper));
   --tint: color-mix(in srgb, var(--accent) 10%, var(--paper));
   --bad: #9c3419;
-  --shadow: 0 0 0 1px rgb(60 45 20 / .07), 0 4px 12px rgb(60 45 20 / .07), 0 22px 60px rgb(60 45 20 / .2);
-  --radius: var(--shopbell-radius, var(--sb-radius, 20px));
   --font: var(--shopbell-font, ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif);
   --display: var(--shopbell-font-display, var(--shopbell-font, ui-serif, "Iowan Old Style", "Palatino Linotype", Palatino, "Noto Serif", Georgia, serif));
-  color: var(--ink); color-scheme: light;
+  color: var(--ink);
 }
-:host([scheme=dark]) {${DARK}}
-@media (prefers-color-scheme: dark) { :host([scheme=auto]) {${DARK}} }
+:host([dark]) {
+  --wash: color-mix(in srgb, var(--paper) 93%, #fff);
+  --ink: var(--shopbell-text-dark, var(--sb-ink-dark, #f3eee5));
+  --tint: color-mix(in srgb, var(--accent) 34%, var(--paper));
+  --bad: #f0a08a;
+  --brass: #e6b45c;
+}
 :focus-visible { outline: 2px solid var(--mark); outline-offset: 2px }
 .hide { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
-.panel {
-  position: fixed; inset-block-end: calc(var(--edge) + 74px + env(safe-area-inset-bottom, 0px)); right: calc(var(--edge) + env(safe-area-inset-right, 0px));
-  width: min(404px, 100vw - 2 * var(--edge)); height: min(672px, 100dvh - var(--edge) - 94px);
-  display: flex; flex-direction: column; overflow: hidden;
-  background: var(--paper); color: var(--ink); border-radius: var(--radius); box-shadow: var(--shadow);
-  font-family: var(--sb-font, var(--font)); color-scheme: inherit; text-align: start; overflow-wrap: anywhere;
-}
-:host([side=left]) .panel { right: auto; left: calc(var(--edge) + env(safe-area-inset-left, 0px)) }
-[hidden] { display: none !important }
+.panel { color: var(--ink); font-family: var(--sb-font, var(--font)); text-align: start; overflow-wrap: anywhere }
 .panel.opening { animation: rise .22s cubic-bezier(.2, .8, .2, 1) }
 p, ul, ol, dl, dd, h2, blockquote, pre { margin: 0; padding: 0 }
 
-header { position: relative; display: flex; align-items: center; gap: 12px; padding-block: 16px 14px; padding-inline: 18px 14px; border-block-end: 1px solid var(--line); flex: none }
+.head { position: relative; display: flex; align-items: center; gap: 12px; padding-block: 16px 14px; padding-inline: 18px 14px; border-block-end: 1px solid var(--line); flex: none }
 .logo { width: 38px; height: 36px; display: grid; place-items: center; border-radius: 19px 19px 10px 10px; background: var(--tint); color: var(--mark); overflow: hidden; flex: none }
 .logo .icon { width: 21px; height: 21px }
 .logo img { width: 38px; height: 36px; object-fit: cover }
@@ -191,7 +173,7 @@ textarea::placeholder { color: var(--soft); opacity: 1 }
 @keyframes rise { from { opacity: 0; transform: translateY(10px) scale(.985) } }
 @keyframes breathe { 50% { opacity: .3; transform: scale(.8) } }
 @media (max-width: 520px) {
-  .panel, :host([side=left]) .panel { inset: auto; top: var(--view-top, 0px); left: 0; width: 100vw; height: var(--view-height, 100dvh); border-radius: 0; box-shadow: none; padding-block-start: env(safe-area-inset-top, 0px); padding-inline: env(safe-area-inset-left, 0px) env(safe-area-inset-right, 0px) }
+  .panel { padding-block-start: env(safe-area-inset-top, 0px); padding-inline: env(safe-area-inset-left, 0px) env(safe-area-inset-right, 0px) }
   .composer { padding-block-end: calc(12px + env(safe-area-inset-bottom, 0px)) }
   /* 16 px: below it phones zoom into the field. */
   textarea { font-size: 16px }
