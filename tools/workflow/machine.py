@@ -1,0 +1,342 @@
+"""Machine: what a running workflow does next. `advance(program, state, event) -> (state, actions)`.
+
+Pure: no I/O, no clock, no ids but counters. The state is a small JSON value; folding the same events gives the same one.
+
+It keeps no program counter. The state holds facts: what was heard, and how each call ended. After every event the steps
+are walked from the top over these facts (`walk`): what is known is passed by, the first thing that is not is wanted. So a
+correction needs no rewinding: it changes a fact, and the walk comes to the first step that depends on it. A call whose
+tool and arguments are the same is the same call, and is never made twice; an effect is never made with other arguments
+while what it did before stands.
+"""
+
+import copy
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from tools.workflow import types
+from tools.workflow.events import (
+    Action,
+    Call,
+    CallEnded,
+    Cancelled,
+    Corrected,
+    Digressed,
+    End,
+    Event,
+    HandOver,
+    JsonObject,
+    Resumed,
+    Said,
+    Say,
+    Started,
+)
+from tools.workflow.expr import ExprError, expression, text
+from tools.workflow.model import Call as CallStep
+from tools.workflow.model import text_in
+from tools.workflow.program import Node, Program, Tool
+from tools.workflow.walk import Stop, Walk
+
+State = JsonObject | None
+
+MAX_RESULT_CHARS: Final = 32_000
+"""Of one result as JSON: four times what tools may give a model. Larger ones would make every fold slow."""
+WAITING_CODES: Final = frozenset({"sign_in", "sign_in_again", "step_up"})
+
+
+def fold(program: Program, events: Iterable[Event], state: State = None) -> State:
+    """The state after these events; `state` is the one before them."""
+    for event in events:
+        state, _ = advance(program, state, event)
+    return state
+
+
+def advance(program: Program, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
+    """The state after one more event, and what is to be done. Never raises: what is broken is handed over.
+
+    Before `Started` nothing happens, and after the end only late results are noted.
+    """
+    if state is None:
+        if not isinstance(event, Started):
+            return None, ()
+        state = _first(program, event)
+    else:
+        state = copy.deepcopy(state)
+        if isinstance(event, Started):
+            return state, ()
+    if state["digest"] != program.digest and state["status"] == "running":
+        return _ended(state, [], HandOver(reason="changed", detail="the workflow was changed while it was running"))
+    state["events"] += 1
+    handled = _take_in(program, state, event)
+    if not handled or state["status"] == "ended":
+        return state, ()
+    if state["events"] > program.workflow.max_events:
+        state["over"] = True
+    return _go(program, state)
+
+
+def pending(state: State) -> tuple[Call, ...]:
+    """The calls that were wanted and have not ended: after a crash, those that the log does not know are to be planned."""
+    if state is None:
+        return ()
+    return tuple(Call.model_validate(entry["action"]) for entry in state["flight"].values())
+
+
+def asking(state: State) -> str | None:
+    """The slot that the customer was asked for, while the run waits for it."""
+    return state["asking"] if state is not None and state["status"] == "running" else None
+
+
+def _first(program: Program, event: Started) -> JsonObject:
+    return {
+        "workflow": program.name,
+        "digest": program.digest,
+        "status": "running",
+        "outcome": None,
+        "paused": None,
+        "today": event.today,
+        "locale": event.locale,
+        "caller": _json(event.caller),
+        "context": _json(event.context),
+        "heard": {name: _json(value) for name, value in event.args.items() if name in program.slots},
+        "was": {},
+        "skipped": [],
+        "tries": {},
+        "asking": None,
+        "results": {},
+        "retry": {},
+        "flight": {},
+        "said": [],
+        "undone": [],
+        "ending": None,
+        "over": False,
+        "events": 0,
+        "calls": 0,
+        "missed": None,
+        "reask": False,
+    }
+
+
+def _take_in(program: Program, state: JsonObject, event: Event) -> bool:
+    """Note what happened; whether there is anything to do about it now."""
+    state["missed"], state["reask"] = None, False
+    match event:
+        case CallEnded():
+            return _call_ended(program, state, event)
+        case Corrected() if event.slot in program.slots and _may_reopen(state):
+            state["status"], state["outcome"] = "running", None
+            hear(program, state, {event.slot: event.value}, correct=True)
+            state["paused"] = None
+            state["tries"][event.slot] = 0
+            return True
+        case _ if state["status"] == "ended":
+            return False
+        case Said():
+            return _said(program, state, event)
+        case Cancelled():
+            state["ending"] = "cancelled"
+            state["paused"] = None
+            return True
+        case Digressed():
+            state["paused"] = state["paused"] or "digression"
+            return False
+        case Resumed():
+            was, state["paused"] = state["paused"], None
+            state["reask"] = was is not None
+            return was is not None
+    return isinstance(event, Started)
+
+
+def _may_reopen(state: JsonObject) -> bool:
+    """Whether a correction still counts: also after a good end ("done!" - "no, the other pair")."""
+    given_up = state["ending"] is not None or str(state["outcome"]).startswith("hand_over:")
+    return state["status"] == "running" or not given_up
+
+
+def _said(program: Program, state: JsonObject, event: Said) -> bool:
+    slots = {name: value for name, value in event.slots.items() if name in program.slots and value is not None}
+    wanted = state["asking"]
+    if not slots:
+        if wanted is None or state["paused"] or not event.text.strip():
+            return False
+        slots[wanted] = event.text  # the walk reads the words, with the choices that hold then
+    state["reask"] = wanted is not None and wanted not in slots
+    hear(program, state, slots)
+    state["paused"] = None
+    return True
+
+
+def hear(program: Program, state: JsonObject, slots: Mapping[str, Any], *, correct: bool = False) -> None:
+    """Note what slots are, and forget what was said on the strength of another value of theirs."""
+    heard, known = state["heard"], program.slots
+    changed = False
+    for name, value in slots.items():
+        implied = name not in heard and (known[name].default is not None or known[name].take_single)
+        if correct or implied or (name in heard and heard[name] != value):
+            changed = True
+            if name in heard:
+                state["was"][name] = heard[name]
+            _forget_dependants(program, state, name)
+        heard.pop(name, None)
+        if name in state["skipped"]:
+            state["skipped"].remove(name)
+        if value is not None:
+            heard[name] = _json(value)
+        if state["asking"] == name or correct:
+            state["asking"] = None
+    if changed:
+        # "Yes, but the other order" is no consent to anything that has not been shown yet.
+        for name in slots:
+            if known[name].type == "yes_no" and len(slots) > 1:
+                heard.pop(name, None)
+
+
+def _forget_dependants(program: Program, state: JsonObject, name: str) -> None:
+    order = list(state["heard"])
+    since = order.index(name) if name in order else -1
+    for other in order:
+        later_consent = program.slots[other].type == "yes_no" and order.index(other) > since
+        if other != name and (name in program.closure[other] or later_consent):
+            state["heard"].pop(other)
+            state["tries"][other] = 0
+    state["skipped"] = [other for other in state["skipped"] if name not in program.closure[other]]
+    # What was said after it was first used may be said again, even in the same words.
+    first = program.first_use.get(name, 0)
+    later = {node.id for node in program.every_node() if node.number > first}
+    state["said"] = [key for key in state["said"] if key.partition(":")[0] not in later]
+
+
+def _call_ended(program: Program, state: JsonObject, event: CallEnded) -> bool:
+    entry = state["flight"].pop(event.call, None)
+    if entry is None:
+        return False
+    key, effect = entry["key"], entry["effect"]
+    node = next((node for node in program.every_node() if node.id == entry["step"]), None)
+    tool = program.tools.get(entry["tool"])
+    note = {"step": entry["step"], "tool": entry["action"]["tool"], "args": entry["args"], "effect": effect}
+    if event.ok:
+        value, fault = _shaped(tool, event.result)
+        if fault and effect == "read":
+            state["results"][key] = {**note, "ok": False, "error": fault, "value": None}
+        elif entry["undoes"] is not None:
+            state["undone"].append(entry["undoes"])
+            state["results"].pop(entry["undoes"], None)
+        else:
+            state["results"][key] = {**note, "ok": True, "value": value}
+    elif event.code in WAITING_CODES:
+        state["paused"] = event.code
+        return False
+    elif event.code == "declined":
+        state["ending"] = "declined"
+    elif event.unknown and effect != "read":
+        state["results"][key] = {**note, "ok": None, "error": event.error, "value": None}
+    elif _may_retry(node, tool, entry, event):
+        state["retry"][key] = entry["action"]["attempt"]
+    else:
+        state["retry"].pop(key, None)
+        state["results"][key] = {**note, "ok": False, "error": event.error, "value": None}
+    return state["status"] != "ended" and (state["paused"] is None or state["ending"] is not None)
+
+
+def _may_retry(node: Node | None, tool: Tool | None, entry: JsonObject, event: CallEnded) -> bool:
+    if node is None or tool is None or not isinstance(node.step, CallStep):
+        return False
+    safe = tool.repeatable and not event.refused and not event.code and not event.unknown
+    return safe and entry["undoes"] is None and entry["action"]["attempt"] <= node.step.retries
+
+
+def _shaped(tool: Tool | None, result: Any) -> tuple[Any, str]:  # noqa: ANN401 - JSON
+    """The result as the interface has it, and what is wrong with it."""
+    value = _json(result)
+    if len(json.dumps(value, ensure_ascii=False)) > MAX_RESULT_CHARS:
+        return None, "the result is too large"
+    if tool is None or tool.map is None or not tool.map.result:
+        return value, ""
+    try:
+        given = {"result": types.dress(value, types.ANY)}
+        return {name: types.undress(expression(source).value(given)) for name, source in tool.map.result.items()}, ""
+    except (ExprError, ValueError) as error:
+        return None, f"the result does not fit: {error}"
+
+
+def _go(program: Program, state: JsonObject) -> tuple[State, tuple[Action, ...]]:
+    """Walk the steps over what is known now, and write down what is wanted."""
+    in_flight = any(entry["effect"] != "read" for entry in state["flight"].values())
+    if state["ending"] is not None or state["over"]:
+        if in_flight:
+            return state, ()  # what is under way is let finish, so that the customer learns what has happened
+        if state["over"]:
+            return _ended(state, [], HandOver(reason="limits", detail="too many steps"))
+        return _ended(state, _cancel_words(program, state), End(outcome=state["ending"]))
+    walk = Walk(program, state)
+    try:
+        stop = walk.run()
+    except ExprError as error:
+        stop = Stop(HandOver(reason="broken", detail=str(error)))
+    if stop is not None and in_flight:
+        return state, ()
+    says = walk.commit_says()
+    if stop is not None:
+        return _ended(state, says, stop.action)
+    wanted: list[Action] = [*says]
+    for want in walk.wanted:
+        state["calls"] += 1
+        call = f"c{state['calls']}"
+        made = Call(
+            call=call,
+            step=want.node.id,
+            tool=want.tool.name,
+            args=want.real_args,
+            effect=want.tool.effect,
+            attempt=state["retry"].get(want.key, 0) + 1,
+            timeout_s=want.timeout_s,
+        )
+        state["flight"][call] = {
+            "key": want.key,
+            "step": want.node.id,
+            "tool": want.called,
+            "args": want.args,
+            "effect": want.tool.effect,
+            "undoes": want.undoes,
+            "action": made.as_json(),
+        }
+        wanted.append(made)
+    question, given_up = walk.question()
+    if given_up and not any(entry["effect"] != "read" for entry in state["flight"].values()):
+        return _ended(state, [*says], HandOver(reason="not_understood", detail=given_up))
+    if question is not None:
+        wanted.append(question)
+    if not state["flight"] and state["asking"] is None:
+        return _ended(state, [*says], HandOver(reason="broken", detail="nothing is left to wait for"))
+    return state, tuple(wanted)
+
+
+def _cancel_words(program: Program, state: JsonObject) -> list[Action]:
+    said = program.workflow.on_cancel
+    if state["ending"] != "cancelled" or said is None:
+        return []
+    try:
+        return [Say(text=text(text_in(said, state["locale"])).value({"locale": state["locale"]}))]
+    except ExprError:
+        return []
+
+
+def _ended(state: JsonObject, says: Iterable[Action], action: End | HandOver) -> tuple[State, tuple[Action, ...]]:
+    done = tuple(
+        {"tool": entry["tool"], "args": entry["args"], "result": entry["value"]}
+        for entry in state["results"].values()
+        if entry["ok"] and entry["effect"] != "read"
+    )
+    state["status"] = "ended"
+    state["asking"] = None
+    state["paused"] = None
+    state["outcome"] = action.outcome if isinstance(action, End) else f"hand_over:{action.reason}"
+    return state, (*says, action.model_copy(update={"done": done}))
+
+
+def _json(value: Any) -> Any:  # noqa: ANN401 - JSON, or what a careless caller gave
+    """The value as JSON has it, so that a state is the same before and after it was stored."""
+    try:
+        return json.loads(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str))
+    except ValueError:
+        return None

@@ -1,0 +1,267 @@
+"""Slots: what a customer's words mean as the value of a slot, and whether a value fits.
+
+Pure. It never makes a value up: each stands in the words, or is refused.
+"""
+
+import calendar
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Annotated, Any, Final
+
+import pydantic
+from pydantic import StringConstraints, TypeAdapter
+from pydantic_core import SchemaError
+
+from tools.workflow import types
+from tools.workflow.model import Slot
+
+MAX_HEARD_CHARS: Final = 4_000
+"""The longest message that a customer may send."""
+ORDER_NUMBER: Final = r"[A-Za-z]{0,4}[-#]?\d{3,12}"
+"""Without a pattern of the shop's: some digits, perhaps behind a few letters."""
+
+_EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
+_NUMBER: Final = re.compile(r"(?<![\w.,])-?\d{1,15}(?:[.,]\d{1,15})*(?!\w)")
+_MONEY: Final = re.compile(
+    r"(?:(?:[€$£]|EUR|USD|GBP|CHF)\s?(\d{1,15}(?:[.,]\d{1,15})*))"
+    r"|(?:(?<![\w.,-])(\d{1,15}(?:[.,]\d{1,15})*)\s?(?:[€$£]|(?:EUR|USD|GBP|CHF|euros?|dollars?|pounds?)\b))",
+    re.I,
+)
+_ISO: Final = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
+_DOTTED: Final = re.compile(r"\b(\d{1,2})[./](\d{1,2})[./](\d{4})\b")
+_WORDED: Final = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th|\.)?\s+(?:of\s+)?([A-Za-zä]{3,9})\.?(?:\s+(\d{4}))?", re.I)
+_WORDED_US: Final = re.compile(r"\b([A-Za-z]{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?(?:,?\s+(\d{4}))?\b", re.I)
+_MONTHS: Final = {
+    **{name.lower()[:3]: n for n, name in enumerate(calendar.month_name) if n},
+    **{"mär": 3, "mai": 5, "okt": 10, "dez": 12},
+}
+_DAYS: Final = {
+    name: n
+    for n, names in enumerate(
+        (
+            ("monday", "montag"), ("tuesday", "dienstag"), ("wednesday", "mittwoch"), ("thursday", "donnerstag"),
+            ("friday", "freitag"), ("saturday", "samstag"), ("sunday", "sonntag"),
+        )
+    )
+    for name in names
+}  # fmt: skip
+_NEAR: Final = {"today": 0, "heute": 0, "tomorrow": 1, "morgen": 1, "yesterday": -1, "gestern": -1}
+_YES: Final = frozenset(
+    (
+        "yes", "yep", "yeah", "yup", "sure", "ok", "okay", "please", "correct", "right", "confirm", "confirmed",
+        "absolutely", "definitely", "ja", "jo", "klar", "gerne", "genau", "richtig", "stimmt",
+    )
+)  # fmt: skip
+_NO: Final = frozenset(
+    (
+        "no", "nope", "nah", "not", "don't", "dont", "never", "stop", "wrong", "cancel", "nein", "nicht", "keine",
+        "falsch", "lieber",
+    )
+)  # fmt: skip
+_OTHER: Final = frozenset(("other", "others", "andere", "anderen", "anderes", "anderer"))
+_WORD: Final = re.compile(r"[^\W_]+(?:'[a-z]+)?")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One choice: the value, and what the customer reads."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a slot's raw value means. Without a `value`, `choices` are those that it could be."""
+
+    value: Any = None
+    ok: bool = False
+    choices: tuple[Choice, ...] = ()
+
+
+def read(slot: Slot, raw: Any, *, today: str, choices: Sequence[Choice] = (), before: Any = None) -> Heard:  # noqa: ANN401 - JSON
+    """The value of a slot from something that was said or extracted; a text may hold other words around it.
+
+    `before` is the choice that is being corrected: "the other one" is not it.
+    """
+    if slot.type == "yes_no" and isinstance(raw, bool):
+        return Heard(raw, True)
+    if isinstance(raw, int | float | Decimal) and not isinstance(raw, bool):
+        raw = str(raw)
+    if not isinstance(raw, str) or not raw.strip() or len(raw) > MAX_HEARD_CHARS:
+        return Heard()
+    said = raw.strip()
+    match slot.type:
+        case "yes_no":
+            found = _yes_no(said)
+            return Heard() if found is None else Heard(found, True)
+        case "choice":
+            other = before is not None and _OTHER & {w.lower() for w in _WORD.findall(said)}
+            return _other(said, choices, str(before)) if other else _choice(said, choices)
+        case "order_number" | "text":
+            return _pattern(slot, said)
+        case "email":
+            emails = list(dict.fromkeys(_EMAIL.findall(said)))
+            return Heard(emails[0].rstrip("."), True) if len(emails) == 1 else Heard()
+        case "date":
+            return _date(said, today)
+        case "number" | "money":
+            return _amount(slot, said)
+
+
+def pattern_of(slot: Slot) -> str | None:
+    """The slot's pattern, or the usual one of an order number."""
+    return slot.pattern or (ORDER_NUMBER if slot.type == "order_number" else None)
+
+
+@lru_cache(maxsize=256)
+def matcher(pattern: str) -> "TypeAdapter[str]":
+    """A check for whole texts. pydantic's own regular expressions take linear time, whatever the pattern.
+
+    Raises:
+        ValueError: it is no pattern (look-around and back-references are not possible).
+
+    """
+    bare = pattern.removeprefix("^").removesuffix("$")
+    try:
+        return TypeAdapter(Annotated[str, StringConstraints(pattern=f"^(?:{bare})$")])
+    except SchemaError as error:
+        raise ValueError(f"not a pattern: {str(error).splitlines()[-1].strip()}") from None
+
+
+def matches(pattern: str, value: str) -> bool:
+    """Whether the whole text looks as the pattern says."""
+    try:
+        matcher(pattern).validate_python(value)
+    except pydantic.ValidationError:
+        return False
+    return True
+
+
+def _pattern(slot: Slot, said: str) -> Heard:
+    pattern = pattern_of(slot)
+    if pattern is None:
+        return Heard(said, True) if len(said) <= slot.max_chars else Heard()
+    if matches(pattern, said):
+        return Heard(said, True)
+    if slot.type == "text":
+        return Heard()
+    # Candidates are words with a digit; a text is never searched with the shop's own pattern.
+    words = [word.strip("#.,;:!?()\"'") for word in said.split()]
+    found = list(dict.fromkeys(w for w in words if any(c.isdigit() for c in w) and matches(pattern, w)))
+    return Heard(found[0], True) if len(found) == 1 else Heard()
+
+
+def _yes_no(said: str) -> bool | None:
+    words = [word.lower() for word in _WORD.findall(said.replace("’", "'"))]
+    if not words or len(words) > 12:
+        return None
+    if set(words) & _NO:
+        # "no problem" and "why not" are rare, and wrongly taken for yes they would start something.
+        return False if words[0] in _NO or not set(words) & _YES else None
+    return True if words[0] in _YES or (len(words) <= 4 and set(words) & _YES) else None
+
+
+def _choice(said: str, choices: Sequence[Choice]) -> Heard:
+    plain = said.casefold().strip(" .!")
+    exact = [c for c in choices if plain in (c.value.casefold(), c.label.casefold())]
+    if exact:
+        return Heard(exact[0].value, True) if len({c.value for c in exact}) == 1 else Heard(choices=tuple(exact))
+    whole = [c for c in choices if c.label.casefold() in plain and c.label]
+    if len(whole) == 1:
+        return Heard(whole[0].value, True)
+    words = {_stem(w) for w in _WORD.findall(plain) if len(w) > 2 or w.isdigit()}
+    scores = [(len(words & {_stem(w) for w in _WORD.findall(c.label.casefold())}), c) for c in choices]
+    best = max((score for score, _ in scores), default=0)
+    near = [c for score, c in scores if score == best and best > 0]
+    if len(near) == 1:
+        return Heard(near[0].value, True)
+    return Heard(choices=tuple(near) if len(near) < len(choices) else ())
+
+
+def _other(said: str, choices: Sequence[Choice], before: str) -> Heard:
+    """What "the other pair" is: by its own words; else the only other one of the same kind; else the only other one."""
+    rest = [c for c in choices if c.value != before]
+    found = _choice(" ".join(w for w in _WORD.findall(said) if w.lower() not in _OTHER), rest)
+    if found.ok or len(rest) == 1:
+        return found if found.ok else Heard(rest[0].value, True)
+    kind = {_stem(w) for c in choices if c.value == before for w in _WORD.findall(c.label.casefold()) if len(w) > 2}
+    alike = [c for c in rest if kind & {_stem(w) for w in _WORD.findall(c.label.casefold())}]
+    if len(alike) == 1 and not found.choices:
+        return Heard(alike[0].value, True)
+    return Heard(choices=tuple(found.choices or alike or rest))
+
+
+def _stem(word: str) -> str:
+    return word.removesuffix("s") if len(word) > 3 else word
+
+
+def _date(said: str, today: str) -> Heard:
+    now = types.day(today)
+    found: set[dt.date] = set()
+    for pattern, order in ((_ISO, (0, 1, 2)), (_DOTTED, (2, 1, 0))):
+        for groups in pattern.findall(said):
+            found |= _made(*(int(groups[n]) for n in order))
+    if not found and isinstance(now, dt.date):
+        worded = [(d, m, y) for d, m, y in _WORDED.findall(said)] + [(d, m, y) for m, d, y in _WORDED_US.findall(said)]
+        for number_of_day, month, year in worded:
+            found |= _worded(int(number_of_day), _MONTHS.get(month.lower()[:3]), int(year) if year else None, now)
+        for word in (w.lower() for w in _WORD.findall(said)):
+            if word in _NEAR and not found:
+                found.add(now + dt.timedelta(days=_NEAR[word]))
+            elif word in _DAYS and not found:
+                found.add(now + dt.timedelta(days=(_DAYS[word] - now.weekday() - 1) % 7 + 1))
+    return Heard(found.pop().isoformat(), True) if len(found) == 1 else Heard()
+
+
+def _worded(day: int, month: int | None, year: int | None, now: dt.date) -> set[dt.date]:
+    """The day; without a year the coming one is meant, unless it is less than 60 days past ("I bought it on 3 May")."""
+    if month is None:
+        return set()
+    made = _made(year or now.year, month, day)
+    return made if year or all((now - one).days <= 60 for one in made) else _made(now.year + 1, month, day)
+
+
+def _made(year: int, month: int, day: int) -> set[dt.date]:
+    try:
+        return {dt.date(year, month, day)}
+    except ValueError:
+        return set()
+
+
+def _amount(slot: Slot, said: str) -> Heard:
+    signed = [a or b for a, b in _MONEY.findall(said)] if slot.type == "money" else []
+    found = {number(item) for item in signed or _NUMBER.findall(said)} - {None}
+    if len(found) != 1:
+        return Heard()
+    value = found.pop()
+    assert value is not None  # noqa: S101 - None is taken away above
+    if (slot.min is not None and value < slot.min) or (slot.max is not None and value > slot.max):
+        return Heard()
+    if slot.type == "money" and (value < 0 or value != value.quantize(Decimal("0.01"))):
+        return Heard()
+    return Heard(types.undress(value), True)
+
+
+def number(written: str) -> Decimal | None:
+    """A number as people write it: 1,234.50 and 1.234,50 are the same; 12,50 is twelve and a half."""
+    text = written
+    if "," in text and "." in text:
+        point = "." if text.rfind(".") > text.rfind(",") else ","
+        text = text.replace("," if point == "." else ".", "").replace(point, ".")
+    elif text.count(",") == 1 and len(text.partition(",")[2]) != 3:
+        text = text.replace(",", ".")
+    elif text.count(".") > 1 or "," in text:
+        text = text.replace(",", "").replace(".", "") if _grouped(text) else "-"
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
+
+
+def _grouped(text: str) -> bool:
+    return all(len(part) == 3 for part in re.split("[.,]", text)[1:])

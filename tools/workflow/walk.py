@@ -1,0 +1,485 @@
+"""Walk: once through the steps over what is known; it stops at what is not known yet.
+
+Pure. It changes the state only by taking back what cannot be used: an answer that does not fit, a value that led to a
+failure.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tools.canonical import canonical
+from tools.workflow import types
+from tools.workflow.events import Ask, End, HandOver, JsonObject, Say
+from tools.workflow.expr import ExprError, Expression, argument, expression, text
+from tools.workflow.model import Ask as AskStep
+from tools.workflow.model import Call as CallStep
+from tools.workflow.model import Each, OnError, Parallel, Slot, Text, When, text_in
+from tools.workflow.model import End as EndStep
+from tools.workflow.model import HandOver as HandOverStep
+from tools.workflow.model import Say as SayStep
+from tools.workflow.program import Node, Program, Tool
+from tools.workflow.slots import Choice, read
+from tools.workflow.types import Type
+
+MAX_RESTARTS: Final = 50
+"""Each takes back at least one answer, so there are never more than slots."""
+MAX_CHOICES: Final = 20
+"""Shown at once; more are no choice."""
+
+_UNUSABLE: Final = {"en": "Sorry, I couldn't use that.", "de": "Das konnte ich leider nicht verwenden."}
+_QUESTION: Final = {"en": "What is the {}?", "de": "Bitte nennen Sie mir: {}"}
+
+
+class Stop(Exception):
+    """The run ends with this action."""
+
+    def __init__(self, action: End | HandOver) -> None:
+        super().__init__(action.kind)
+        self.action = action
+
+
+class _Blocked(Exception):
+    """The branch waits."""
+
+
+class _Unknown(_Blocked):
+    """The branch waits for a slot."""
+
+    def __init__(self, slot: str, question: str, choices: Sequence[Choice], *, narrowed: bool) -> None:
+        super().__init__(slot)
+        self.slot = slot
+        self.question = question
+        self.choices = choices
+        self.narrowed = narrowed
+        """The answer fits several of the choices: these."""
+
+
+class _Restart(Exception):
+    """An answer was taken back: walk again."""
+
+
+class _Jump(Exception):
+    """Go on at the step with this id."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(target)
+        self.target = target
+
+
+@dataclass(frozen=True)
+class Want:
+    """A call that is to be made."""
+
+    node: Node
+    key: str
+    called: str
+    tool: Tool
+    args: JsonObject
+    timeout_s: float | None = None
+    undoes: str | None = None
+
+    @property
+    def real_args(self) -> JsonObject:
+        """The arguments by the names of the shop's tool."""
+        if self.tool.map is None:
+            return self.args
+        named = {self.tool.map.args.get(name, name): value for name, value in self.args.items()}
+        return {**named, **{name: types.undress(value) for name, value in self.tool.map.set.items()}}
+
+
+class Walk:
+    """One walk. After `run`, `wanted`, `question()` and `commit_says()` hold what it came to."""
+
+    def __init__(self, program: Program, state: JsonObject) -> None:
+        self.program = program
+        self.state = state
+        self.wanted: list[Want] = []
+        self._kept: list[Say] = []
+        self._says: list[tuple[str, Say]] = []
+        self._vars: dict[str, Any] = {}
+        self._slots: dict[str, Any] = {}
+        self._resolving: list[str] = []
+        self._visited: set[str] = set()
+        self._unknown: _Unknown | None = None
+
+    def run(self) -> Stop | None:
+        """Walk until something is unknown; the end, if the walk came to one.
+
+        Raises:
+            ExprError: an expression gave no usable value.
+
+        """
+        for _ in range(MAX_RESTARTS):
+            self.wanted, self._says = [], []
+            self._vars, self._slots, self._visited, self._unknown = {}, {}, set(), None
+            try:
+                if self._block(self.program.nodes):
+                    self._no_orphans()
+                    return Stop(End(outcome="done"))
+            except _Restart:
+                continue
+            except _Blocked:
+                return None
+            except Stop as stop:
+                return self._checked(stop)
+            except _Jump as jump:
+                return Stop(HandOver(reason="broken", detail=f"goto {jump.target} leads out of its branch"))
+            return None
+        return Stop(HandOver(reason="broken", detail="it goes in circles"))
+
+    def commit_says(self) -> list[Say]:
+        """What is to be said now; it counts as said from here on."""
+        said = [*self._kept]
+        for key, say in self._says:
+            if key not in self.state["said"]:
+                self.state["said"].append(key)
+                said.append(say)
+        return said
+
+    def question(self) -> tuple[Ask | None, str]:
+        """The question to ask now, if it has not just been asked; and why no more is asked, if so."""
+        unknown, state = self._unknown, self.state
+        if unknown is None:
+            state["asking"] = None
+            return None, ""
+        again = state["missed"] == unknown.slot
+        if state["asking"] == unknown.slot and not again and not state["reask"]:
+            return None, ""
+        slot = self.program.slots[unknown.slot]
+        tries = state["tries"].get(unknown.slot, 0)
+        reminder = state["reask"] and state["asking"] == unknown.slot
+        if not reminder:
+            if tries >= slot.tries:
+                state["asking"] = None
+                return None, f"asked {tries} times for {slot.what or unknown.slot}"
+            state["tries"][unknown.slot] = tries + 1
+        state["asking"] = unknown.slot
+        words = unknown.question
+        if again and not unknown.narrowed:
+            words = f"{self._text(slot.invalid or _UNUSABLE)} {words}"
+        choices = tuple({"value": c.value, "label": c.label} for c in unknown.choices)
+        return Ask(slot=unknown.slot, text=words, type=slot.type, choices=choices, again=again), ""
+
+    def _checked(self, stop: Stop) -> Stop | None:
+        """An end, unless something that was done for another end has to be taken back first."""
+        if isinstance(stop.action, HandOver):
+            return stop
+        try:
+            self._no_orphans()
+        except _Blocked:
+            self._says = []
+            return None
+        except Stop as other:
+            return other
+        return stop
+
+    # Steps
+
+    def _block(self, nodes: Sequence[Node], start: int = 0) -> bool:
+        """Walk these steps; whether the end of them was reached."""
+        n = start
+        while n < len(nodes):
+            try:
+                if not self._step(nodes[n]):
+                    return False
+            except _Unknown as unknown:
+                self._unknown = self._unknown or unknown
+                return False
+            except _Blocked:
+                return False
+            except _Jump as jump:
+                ahead = [k for k in range(n + 1, len(nodes)) if nodes[k].id == jump.target]
+                if not ahead:
+                    raise
+                n = ahead[0]
+                continue
+            n += 1
+        return True
+
+    def _step(self, node: Node) -> bool:
+        step = node.step
+        match step:
+            case CallStep():
+                self._call(node, step)
+            case AskStep():
+                self._slot(step.ask, ask=True, words=step.text)
+            case When():
+                holds = bool(self._value(expression(step.when)))
+                chosen, other = node.bodies if holds else tuple(reversed(node.bodies))
+                self._leave({inner for n in other for inner in _ids(n)})
+                return self._block(chosen)
+            case SayStep():
+                self._say(node, step.say, step.choices)
+            case Parallel():
+                ended = [self._block(branch) for branch in node.bodies]  # all of them, even if the first waits
+                return all(ended)
+            case HandOverStep():
+                if step.say is not None:
+                    self._say(node, step.say)
+                raise Stop(HandOver(reason=step.hand_over))
+            case EndStep():
+                if step.say is not None:
+                    self._say(node, step.say)
+                raise Stop(End(outcome=step.end))
+        return True
+
+    def _say(self, node: Node, said: Text, choices: tuple[str, ...] = (), **extra: Any) -> None:  # noqa: ANN401 - values
+        words = self._text(said, **extra)
+        if words:
+            policy = self.program.workflow.policy if node.step.policy == "workflow" else node.step.policy
+            self._says.append((f"{node.id}:{_sha(words.encode())}", Say(text=words, choices=choices, policy=policy)))
+
+    def _call(self, node: Node, step: CallStep) -> None:
+        tool = self.program.tools.get(step.call)
+        if tool is None:  # optional, and the shop has none
+            self._set(step, None)
+            return
+        args = {name: self._json_of(value) for name, value in step.args.items()}
+        args = {name: value for name, value in args.items() if value is not None}
+        key = f"{node.id}:{_sha(step.call.encode() + b' ' + canonical(args))}"
+        self._visited.add(key)
+        found = self.state["results"].get(key)
+        if found is not None and found["ok"] is None:
+            raise Stop(HandOver(reason="unknown_outcome", detail=f"{tool.name}: {found['error']}"))
+        if found is not None and found["ok"]:
+            self._set(step, found["value"])
+            return
+        if found is not None:
+            self._failed(node, step, key, found["error"])
+            return
+        flying = [entry for entry in self.state["flight"].values() if entry["step"] == node.id]
+        if any(entry["key"] == key or entry["effect"] != "read" for entry in flying):
+            raise _Blocked
+        if tool.effect != "read":
+            self._make_room(node, step, key)
+        self.wanted.append(Want(node, key, step.call, tool, args, step.timeout_s))
+        raise _Blocked
+
+    def _set(self, step: CallStep, value: Any) -> None:  # noqa: ANN401 - JSON
+        if step.as_ is not None:
+            tool = self.program.tools.get(step.call)
+            self._vars[step.as_] = types.dress(value, tool.result if tool is not None else types.ANY)
+
+    def _failed(self, node: Node, step: CallStep, key: str, error: str) -> None:
+        """Go on after a failure as the step says; by default a person does."""
+        self._set(step, None)
+        way = step.on_error or OnError(hand_over="failed")
+        if way.say is not None and (way.ask or way.goto):
+            self._kept_say(node, way.say, error)
+        elif way.say is not None:
+            self._say(node, way.say, error=error)
+        again = way.ask or self._earlier_ask(node, way.goto)
+        if again is not None:
+            self.state["results"].pop(key)
+            forgotten = self.state["heard"].pop(again, None) is not None
+            if not forgotten and self.program.slots[again].default is None:
+                raise Stop(HandOver(reason="failed", detail=error))  # nothing would be different the next time
+            self.state["asking"] = None
+            self.state["skipped"] = [name for name in self.state["skipped"] if name != again]
+            if not forgotten:
+                raise Stop(HandOver(reason="failed", detail=error))
+            for other, spec in self.program.slots.items():
+                if again in self.program.closure[other] or spec.type == "yes_no":
+                    self.state["heard"].pop(other, None)
+            raise _Restart
+        if way.goto is not None:
+            raise _Jump(way.goto)
+        if way.end is not None:
+            raise Stop(End(outcome=way.end))
+        if not way.goes_on:
+            raise Stop(HandOver(reason=way.hand_over or "failed", detail=error))
+
+    def _kept_say(self, node: Node, said: Text, error: str) -> None:
+        words = self._text(said, error=error)
+        if words:
+            self._kept.append(Say(text=words, policy=node.step.policy))
+
+    def _earlier_ask(self, node: Node, target: str | None) -> str | None:
+        """The slot of an `ask` that stands before the step and has this id."""
+        for other in self.program.every_node() if target is not None else ():
+            if other.id == target and other.number < node.number and isinstance(other.step, AskStep):
+                return other.step.ask
+        return None
+
+    # Effects that have happened
+
+    def _effects(self) -> list[tuple[str, JsonObject]]:
+        """What has been done and stands, and may not simply be done again."""
+        free = {n.id for n in self.program.every_node() if isinstance(n.step, CallStep) and n.step.again}
+        results = self.state["results"].items()
+        return [(key, e) for key, e in results if e["ok"] and e["effect"] != "read" and e["step"] not in free]
+
+    def _leave(self, steps: set[str]) -> None:
+        """Before one way of a `when` is gone: what was done on the other one is taken back."""
+        if any(e["effect"] != "read" and e["step"] in steps for e in self.state["flight"].values()):
+            raise _Blocked
+        self._take_back_all(key for key, e in self._effects() if e["step"] in steps)
+
+    def _make_room(self, node: Node, step: CallStep, key: str) -> None:
+        """Before a new effect: take back what this step, or one that is passed by now, has done for other values."""
+        numbers = {n.id: n.number for n in self.program.every_node()}
+        flying = [e for e in self.state["flight"].values() if e["effect"] != "read" and e["key"] not in self._visited]
+        if any(numbers.get(e["step"], -1) < node.number for e in flying):
+            raise _Blocked  # it was begun for other values; how it ended decides
+        passed = [k for k, e in self._effects() if numbers.get(e["step"], -1) < node.number and k not in self._visited]
+        own = [] if step.again else [k for k, e in self._effects() if e["step"] == node.id and k != key]
+        self._take_back_all([*own, *passed])
+
+    def _no_orphans(self) -> None:
+        self._take_back_all([key for key, _ in self._effects() if key not in self._visited])
+
+    def _take_back_all(self, keys: Iterable[str]) -> None:
+        keys = list(dict.fromkeys(keys))
+        for key in keys:
+            self._take_back(key)
+        if keys:
+            raise _Blocked
+
+    def _take_back(self, key: str) -> None:
+        entry = self.state["results"][key]
+        node = next((n for n in self.program.every_node() if n.id == entry["step"]), None)
+        undo = node.step.undo if node is not None and isinstance(node.step, CallStep) else None
+        tool = self.program.tools.get(undo.call) if undo is not None else None
+        if node is None or undo is None or tool is None:
+            raise Stop(HandOver(reason="already_done", detail=f"{entry['tool']} was done for other values"))
+        if any(flying["undoes"] == key for flying in self.state["flight"].values()):
+            return
+        undo_key = f"{key}!undo"
+        before = self.state["results"].get(undo_key)
+        if before is not None:
+            reason = "unknown_outcome" if before["ok"] is None else "undo_failed"
+            raise Stop(HandOver(reason=reason, detail=f"{tool.name}: {before['error']}"))
+        extra = {"done": types.dress(entry["value"], types.ANY), "args": types.dress(entry["args"], types.ANY)}
+        args = {name: self._json_of(value, **extra) for name, value in undo.args.items()}
+        self.wanted.append(Want(node, undo_key, undo.call, tool, args, undoes=key))
+
+    # Values
+
+    def _json_of(self, value: Any, **extra: Any) -> Any:  # noqa: ANN401 - YAML in, JSON out
+        """A step's argument as JSON, its expressions evaluated."""
+        if isinstance(value, str):
+            found = argument(value)
+            if found is None:
+                return value
+            try:
+                return types.undress(self._value(found, **extra))
+            except ValueError as error:
+                raise ExprError(f"{value!r:.80}: {error}") from None
+        if isinstance(value, Mapping):
+            return {str(key): self._json_of(item, **extra) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._json_of(item, **extra) for item in value]
+        return types.undress(value)
+
+    def _text(self, said: Text, **extra: Any) -> str:  # noqa: ANN401 - values
+        return str(self._value(text(text_in(said, self.state["locale"])), **extra))
+
+    def _value(self, made: Expression, **extra: Any) -> Any:  # noqa: ANN401 - any value
+        """The expression's value over what is known; slots that it needs are asked for."""
+        values: dict[str, Any] = {
+            "settings": {k: types.dress(v, types.ANY) for k, v in self.program.workflow.settings.items()},
+            "caller": self.state["caller"],
+            "context": self.state["context"],
+            "today": types.day(self.state["today"]),
+            "locale": self.state["locale"],
+            **self._vars,
+        }
+        for name in sorted(made.names - set(extra)):
+            if name in self.program.slots:
+                values[name] = self._slot(name, peek=name in made.known)
+        return made.value({**values, **extra})
+
+    def _slot(self, name: str, *, ask: bool = False, peek: bool = False, words: Text | None = None) -> Any:  # noqa: ANN401
+        """The slot's value; None if it is optional and unknown.
+
+        Raises:
+            _Unknown: it has to be asked for.
+
+        """
+        if name in self._slots:
+            return self._slots[name]
+        if name in self._resolving:
+            raise ExprError(f"{name} depends on itself")
+        if name in self.state["skipped"]:
+            return None
+        slot = self.program.slots[name]
+        self._resolving.append(name)
+        try:
+            choices = self._choices(slot)
+            known, value, near = self._known(name, slot, choices)
+            if known:
+                self._slots[name] = types.dress(value, Type(_KINDS[slot.type]))
+                return self._slots[name]
+            if slot.optional and self.state["missed"] == name and ask:
+                self.state["skipped"].append(name)
+                return None
+            if peek or (slot.optional and not ask):
+                return None
+            if slot.type == "choice" and not choices:
+                raise Stop(HandOver(reason="no_choice", detail=f"there is nothing to choose from for {name}"))
+            raise _Unknown(
+                name, self._question(name, slot, words), (near or choices)[:MAX_CHOICES], narrowed=bool(near)
+            )
+        finally:
+            self._resolving.pop()
+
+    def _known(self, name: str, slot: Slot, choices: Sequence[Choice]) -> tuple[bool, Any, Sequence[Choice]]:
+        """Whether the value is known, the value, and the choices that it could be."""
+        state = self.state
+        near: Sequence[Choice] = ()
+        if name in state["heard"]:
+            was = read(slot, state["was"].get(name), today=state["today"], choices=choices)
+            found = read(slot, state["heard"][name], today=state["today"], choices=choices, before=was.value)
+            if found.ok:
+                if slot.type == "choice":
+                    state["heard"][name] = found.value  # the words ("the other one") mean something only now
+                return True, found.value, ()
+            state["heard"].pop(name)
+            state["missed"], state["asking"] = name, None
+            near = found.choices
+        elif slot.default is not None and state["missed"] != name:
+            given = self._json_of(slot.default)
+            found = read(slot, given, today=state["today"], choices=choices)
+            if found.ok:
+                return True, found.value, ()
+        if slot.take_single and len(choices) == 1 and state["missed"] != name:
+            return True, choices[0].value, ()
+        return False, None, near
+
+    def _choices(self, slot: Slot) -> tuple[Choice, ...]:
+        if slot.choices is None:
+            return ()
+        if not isinstance(slot.choices, Each):
+            return tuple(Choice(value, value) for value in slot.choices)
+        each = slot.choices
+        entries = self._value(expression(each.each))
+        made = []
+        for entry in entries if isinstance(entries, list | tuple) else ():
+            value = types.undress(entry.get(each.value) if isinstance(entry, Mapping) else entry)
+            if value is None:
+                continue
+            label = self._text(each.label, item=entry) if each.label else str(value)
+            made.append(Choice(str(value), label))
+        return tuple(made)
+
+    def _question(self, name: str, slot: Slot, words: Text | None) -> str:
+        said = words or slot.ask
+        if said is not None:
+            return self._text(said)
+        return text_in(_QUESTION, self.state["locale"]).format(slot.what or name.replace("_", " "))
+
+
+_KINDS: Final[Mapping[str, types.Kind]] = {
+    "text": "text", "choice": "text", "order_number": "text", "email": "text",
+    "number": "number", "money": "money", "date": "date", "yes_no": "yes_no",
+}  # fmt: skip
+
+
+def _ids(node: Node) -> set[str]:
+    return {inner.id for inner in node.everything()}
+
+
+def _sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
