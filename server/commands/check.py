@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from server.auth import weak_secret
+from server.commands.pin import pin as write_pins
 from server.shop import Shop, read_shop
 from server.site import Problem, parse_yaml, read_text
 from tools import Rule, ToolSpec, default_permission, needed_level
@@ -21,15 +22,18 @@ def check(
     write: Callable[[str], object],
     *,
     environment: Mapping[str, str] = os.environ,
+    pin: bool = False,
 ) -> int:
     """Print the problems of each shop as `file:line:column: severity: message`, then its permission matrix.
 
-    `data` is the server's data directory, of which a plugin may use its shop's part. Returns the exit code: 1 if there
-    is any error, else 0.
+    `data` is the server's data directory, of which a plugin may use its shop's part. `pin` first asks the MCP servers
+    for their tools and writes tools.lock. Returns the exit code: 1 if there is any error, else 0.
     """
     failed = False
     keys: dict[str, Path] = {}
     for directory in directories:
+        if pin:
+            failed = write_pins(directory, write, environment=environment) != 0 or failed
         shop, problems = read_shop(directory, data=data, environment=environment)
         if shop is not None:
             problems = sorted([*problems, *_weak_secrets(shop, environment), *_same_key(shop, keys)])

@@ -3,29 +3,77 @@
 It opens no connection.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from server.site import BROKEN, Problem, Severity, ToolsFile
 from tools import BadTool, Registry, Rule
-from tools.connectors import Auth, Connectors, Egress
+from tools.connectors import Connectors, Definition, Egress, LockError, McpServer, read_lock
+from tools.connectors.lock import FILE
 
 
 def connect(
     written: ToolsFile, registry: Registry, environment: Mapping[str, str], directory: Path, problems: list[Problem]
 ) -> Connectors:
     """Make the connectors and add their tools to the registry; what does not work is added to `problems`."""
-    egress = Egress(frozenset(written.egress.allow_private), frozenset(written.egress.allow_http))
-    connectors = Connectors(egress, environment, directory)
+    connectors = Connectors(egress_of(written), environment, directory)
     for name, tool in written.http.items():
         path = ("http", name)
-        if tool.auth is not None:
-            _say_unset(tool.auth, environment, written, (*path, "auth", "env"), problems)
+        _say_unset([tool.auth.env] if tool.auth else [], environment, written, path, problems)
+        with _said(written, path, "error", problems):
+            registry.add(connectors.add_http(name, tool, where=where(written, path)))
+    if written.mcp:
         try:
-            registry.add(connectors.add_http(name, tool, where=_where(written, path)))
-        except (BadTool, ValueError) as error:
-            _say(written, path, "error", error.message if isinstance(error, BadTool) else str(error), problems)
+            pinned = read_lock(directory)
+        except LockError as error:
+            problems.append(Problem(directory / FILE, 1, 1, "error", str(error)))
+            return connectors
+        for name, config in written.mcp.items():
+            _connect_server(connectors, name, config, pinned.get(name), written, registry, environment, problems)
     return connectors
+
+
+def egress_of(written: ToolsFile) -> Egress:
+    """Where the connectors of a tools.yaml may go."""
+    return Egress(frozenset(written.egress.allow_private), frozenset(written.egress.allow_http))
+
+
+def where(written: ToolsFile, path: tuple[str, ...]) -> str:
+    """Where an entry is written, as `file:line`."""
+    assert written.document is not None  # noqa: S101 - a connector comes from a document
+    return f"{written.document.file}:{written.document.keys[path].line}"
+
+
+def _connect_server(  # noqa: PLR0913 - one step of connect(), in this file only
+    connectors: Connectors,
+    name: str,
+    config: McpServer,
+    pinned: Mapping[str, Definition] | None,
+    written: ToolsFile,
+    registry: Registry,
+    environment: Mapping[str, str],
+    problems: list[Problem],
+) -> None:
+    path = ("mcp", name)
+    _say_unset([*config.env, *([config.auth.env] if config.auth else [])], environment, written, path, problems)
+    with _said(written, path, "error", problems):
+        server = connectors.add_server(name, config, pinned or {}, where=where(written, path))
+        if pinned is None:
+            message = "its tools are not pinned, so none can be used; look at them with `shopbell check --pin`"
+            _say(written, path, "warning", message, problems)
+            return
+        for remote, definition in pinned.items():
+            said = config.tools.get(remote)
+            at = (*path, "tools", remote) if said is not None else path
+            with _said(written, at, "error" if said is not None else "warning", problems):
+                registry.add(connectors.add_mcp(server, definition, said, where=where(written, at)))
+            if said is None:
+                message = f"{remote} is not listed under tools: it counts as writing, and needs approval"
+                _say(written, path, "warning", message, problems)
+        for remote in config.tools.keys() - pinned.keys():
+            message = f"the server had no tool {remote} when it was pinned; there are: {', '.join(pinned) or 'none'}"
+            _say(written, (*path, "tools", remote), "warning", message, problems)
 
 
 class LiveRules(Mapping[str, Rule]):
@@ -50,20 +98,29 @@ class LiveRules(Mapping[str, Rule]):
 
 
 def _say_unset(
-    auth: Auth, environment: Mapping[str, str], written: ToolsFile, path: tuple[str, ...], problems: list[Problem]
+    names: list[str],
+    environment: Mapping[str, str],
+    written: ToolsFile,
+    path: tuple[str, ...],
+    problems: list[Problem],
 ) -> None:
-    if not environment.get(auth.env):
-        message = f"the environment variable {auth.env} is not set: calls will fail"
-        _say(written, path, "warning", message, problems)
+    for name in names:
+        if not environment.get(name):
+            _say(written, path, "warning", f"the environment variable {name} is not set: calls will fail", problems)
 
 
-def _where(written: ToolsFile, path: tuple[str, ...]) -> str:
-    assert written.document is not None  # noqa: S101 - a connector comes from a document
-    return f"{written.document.file}:{written.document.keys[path].line}"
+@contextlib.contextmanager
+def _said(written: ToolsFile, path: tuple[str, ...], severity: Severity, problems: list[Problem]) -> Iterator[None]:
+    """What cannot be a tool, or has a name that is taken, becomes a problem at its place."""
+    try:
+        yield
+    except (BadTool, ValueError) as error:
+        _say(written, path, severity, error.message if isinstance(error, BadTool) else str(error), problems)
 
 
 def _say(written: ToolsFile, path: tuple[str, ...], severity: Severity, message: str, problems: list[Problem]) -> None:
     assert written.document is not None  # noqa: S101 - a connector comes from a document
-    document = written.document
-    place = document.keys.get(path, document.place(path))
-    problems.append(Problem(document.file, place.line, place.column, severity, f"{'.'.join(path[:2])}: {message}"))
+    place = written.document.keys[path]
+    problems.append(
+        Problem(written.document.file, place.line, place.column, severity, f"{'.'.join(path[:2])}: {message}")
+    )

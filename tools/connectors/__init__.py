@@ -3,8 +3,23 @@
 Importing this opens nothing and loads no MCP library.
 """
 
-from tools.connectors.config import Auth, EgressRules, HttpTool, McpServer
+from tools.connectors.config import Auth, EgressRules, HttpTool, McpServer, McpTool, Param
 from tools.connectors.connect import Connectors
 from tools.connectors.egress import Egress
+from tools.connectors.lock import Definition, LockError, changes, read_lock, write_lock
 
-__all__ = ["Auth", "Connectors", "Egress", "EgressRules", "HttpTool", "McpServer"]
+__all__ = [
+    "Auth",
+    "Connectors",
+    "Definition",
+    "Egress",
+    "EgressRules",
+    "HttpTool",
+    "LockError",
+    "McpServer",
+    "McpTool",
+    "Param",
+    "changes",
+    "read_lock",
+    "write_lock",
+]

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from tools import words
 from tools.connectors import egress
 from tools.connectors import pick as picks
-from tools.signature import _NOT_AN_ARGUMENT as NOT_AN_ARGUMENT
+from tools.signature import _NOT_AN_ARGUMENT
 from tools.types import Effect, Level
 
 Spot = Literal["path", "query", "header", "body"]
@@ -36,6 +36,11 @@ _OURS: Final = frozenset(
 """Headers that the connector writes itself, or that would change what a request is."""
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 _CALLER_SPOT: Final = re.compile(r"(path|query|header|body)\.(.+)")
+
+
+def is_customer(name: str) -> bool:
+    """Whether an argument of this name would let a model choose who the customer is."""
+    return re.sub(r"[_\-]", "", name).lower() in _NOT_AN_ARGUMENT
 
 
 def _template(value: str) -> str:
@@ -346,7 +351,7 @@ def _check_params(tool: HttpTool) -> None:
     for name, param in tool.params.items():
         if not name.isidentifier() or name.startswith("_") or hasattr(BaseModel, name):
             raise ValueError(f"params: expected a plain name such as order_id, got {name!r}")
-        if re.sub(r"[_\-]", "", name).lower() in NOT_AN_ARGUMENT:
+        if is_customer(name):
             raise ValueError(
                 f"params: `{name}` cannot be an argument, a model would choose it; put it under `caller`, "
                 f"for example `caller: {{query.{name}: customer}}`"

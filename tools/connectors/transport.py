@@ -5,7 +5,7 @@ It follows no redirect, keeps no cookie, reads no proxy from the environment, an
 
 import os
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from types import ModuleType
 from typing import Any, Final
 
@@ -24,15 +24,18 @@ def pinned_transport(
     context: ssl.SSLContext,
     *,
     keep_alive: bool = True,
-    web: ModuleType = httpx,
-    core: ModuleType = httpcore,
+    max_bytes: int | None = None,
+    libraries: tuple[ModuleType, ModuleType] = (httpx, httpcore),
 ) -> Any:  # noqa: ANN401 - an AsyncBaseTransport of httpx, or of httpx2 which the `mcp` client uses
     """A transport whose every connection goes to an address that `egress` has checked.
 
     The name is resolved once, all its addresses are checked, and the connection is made to one of just these; `Host`,
     SNI and the certificate are those of the name. Without `keep_alive` every request has a connection of its own: a
     server that closes an idle connection at the wrong moment would leave open whether a write has arrived.
+    `max_bytes` bounds answers that are no event streams, and refuses packed ones. `libraries` are httpx and httpcore, or
+    the newer pair that the `mcp` client uses.
     """
+    core = libraries[1]
     backend = _backend(egress, core)
     pool = core.AsyncConnectionPool(
         ssl_context=context,
@@ -41,7 +44,7 @@ def pinned_transport(
         keepalive_expiry=5.0,  # shorter than the 60 s and more after which proxies close idle connections
         network_backend=backend,
     )
-    return _transport(pool, web, core)
+    return _transport(egress, pool, max_bytes, libraries)
 
 
 def tls_context() -> ssl.SSLContext:
@@ -88,7 +91,8 @@ def _backend(egress: Egress, core: ModuleType) -> Any:  # noqa: ANN401 - an Asyn
     return Pinned()
 
 
-def _transport(pool: Any, web: ModuleType, core: ModuleType) -> Any:  # noqa: ANN401 - see pinned_transport
+def _translator(web: ModuleType, core: ModuleType) -> Callable[[Exception], Exception]:
+    """From errors of httpcore to those of httpx."""
     errors = tuple(
         (getattr(core, name), getattr(web, name))
         for name in (
@@ -106,18 +110,37 @@ def _transport(pool: Any, web: ModuleType, core: ModuleType) -> Any:  # noqa: AN
                 return made
         return error
 
+    return translated
+
+
+def _transport(
+    egress: Egress,
+    pool: Any,  # noqa: ANN401 - an AsyncConnectionPool
+    max_bytes: int | None,
+    libraries: tuple[ModuleType, ModuleType],
+) -> Any:  # noqa: ANN401 - see pinned_transport
+    web, core = libraries
+    translated = _translator(web, core)
+
     class Body(web.AsyncByteStream):  # type: ignore[misc, name-defined]
         """The raw bytes of an answer."""
 
-        def __init__(self, stream: Any) -> None:  # noqa: ANN401 - of `core`
+        def __init__(self, stream: Any, limit: int | None) -> None:  # noqa: ANN401 - of `core`
             self._stream = stream
+            self._limit = limit
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
+            size = 0
             try:
                 async for part in self._stream:
+                    size += len(part)
+                    if self._limit is not None and size > self._limit:
+                        break
                     yield part
             except Exception as error:
                 raise translated(error) from error
+            if self._limit is not None and size > self._limit:
+                raise web.ReadError(f"the answer is larger than {self._limit:,} bytes")
 
         async def aclose(self) -> None:
             await self._stream.aclose()
@@ -127,6 +150,7 @@ def _transport(pool: Any, web: ModuleType, core: ModuleType) -> Any:  # noqa: AN
 
         async def handle_async_request(self, request: Any) -> Any:  # noqa: ANN401 - Request and Response of `web`
             """Send the request; the answer's body is not read yet."""
+            egress.check(httpx.URL(str(request.url)))
             url = core.URL(
                 scheme=request.url.raw_scheme,
                 host=request.url.raw_host,
@@ -144,10 +168,15 @@ def _transport(pool: Any, web: ModuleType, core: ModuleType) -> Any:  # noqa: AN
                 answer = await pool.handle_async_request(wanted)
             except Exception as error:
                 raise translated(error) from error
+            headers = web.Headers(answer.headers)
+            if max_bytes is not None and headers.get("content-encoding", "identity") != "identity":
+                await answer.stream.aclose()
+                raise web.ReadError("the answer is packed, which was not asked for")
+            endless = headers.get("content-type", "").startswith("text/event-stream")
             return web.Response(
                 status_code=answer.status,
-                headers=answer.headers,
-                stream=Body(answer.stream),
+                headers=headers,
+                stream=Body(answer.stream, None if endless else max_bytes),
                 extensions=answer.extensions,
             )
 
