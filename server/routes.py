@@ -114,8 +114,9 @@ def _rest(running: Running) -> rest.RestPorts:
             raise LookupError(conversation)
         return key
 
-    async def say(site: str, conversation: str, said: str, text: str) -> Event:
+    async def say(site: str, conversation: str, said: str | None, text: str) -> Event:
         key = await known(site, conversation)
+        said = said or f"m:{app.new_id()}"
         [event] = await log.append(key, [NewEvent(said, "message", "customer", {"text": text})])
         running.turns.poke(key)
         return event

@@ -53,7 +53,7 @@ class RestPorts:
 
     key_site: Callable[[str], str | None]
     create: Callable[[str], Awaitable[str]]
-    say: Callable[[str, str, str, str], Awaitable[Event]]
+    say: Callable[[str, str, str | None, str], Awaitable[Event]]
     events: Callable[[str, str, int], Awaitable[Sequence[Event]]]
 
 
@@ -64,11 +64,11 @@ class OpenConversation(BaseModel):
 
 
 class PostMessage(BaseModel):
-    """A message as the customer. Sent again with the same id and text, it is the same event."""
+    """A message as the customer. Sent again with the same id and text, it is the same event; without an id, a new one."""
 
     model_config = ConfigDict(extra="forbid")
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
     text: Annotated[str, Field(min_length=1, max_length=4000)]
 
 

@@ -150,6 +150,13 @@ def test_a_message_of_another_form_is_an_error_in_the_contracts_form(http, beare
     is_error(http.post(f"{where}/messages", headers=bearer(), content=body), 400)
 
 
+def test_a_message_without_an_id_of_its_own_is_a_new_one_each_time(http, bearer):
+    where = f"/v1/conversations/{http.post('/v1/conversations', headers=bearer()).json()['conversation']}"
+    ids = [http.post(f"{where}/messages", headers=bearer(), json={"text": "hi"}).json()["event"]["id"] for _ in "ab"]
+    assert ids[0] != ids[1]
+    assert all(":" in one for one in ids)
+
+
 @pytest.mark.parametrize("after", ["-1", "x", "1.5", ""])
 def test_a_position_that_is_none_is_an_error(http, bearer, after):
     where = f"/v1/conversations/{http.post('/v1/conversations', headers=bearer()).json()['conversation']}"
