@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tools.connectors.conftest import Names, Shop, answer
+from tests.tools.connectors.certificates import server_context
+from tests.tools.connectors.conftest import Names, Shop, answer, shop_running
 from tools.connectors.client import Client, NotSent, Request
 from tools.connectors.egress import Egress, EgressRefused, normal_host, refusal
 
@@ -138,3 +139,20 @@ def test_hosts_are_compared_in_one_spelling(written, host):
 def test_what_is_no_host_is_said(written):
     with pytest.raises(ValueError, match="expected a host"):
         normal_host(written)
+
+
+async def test_the_certificate_and_sni_are_those_of_the_name_and_not_of_the_address(tmp_path, monkeypatch):
+    context = server_context(tmp_path, "shop.example")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    async with shop_running(context) as shop:
+        shop.says["/"] = answer({"ok": True})
+        names = Names(shop_example=[["127.0.0.1"]], other_example=[["127.0.0.1"]])
+        client = Client(Egress(frozenset({"shop.example", "other.example"}), resolve=names))
+        good = Request("GET", httpx.URL(f"https://shop.example:{shop.port}/"), {})
+        assert (await client.send(good, timeout_s=5, once=False)).status == 200
+        assert shop.sni == "shop.example"
+        wrong = Request("GET", httpx.URL(f"https://other.example:{shop.port}/"), {"Authorization": "x"})
+        with pytest.raises(NotSent, match="certificate"):
+            await client.send(wrong, timeout_s=5, once=False)
+        assert len(shop.got) == 1
+        await client.aclose()
