@@ -100,7 +100,7 @@ def check(got: EmailMessage) -> None:
     assert got["Message-ID"].endswith("@shop.example>")
     assert got["Date"]
     plain, html = got.iter_parts()
-    assert plain.get_content() == "Grüß Gott.\n.\nFrom here on\n"
+    assert plain.get_content().replace("\r\n", "\n") == "Grüß Gott.\n.\nFrom here on\n"
     assert (html.get_content_type(), html.get_content().strip()) == ("text/html", "<p>Grüß Gott")
 
 
