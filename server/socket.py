@@ -133,7 +133,7 @@ class Connection:
             self._end(wire.CLOSE_IDLE, "no hello within 10 s")
         except wire.BadFrame as error:
             self._send(wire.error("bad_frame", error.message, frame_id=error.frame_id))
-            self._end(wire.CLOSE_BAD_FRAME, "bad frame")
+            self._end(error.close, "bad frame")
         except _Closing as closing:
             self._end(closing.close or wire.CLOSE_FORBIDDEN, closing.code)
         except Refused as refused:

@@ -185,14 +185,18 @@ _FRAME: Final[TypeAdapter[ClientFrame]] = TypeAdapter(ClientFrame)
 class BadFrame(Exception):
     """The bytes are no frame of the contract. `message` says what was expected and what came.
 
-    `frame_id` names the frame if it had an id; `too_long` says that only its text was too long, which the sender may mend.
+    `frame_id` names the frame if it had an id; `too_long` says that only its text was too long, which the sender may mend;
+    `close` is the close code.
     """
 
-    def __init__(self, message: str, *, frame_id: str | None = None, too_long: bool = False) -> None:
+    def __init__(
+        self, message: str, *, frame_id: str | None = None, too_long: bool = False, close: int = CLOSE_BAD_FRAME
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.frame_id = frame_id
         self.too_long = too_long
+        self.close = close
 
 
 def items(text: str | bytes) -> list[Any]:
@@ -218,7 +222,10 @@ def frame(item: Any) -> ClientFrame:  # noqa: ANN401 - a JSON value
         return _FRAME.validate_python(item)
     except ValidationError as err:
         first = err.errors(include_url=False, include_context=False)[0]
-        name, frame_id = (item.get("t"), item.get("id")) if isinstance(item, dict) else (None, None)
+        name, frame_id, version = map(item.get, ("t", "id", "v")) if isinstance(item, dict) else (None, None, None)
+        if name == "hello" and type(version) is int and version != VERSION:
+            # Whatever else another version's hello has: what it needs to know is that this one is spoken here.
+            raise BadFrame(f"expected v: {VERSION}, got {version}", close=CLOSE_VERSION) from None
         where = ".".join(str(part) for part in first["loc"][1:]) or "t"
         got = repr(first["input"])[:60]
         message = f"{name!r}: {where}: {first['msg']}, got {got}"

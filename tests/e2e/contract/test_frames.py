@@ -144,6 +144,12 @@ async def test_a_hello_with_a_field_of_the_wrong_type_is_bad_frame_and_4500(serv
     assert await closing(server, {"t": "hello", "v": 1, "site": "pk_test", **fields}) == ("bad_frame", 4500)
 
 
+@pytest.mark.parametrize("rest", [{}, {"site": "pk_test"}, {"site": {"key": "pk_test"}, "after": "x"}])
+@pytest.mark.parametrize("version", [0, 2])
+async def test_a_hello_of_another_version_is_told_so_whatever_else_it_says(server, version, rest):
+    assert await closing(server, {"t": "hello", "v": version, **rest}) == ("bad_frame", 4501)
+
+
 async def test_ids_and_texts_at_their_limits_are_taken(server):
     async with Client(server) as client:
         await client.hello(conversation="c" * 64)
