@@ -39,11 +39,13 @@ class Drafts:
     def add(self, part: Part, text: str) -> None:
         """Another piece. The first of a part goes out at once, the others at most every 40 ms."""
         self.live.parts[part] = self.live.parts.get(part, "") + text
-        last = self._flushed_s.get(part)
-        if last is None or self._loop.time() - last >= INTERVAL_S:
+        if self._timer is not None:
+            return  # what is held back goes out together
+        last, now = self._flushed_s.get(part), self._loop.time()
+        if last is None or now - last >= INTERVAL_S:
             self._flush(part)
-        elif self._timer is None:
-            self._timer = self._loop.call_later(INTERVAL_S, self.flush)
+        else:
+            self._timer = self._loop.call_at(last + INTERVAL_S, self.flush)
 
     def flush(self) -> None:
         """Send what was held back."""

@@ -5,7 +5,7 @@ It writes nothing to the log. What it holds may be lost at any time: the store i
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,8 @@ class Watch:
     room: "Room"
     link: Link
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    push: Callable[[], bool] | None = None
+    """Writes a new piece of a draft at once, where the line is clear; False when the writer has to be woken."""
 
 
 @dataclass(slots=True, eq=False)
@@ -140,7 +142,7 @@ class Hub:
         room = self._rooms.get(key)
         if room is not None:
             room.live = live
-            self._wake(room)
+            self._push(room)
         if self._broker is not None:
             text = live.parts.get(part, "")[at:]
             self._tell(
@@ -153,7 +155,7 @@ class Hub:
         room = self._rooms.get(key)
         if room is not None:
             room.live = live
-            self._wake(room)
+            self._push(room)
         if self._broker is not None:
             label, state = live.steps[step_id]
             self._tell(
@@ -226,6 +228,11 @@ class Hub:
                 self._sending.add(task)
                 task.add_done_callback(self._sending.discard)
         self._wake(room)
+
+    def _push(self, room: Room) -> None:
+        for watch in room.watches:
+            if watch.push is None or not watch.push():
+                watch.woken.set()
 
     def _wake(self, room: Room) -> None:
         for watch in room.watches:
