@@ -60,6 +60,8 @@ class Piece:
     item: bool = False
     more: bool = False
     """A further sentence of the same item."""
+    shown: str = ""
+    """The same for people, where a quotation word for word reads badly (the row of a table)."""
 
 
 def is_item(passage: Passage, at: int) -> bool:
@@ -82,13 +84,15 @@ def is_title(text: str, passage: Passage) -> bool:
     }
 
 
-def candidates(n: int, passage: Passage) -> list[Candidate]:
-    """Every sentence, item and list of passage number `n`."""
+def candidates(n: int, passage: Passage, language: Language) -> list[Candidate]:
+    """Every sentence, item and list of passage number `n`; one that leans on the sentence before has that as context."""
     context = passage.heading or passage.title
     if passage.title and passage.title not in context:
         context = f"{passage.title} > {context}"
     out = [
-        Candidate(n, at, span.text, context, listing=bool(_ENUMERATION.search(span.text)))
+        Candidate(
+            n, at, span.text, _leaning(passage, at, language) + context, listing=bool(_ENUMERATION.search(span.text))
+        )
         for at, span in enumerate(passage.spans)
         if words(span.text) and not is_title(span.text, passage)
     ]
@@ -97,6 +101,23 @@ def candidates(n: int, passage: Passage) -> list[Candidate]:
         text = " ".join(passage.spans[index].text for index in ([first] if first < run[0] else []) + run)
         out.append(Candidate(n, first, text[:600], context, items=tuple(run), listing=True))
     return out
+
+
+def _leaning(passage: Passage, at: int, language: Language) -> str:
+    """The sentence before, if this one is about something that only that one names ("They can be …")."""
+    if at == 0 or is_item(passage, at) or not language.dangling.search(plain(passage.spans[at].text)):
+        return ""
+    return f"{passage.spans[at - 1].text} > "
+
+
+def paragraph(n: int, at: int, passage: Passage) -> list[Piece]:
+    """The sentences of the paragraph in which span `at` stands."""
+    first = last = at
+    while first > 0 and continues(passage, first) and not is_item(passage, first):
+        first -= 1
+    while last + 1 < len(passage.spans) and continues(passage, last + 1) and not is_item(passage, last + 1):
+        last += 1
+    return [Piece(n, passage.spans[index].text) for index in range(first, last + 1)]
 
 
 def runs(passage: Passage) -> list[list[int]]:

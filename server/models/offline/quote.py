@@ -7,18 +7,20 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from rapidfuzz import fuzz
 
+from retrieval.cite import supports
 from retrieval.text import language_of, stem, words
 from retrieval.types import Passage, Vectors
 from server.models.offline.language import Language, plain, spans
-from server.models.offline.lists import Candidate, Piece, is_item, is_title, runs
+from server.models.offline.lists import Candidate, Piece, is_item, is_title, paragraph, runs
 from server.models.offline.lists import candidates as gathered
 from server.models.offline.lists import pieces as pieces_of
+from server.models.offline.tables import Cell, cells, in_words
 from server.models.offline.understand import Part, topic
 
 MAX_CANDIDATES: Final = 20
@@ -35,6 +37,12 @@ _TELLING: Final = frozenset({"duration", "money", "weight", "date", "contact"})
 """Kinds of answers that a sentence shows or does not show beyond doubt: there is an amount in it, or none."""
 _ABOUT: Final = 0.4
 """How near a list must be to the rest of the question before it shows that something is not on it."""
+_SYNONYM: Final = 0.7
+"""What a help center's own word for the customer's counts."""
+_RESTRICTED: Final = 0.14
+"""What speaks against a sentence about a special case that nobody asked about: as much as naming the thing speaks for it."""
+_TWIN: Final = 0.5
+"""Share of words from which a sentence says of another case what an earlier one says of the usual case."""
 _WHOLE: Final = 8
 """A list up to this long is shown whole when no line of it stands out."""
 
@@ -60,6 +68,10 @@ class Question:
     entities: frozenset[str]
     types: tuple[str, ...]
     language: Language
+    own: frozenset[str] = frozenset()
+    """Of a question that leans on an earlier one, the words that are new in it: what it is really about."""
+    told: bool = False
+    """It is a statement ("it arrived broken"): what to do is wanted, not one sentence that matches."""
 
     @property
     def weight(self) -> float:
@@ -86,16 +98,19 @@ def question_of(part: Part, text: str, language: Language, passages: Sequence[Pa
         if _is_entity(word, index, found, text, language):
             entities.add(low)
             weight = max(weight, 0.8) * 1.4
-        if low in language.words["meta"]:
+        if low in language.words["meta"] or low in language.numbers:
             weight *= 0.2
         own = low in mine or not part.followup
         weights[low] = max(
-            weights.get(low, 0.0), max(weight, 0.1 if low in language.words["meta"] else 0.25) * (1.0 if own else 0.5)
+            weights.get(low, 0.0),
+            max(weight, 0.1 if low in language.words["meta"] or low in language.numbers else 0.25)
+            * (1.0 if own else 0.5),
         )
     for pattern, said in language.implied:
         if pattern.search(plain(text)):
             weights.update(dict.fromkeys(said.split(), 1.0))
-    return Question(text, weights, frozenset(entities), part.types, language)
+    new = frozenset(language.content(part.text)) if part.followup and text != part.text else frozenset[str]()
+    return Question(text, weights, frozenset(entities), part.types, language, new, part.act == "tell")
 
 
 def _codes(passages: Sequence[Passage], language: Language) -> tuple[str, ...]:
@@ -125,7 +140,7 @@ def gather(
     """What may be quoted for any of the questions: the lexically nearest sentences, and the first of each passage."""
     rows: list[tuple[float, Candidate]] = []
     for n, passage in enumerate(passages, 1):
-        for place, candidate in enumerate(gathered(n, passage)):
+        for place, candidate in enumerate(gathered(n, passage, questions[0].language)):
             near = max((_coverage(question, candidate, (0.6, 1.0)) for question in questions), default=0.0)
             titled = max((_titled(question, candidate) for question in questions), default=0.0)
             prior = 0.5 * passage.score + (0.08 if place == 0 else 0.0) + (0.06 if candidate.listing else 0.0)
@@ -144,10 +159,17 @@ def _coverage(question: Question, candidate: Candidate, weights: tuple[float, fl
     total = 0.0
     for word, weight in question.stems.items():
         total += weight * max(
-            weights[1] * _match(word, text_stems, text, language),
-            weights[0] * _match(word, context_stems, context, language),
+            weights[1] * _means(word, text_stems, text, language),
+            weights[0] * _means(word, context_stems, context, language),
         )
     return total / question.weight
+
+
+def _means(word: str, stems: set[str], plain_words: Sequence[str], language: Language) -> float:
+    """As `_match`, but other words for the same thing count too."""
+    found = _match(word, stems, plain_words, language)
+    others = language.synonyms.get(stem(word, language.code), ())
+    return found or (_SYNONYM if any(other in stems for other in others) else 0.0)
 
 
 def _match(word: str, stems: set[str], plain_words: Sequence[str], language: Language) -> float:
@@ -207,8 +229,43 @@ def answer(
     second = _second(best, scored, question, pieces, passages)
     if second is not None:
         pieces = [*pieces, *(piece for piece in _pieces(second, question, passages) if piece not in pieces)]
-    ordered = tuple(_in_order(pieces, passages))
+    ordered = tuple(_as_rows(_in_order(pieces, passages), question, passages))
     return Answer(ordered, support, passages[best.n - 1].title, label=_label(ordered, passages))
+
+
+def _as_rows(pieces: Sequence[Piece], question: Question, passages: Sequence[Passage]) -> list[Piece]:
+    """Rows of tables as lines for people; one row by itself needs no list. What `cite` would not find stays as it is."""
+    out = []
+    for piece in pieces:
+        passage = passages[piece.n - 1]
+        span = next((s for s in passage.spans if s.text == piece.text), None)
+        found = cells(piece.text, passage.raw[span.start - passage.start : span.end - passage.start]) if span else ()
+        wanted = _columns(found, question)
+        lines = (
+            (
+                in_words(found, question.language, wanted.__contains__),
+                in_words(found, question.language, found.__contains__),
+            )
+            if found
+            else ()
+        )
+        shown = next((text for text in lines if supports(text, passage)), "")
+        out.append(replace(piece, shown=shown, item=piece.item and not (shown and len(pieces) == 1)))
+    return out
+
+
+def _columns(found: Sequence[Cell], question: Question) -> list[Cell]:
+    """The cells that the question asks for: by the name of their column, else by the kind of answer."""
+    language = question.language
+    asked = words(question.text)
+    stems = {stem(word, code) for word in asked for code in {language.code, "en"}}
+    named = [
+        cell
+        for cell in found[1:]
+        if (head := language.content(cell[0])) and all(_means(word, stems, asked, language) for word in head)
+    ]
+    kinds = [kind for kind in question.types if kind in _TELLING]
+    return named or [cell for cell in found[1:] if kinds and _type_fit(question, cell[1]) == 1.0]
 
 
 def _label(pieces: Sequence[Piece], passages: Sequence[Passage]) -> str:
@@ -238,6 +295,7 @@ def _scored(
         fitness += _titled(question, candidate) * (1.5 if candidate.items else 1.0) - 0.0015 * max(0, len(found) - 30)
         if not _covers_key(question, candidate):
             fitness -= 0.1
+        fitness -= _beside(question, candidate, inside, denies=denies) + _later(question, candidate, candidates)
         if "way" in question.types and not denies and language.has("negation", plain(candidate.text)):
             fitness -= 0.08
         if candidate.items and thing and all(_match(word, stems, found, language) for word in thing):
@@ -250,6 +308,51 @@ def _scored(
         rows.append((fitness, candidate, support))
     rows.sort(key=lambda row: (-row[0], row[1].n, row[1].at))
     return [(candidate, support) for _, candidate, support in rows]
+
+
+def _beside(question: Question, candidate: Candidate, inside: float, *, denies: bool) -> float:
+    """How far the sentence is about a case that the question does not name: a special one, one that is excluded."""
+    language = question.language
+    low, heading = plain(candidate.text), plain(candidate.heading)
+    out = 0.0
+    special = [match.group() for p in language.cues.get("special", ()) for match in p.finditer(f"{heading} > {low}")]
+    if special and not any(_asked_about(case, question) for case in special):
+        out += _RESTRICTED
+    elif language.has("conditional", low) and not _asked_about(low.split(",", 1)[0], question):
+        out += _RESTRICTED / 2
+    if not denies and inside < 0.34 and language.has("negation", heading):  # below "What isn't covered"
+        out += _RESTRICTED
+    if question.own and not any(
+        _asked_about(word, question, text=f"{low} {candidate.context}") for word in question.own
+    ):
+        out += _RESTRICTED
+    if question.told and candidate.items:
+        out += _RESTRICTED
+    return out
+
+
+def _asked_about(case: str, question: Question, text: str = "") -> bool:
+    """Whether a word of the case is in the question, or in `text` if given."""
+    language = question.language
+    against = words(text or question.text)
+    stems = {stem(word, code) for word in against for code in {language.code, "en"}}
+    content = [word for word in words(case) if not language.is_stop(word)]
+    return not content or any(_means(word, stems, against, language) for word in content)
+
+
+def _later(question: Question, candidate: Candidate, candidates: Sequence[Candidate]) -> float:
+    """What speaks against a sentence that repeats an earlier one for another case: the usual case is told first."""
+    if candidate.items:
+        return 0.0
+    mine = set(question.language.stems(candidate.text))
+    for other in candidates:
+        if other.n != candidate.n or other.at >= candidate.at or other.items:
+            continue
+        theirs = set(question.language.stems(other.text))
+        alike = len(mine & theirs) >= _TWIN * max(1, min(len(mine), len(theirs))) and len(mine & theirs) > 1
+        if alike and not any(question.language.stem(word) in mine - theirs for word in question.stems):
+            return _RESTRICTED / 2
+    return 0.0
 
 
 def _first(passage: Passage) -> int:
@@ -314,7 +417,7 @@ def _widened(
         wide = wide and not any(
             _names(word, passage.spans[best.at].text, question.language) for word in question.entities
         )
-    return next((c for c in gathered(best.n, passage) if wide and c.items == tuple(run)), best)
+    return next((c for c in gathered(best.n, passage, question.language) if wide and c.items == tuple(run)), best)
 
 
 def _pieces(candidate: Candidate, question: Question, passages: Sequence[Passage]) -> list[Piece]:
@@ -333,6 +436,9 @@ def _pieces(candidate: Candidate, question: Question, passages: Sequence[Passage
         named = [at for at in run if any(_names(word, passage.spans[at].text, language) for word in asked)]
         named = named if question.entities or 2 * len(named) <= len(run) else []
     found = pieces_of(candidate, passage, language, named or None)
+    if question.told and not candidate.items and not any(piece.item for piece in found):
+        whole = paragraph(candidate.n, candidate.at, passage)
+        return whole if len(found) < len(whole) <= _STEPS else found
     if "way" in question.types and not candidate.items and not any(piece.item for piece in found):
         return _steps(candidate.n, passage) or found
     return found

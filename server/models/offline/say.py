@@ -192,7 +192,7 @@ def quoted(answer: Answer, language: Language) -> str:
     """The quotations with their markers; list lines below each other."""
     out = f"{answer.label}:" if answer.label else ""
     for index, piece in enumerate(answer.pieces):
-        line = f"{piece.text.strip()} [{piece.n}]"
+        line = f"{piece.shown or piece.text.strip()} [{piece.n}]"
         if piece.item and piece.more and out:
             out += " " + line
         elif piece.item:
