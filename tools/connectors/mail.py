@@ -29,6 +29,9 @@ _ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-
 """Unquoted ASCII addresses, as shops have them; no commas, quotes or comments, so that one address stays one."""
 
 
+_POLICY: Final = email.policy.SMTP.clone(cte_type="7bit")  # every mail server takes seven bits
+
+
 class MailError(Exception):
     """A message was not sent."""
 
@@ -124,6 +127,7 @@ class SmtpMailer:
     ) -> None:
         self._host, self._port = host, port
         self._sender = _one_sender(sender)
+        self._address = self._sender.rpartition("<")[2].rstrip(">")
         self._tls = tls
         self._login = login
         self._context = context
@@ -145,7 +149,8 @@ class SmtpMailer:
                     self._encrypt(smtp)
                 if self._login is not None:
                     smtp.login(*self._login)
-                smtp.send_message(message)
+                # Not send_message: it writes ">From" for a line that begins with "From".
+                smtp.sendmail(self._address, [str(message["To"])], message.as_bytes())
             finally:
                 # Once it is accepted, nothing that goes wrong with the farewell makes it unsent.
                 with contextlib.suppress(smtplib.SMTPException, OSError):
@@ -216,7 +221,7 @@ def compose(mail: Mail, sender: str) -> EmailMessage:
         raise MailRefused(f"subject: expected one line of at most {MAX_SUBJECT_CHARS} characters")
     if len(mail.text) > MAX_TEXT_CHARS or len(mail.html or "") > MAX_TEXT_CHARS:
         raise MailRefused(f"text: expected at most {MAX_TEXT_CHARS:,} characters")
-    message = EmailMessage(policy=email.policy.SMTP)
+    message = EmailMessage(policy=_POLICY)
     message["From"] = sender
     message["To"] = _one_address(mail.to, "to")
     if mail.reply_to is not None:

@@ -39,6 +39,12 @@ class Server:
     port: int = 0
 
     async def serve(self, incoming: asyncio.StreamReader, out: asyncio.StreamWriter) -> None:
+        try:
+            await self.talk(incoming, out)
+        finally:
+            out.close()
+
+    async def talk(self, incoming: asyncio.StreamReader, out: asyncio.StreamWriter) -> None:
         async def say(text: str) -> None:
             out.write(text.encode() + b"\r\n")
             await out.drain()
@@ -68,10 +74,9 @@ class Server:
                 await say("250 taken")
             elif word == "QUIT":
                 await say("221 bye")
-                break
+                return
             else:
                 await say("250 fine")
-        out.close()
 
 
 @contextlib.asynccontextmanager
