@@ -275,7 +275,7 @@ def main() -> None:
         # The top of the program. Our own families of errors are for the reader; anything else is a bug with its trace.
         if not _is_for_people(error):
             raise
-        click.echo(f"shopbell: {error}", err=True)
+        click.echo(f"shopbell: {_qdrant(error) or error}", err=True)
         sys.exit(1)
 
 
@@ -292,7 +292,15 @@ def _is_for_people(error: Exception) -> bool:
         "ModelFileError",
         "ModelFailed",
     }
-    return isinstance(error, OSError) or any(kind.__name__ in names for kind in type(error).__mro__)
+    known = isinstance(error, OSError) or any(kind.__name__ in names for kind in type(error).__mro__)
+    return known or _qdrant(error) is not None
+
+
+def _qdrant(error: Exception) -> str | None:
+    """What a Qdrant server's failure means here; None for any other error. By name: importing the client takes a second."""
+    if type(error).__name__ not in ("ResponseHandlingException", "UnexpectedResponse"):
+        return None
+    return f"SHOPBELL_QDRANT: the server there does not answer as expected: {str(error).partition(chr(10))[0]}"
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ import pytest
 
 from tests.serving import ROOT, SECRET, Server, free_port, write_shop
 
+# The discard port: nobody listens there.
+QDRANT = {"SHOPBELL_QDRANT": "http://127.0.0.1:9"}
+
 
 def shopbell(*arguments, stdin=None, **env):
     """Run a command to its end."""
@@ -199,6 +202,9 @@ def test_check_takes_the_contracts_own_examples(tmp_path):
         (["serve", "--shop", "{shop}"], {"SHOPBELL_MODEL": "openai-like/x"}, 1, "SHOPBELL_MODEL_URL"),
         (["serve", "--shop", "{shop}", "--data", "{new}"], {"SHOPBELL_STORE": "postgresql://x/y"}, 1, "SHOPBELL_STORE"),
         (["serve", "--shop", "{shop}", "--data", "{new}"], {"SHOPBELL_BROKER": "redis://x"}, 1, "SHOPBELL_BROKER"),
+        (["knowledge", "sync", "--shop", "{shop}", "--data", "{new}"], QDRANT, 1, "SHOPBELL_QDRANT"),
+        (["serve", "--shop", "{shop}", "--data", "{shop}/site.yaml"], {}, 2, "--data"),
+        (["backup", "--data", "{new}", "{new}.backup"], {}, 1, "log"),
         (["token", "--shop", "{shop}", "--customer", "c"], {}, 1, "TEST_SECRET"),
         (["token", "--shop", "{shop}"], {}, 2, "--customer"),
     ],
