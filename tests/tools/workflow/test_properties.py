@@ -28,6 +28,7 @@ from tools.workflow.events import (
 )
 from tools.workflow.load import read_library
 from tools.workflow.model import Call as CallStep
+from tools.workflow.model import When
 from tools.workflow.program import Program, make_program
 
 TROUBLE = """
@@ -87,6 +88,15 @@ POOLS: dict[str, list[Any]] = {
 }
 
 
+# Mostly what a real customer and shop do, so that runs come far; the rest is what can go wrong.
+KINDS = ["end"] * 20 + ["answer"] * 20 + ["correct"] * 6 + ["slots"] * 2 + ["fail"] * 2 + ["resume"] * 2
+KINDS += ["refuse", "unknown", "sign_in", "declined", "late", "said", "cancel", "digress"]
+ANSWERS = {
+    "order_number": ["1042", "1043", "ABCD-1234"], "text": ["a", "b 5", "4020"], "money": ["20 euros", "5.00"],
+    "number": ["3"], "date": ["tomorrow", "2026-12-01"], "yes_no": ["yes", "yes", "no"], "email": ["me@shop.example"],
+}  # fmt: skip
+
+
 def made(kind: types.Type, pick: Any) -> Any:
     """A value of this type, picked by the history."""
     if kind.nullable and pick(3) == 0:
@@ -94,7 +104,7 @@ def made(kind: types.Type, pick: Any) -> Any:
     if kind.kind == "object":
         return {name: made(inner, pick) for name, inner in kind.fields.items()}
     if kind.kind == "list":
-        return [made(kind.item or types.ANY, pick) for _ in range(pick(4))]
+        return [made(kind.item or types.ANY, pick) for _ in range(pick(4) if pick(4) == 0 else 1 + pick(3))]
     pool = POOLS[kind.kind]
     return pool[pick(len(pool))]
 
@@ -124,9 +134,25 @@ class Watched(Run):
             if isinstance(action, Call):
                 self.check_call(action)
         if self.state is not None and self.state["status"] == "running":
+            self.check_branches()
             rests = self.state["paused"] or self.state["ending"] or self.state["over"]
             assert rests or self.open or self.state["asking"], "it waits for nothing"
         return actions
+
+    def check_branches(self) -> None:
+        """What stands on both ways of a `when` would be two effects where one was wanted."""
+        standing = {where for where, _ in self.standing.values() if not self.nodes[where].again}
+        under_way = {call.step for call in self.open.values() if call.effect != "read" and not self.is_undo(call)}
+        under_way = {where for where in under_way if not self.nodes[where].again}
+        for node in self.program.every_node():
+            if isinstance(node.step, When) and not any(self.is_undo(call) for call in self.open.values()):
+                ways = [{n.id for top in body for n in top.everything()} for body in node.bodies]
+                for one, other in (ways, ways[::-1]):
+                    assert not (standing & one and under_way & other), "effects on both ways of a when"
+
+    def is_undo(self, call: Call) -> bool:
+        step = self.nodes[call.step]
+        return isinstance(step, CallStep) and step.undo is not None and call.tool == step.undo.call
 
     def undone_by(self, call: Call) -> str | None:
         step = self.nodes[call.step]
@@ -152,9 +178,7 @@ class Watched(Run):
 @st.composite
 def histories(draw: Any) -> tuple[str, list[tuple[str, int, int]]]:
     name = draw(st.sampled_from(sorted(PROGRAMS)))
-    kinds = ["end"] * 8 + ["fail", "refuse", "unknown", "sign_in", "declined", "late"] + ["said"] * 6
-    kinds += ["slots"] * 3 + ["correct"] * 4 + ["cancel", "digress", "resume", "resume"]
-    step = st.tuples(st.sampled_from(kinds), st.integers(0, 10**6), st.integers(0, 10**6))
+    step = st.tuples(st.sampled_from(KINDS), st.integers(0, 10**6), st.integers(0, 10**6))
     return name, draw(st.lists(step, max_size=40))
 
 
@@ -183,12 +207,19 @@ def drive(run: Watched, kind: str, first: int, second: int) -> None:
         run.send(CallEnded(call=call.call, **how))
     elif kind == "late":
         run.send(CallEnded(call=f"c{first % 9 + 90}", ok=True, result={"id": "a"}))
+    elif kind == "answer" and run.state["asking"]:
+        ask = next(a for a in reversed(run.actions) if isinstance(a, Ask))
+        pool = [c["label"] for c in ask.choices] or ANSWERS.get(ask.type, TEXTS)
+        run.send(Said(text=pool[pick(len(pool))]))
     elif kind == "said":
         run.send(Said(text=text))
     elif kind == "slots" and slots:
         run.send(Said(slots={slots[first % len(slots)]: text, slots[second % len(slots)]: "1042"}, text=text))
     elif kind == "correct" and slots:
-        run.send(Corrected(slot=slots[first % len(slots)], value=text or None))
+        name = slots[first % len(slots)]
+        pool = ANSWERS.get(run.program.slots[name].type, ["a", "b", "other", "card", "gift", "part", "refund"])
+        value = [pool[pick(len(pool))], pool[pick(len(pool))], text or None][pick(3)]
+        run.send(Corrected(slot=name, value=value))
     elif kind in ("cancel", "digress", "resume"):
         run.send({"cancel": Cancelled(), "digress": Digressed(), "resume": Resumed()}[kind])
 
@@ -203,7 +234,7 @@ def finish(run: Watched) -> None:
         elif run.state["paused"]:
             run.send(Resumed())
         else:
-            run.send(Said(text=TEXTS[n % len(TEXTS)]))
+            drive(run, "answer" if run.state["asking"] else "said", n, n)
     raise AssertionError("it never ended")
 
 
