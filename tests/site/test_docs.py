@@ -16,8 +16,9 @@ from pydantic_core import PydanticUndefined
 
 from server.settings import PREFIX, Settings
 from server.shop import read_shop
-from server.site import FrontMatter, Site, check, parse_yaml, read_rules
+from server.site import FrontMatter, Site, check, parse_yaml, read_tools
 from tools import Caller, Rule, run
+from tools.connectors import EgressRules, HttpTool, McpServer
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -43,11 +44,13 @@ def rows(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """The table rows that describe a model, as the page must have them."""
     for name, field in model.model_fields.items():
         assert field.description, f"{model.__name__}.{name} has no description"
+        name = field.alias or name
         yield f"| `{prefix}{name}` | {default_of(field)} | {field.description} |"
         inner = model_in(field.annotation)
         if inner is not None:
             many = "tuple" in str(field.annotation) or "list" in str(field.annotation)
-            yield from rows(inner, f"{prefix}{name}{'[]' if many else ''}.")
+            named = "dict[" in str(field.annotation)
+            yield from rows(inner, f"{prefix}{name}{'[]' if many else '.NAME' if named else ''}.")
 
 
 def setting_rows() -> Iterator[str]:
@@ -59,6 +62,9 @@ EXPECTED = {
     "settings": list(setting_rows()),
     "site.yaml": list(rows(Site)),
     "tools.yaml": list(rows(Rule, "tools.NAME.")),
+    "http": list(rows(HttpTool, "http.NAME.")),
+    "mcp": list(rows(McpServer, "mcp.NAME.")),
+    "egress": list(rows(EgressRules, "egress.")),
     "front matter": list(rows(FrontMatter)),
 }
 
@@ -93,13 +99,13 @@ def test_the_examples_of_yaml_are_valid(tmp_path):
         else:
             assert text.startswith("# tools.yaml"), text
             (tmp_path / "tools.yaml").write_text(text)
-            rules, _ = read_rules(tmp_path / "tools.yaml", problems)
-            assert rules
+            written = read_tools(tmp_path / "tools.yaml", problems)
+            assert written.rules or written.http or written.mcp or written.egress.allow_private
     assert problems == []
 
 
 async def test_the_first_example_of_a_tool_runs_as_it_is_written(tmp_path):
-    plugin = blocks(TOOLS, "python")[0]
+    plugin = next(code for code in blocks(TOOLS, "python") if "find_order" in code)
     (tmp_path / "plugin.py").write_text(plugin)
     (tmp_path / "site.yaml").write_text(
         "key: pk_test\nname: T\norigins: [https://a.example]\nidentity: {secret_env: S}\n"
@@ -124,3 +130,31 @@ def test_the_page_about_tools_names_every_field_of_the_decorator():
 
     for name in inspect.signature(tool).parameters:
         assert f"| `{name}` |" in TOOLS, name
+
+
+def test_each_kind_of_tool_takes_fewer_than_fifteen_lines():
+    """The first blocks of the page: a Python, an HTTP and an MCP tool."""
+    python, http, mcp = (blocks(TOOLS, "python")[0], *blocks(TOOLS, "yaml")[:2])
+    assert ("def setup(kit)" in python, "http:" in http, "mcp:" in mcp) == (True, True, True)
+    for block in (python, http, mcp):
+        assert len([line for line in block.splitlines() if line.strip() and not line.startswith("#")]) < 15
+
+
+def test_the_three_tools_of_the_page_load_together(tmp_path):
+    from tools.connectors import write_lock
+
+    python, http, mcp = (blocks(TOOLS, "python")[0], *blocks(TOOLS, "yaml")[:2])
+    (tmp_path / "plugin.py").write_text(python)
+    (tmp_path / "tools.yaml").write_text(http + mcp)
+    (tmp_path / "site.yaml").write_text(
+        "key: pk_test\nname: T\norigins: [https://a.example]\nidentity: {secret_env: S}\n"
+    )
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}}
+    write_lock(tmp_path, {"stock": {"in_stock": {"name": "in_stock", "description": "x", "inputSchema": schema}}})
+    environment = dict.fromkeys(("S", "SHOP_API_KEY", "STOCK_DB_URL"), "x" * 40)
+    shop, problems = read_shop(tmp_path, data=tmp_path / "data", environment=environment, articles=False)
+    assert [str(problem) for problem in problems] == []
+    assert shop is not None
+    assert {spec.name: spec.needs for spec in shop.registry} == {
+        "gift_wrap": "anonymous", "find_order": "identified", "in_stock": "anonymous",
+    }  # fmt: skip
