@@ -3,6 +3,8 @@
 
 import { chat as de } from "./locales/de.js";
 import { chat as en } from "./locales/en.js";
+import { identityOf, newId, readIdentity } from "./identity.js";
+import { listen } from "./lifecycle.js";
 import { Link } from "./link.js";
 import { plural } from "./plural.js";
 import { direction, translator } from "./shared.js";
@@ -16,25 +18,6 @@ import { Panel } from "./view/panel.js";
  * @typedef {import("./socket.js").State} State
  */
 
-/** @returns {string} an id as the contract wants it: 22 characters, 128 bits */
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
-}
-
-/**
- * Whether a signed identity has certainly run out: one that a page has held for an hour would cost the conversation.
- * @param {any} identity
- */
-function isStale(identity) {
-  try {
-    const ends_s = typeof identity === "string" ? JSON.parse(atob(identity.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).exp : +identity.at + 3600;
-    return ends_s * 1000 < Date.now();
-  } catch {
-    return false;
-  }
-}
-
 export class App {
   /** @param {any} host the custom element that the loader made */
   constructor(host) {
@@ -43,7 +26,7 @@ export class App {
     /** @type {State} */
     this.line = { name: "idle" };
     this.notice = "";
-    this.identity = host.config.identity;
+    this.identity = identityOf(host.config.identity);
     this.stopped = false;
     /** Messages up to this seq are old news: neither announced nor counted as new. */
     this.newsFrom = 0;
@@ -68,7 +51,7 @@ export class App {
     });
     this.#tabs();
     this.panel = new Panel(this);
-    this.#listen();
+    this.unlisten = listen({ again: () => this.again(), seen: () => this.look(), offline: () => this.line.name === "waiting" && this.#state({ name: "offline" }), rest: () => this.#rest(), wake: () => this.#wake() });
     this.unread();
     (window.requestIdleCallback || setTimeout)(() => this.panel.prepare());
     if (this.store.session().live || this.link.outbox.size || this.identity) this.start();
@@ -79,6 +62,8 @@ export class App {
     this.storage = this.host.storage;
     this.store = new Store(config.site, this.storage);
     this.store.save({ visited: true });
+    if (this.#isAnother()) this.store.clear();
+    this.#remember();
     const session = this.store.session();
     this.seen = session.seen || 0;
     const log = this.store.log();
@@ -89,6 +74,18 @@ export class App {
     }
     this.newsFrom = this.link.cursor;
     this.#adoptOutbox();
+  }
+
+  /** Whether this identity is not that of the customer whose words are kept on this device. */
+  #isAnother() {
+    const { who } = readIdentity(this.identity);
+    const kept = this.store.session().who;
+    return !!who && !!kept && who !== kept;
+  }
+
+  #remember() {
+    const { who } = readIdentity(this.identity);
+    if (who) this.store.save({ who });
   }
 
   #adoptOutbox() {
@@ -121,30 +118,6 @@ export class App {
       heardState: (state) => this.#state(state),
       command: (frame) => this.#command(frame),
     });
-  }
-
-  #listen() {
-    const again = () => {
-      if (this.leads) this.socket.retry();
-      else if (this.running) this.tabs?.ask({ t: "retry" });
-    };
-    /** @type {[EventTarget, string, (event: any) => void][]} */
-    const all = [
-      [window, "online", again],
-      [window, "offline", () => this.line.name === "waiting" && this.#state({ name: "offline" })],
-      [document, "visibilitychange", () => {
-        if (document.visibilityState === "visible") {
-          again();
-          this.look();
-        }
-      }],
-      [document, "freeze", () => this.#rest()],
-      [document, "resume", () => this.#wake()],
-      [window, "pagehide", () => this.#rest()],
-      [window, "pageshow", (event) => event.persisted && this.#wake()],
-    ];
-    for (const [target, name, fn] of all) target.addEventListener(name, fn);
-    this.unlisten = () => all.forEach(([target, name, fn]) => target.removeEventListener(name, fn));
   }
 
   /** Open the line, or listen to the tab that has it. */
@@ -183,15 +156,17 @@ export class App {
 
   /** @returns {Frame[]} */
   #hello() {
+    this.greeted = false;
     this.#adoptOutbox();
     const { token } = this.store.session();
     this.token = token || "";
     const { origin, pathname } = location;
+    const { ends_ms } = readIdentity(this.identity);
     /** @type {Frame} */
     const hello = {
       t: "hello", v: 1, site: this.host.config.site, token,
       // Once signed in, the token that came of it says so; the identity itself is good for an hour only.
-      identity: (token && this.admitted) || isStale(this.identity) ? undefined : this.identity || undefined,
+      identity: (token && this.admitted) || (ends_ms && ends_ms < Date.now()) ? undefined : this.identity || undefined,
       ...(token ? this.link.position() : { after: 0 }),
       locale: this.locale,
       // Neither query nor fragment: they may hold what the shop would not tell.
@@ -208,6 +183,7 @@ export class App {
     if (token && !this.refused.has(token)) {
       // Another tab has got a newer one meanwhile.
       this.link.reset(conversation || "", "");
+      this.panel.forget();
       return true;
     }
     if (this.renewed) return false;
@@ -215,11 +191,14 @@ export class App {
     this.store.forget();
     this.link.reset("", "");
     this.seen = 0;
+    this.panel.forget();
     return true;
   }
 
   /** @param {Frame} frame from the line */
   #frame(frame) {
+    // Another conversation on the same line: the server has signed somebody out, or in. What is kept is not theirs to see.
+    if (frame.t === "welcome" && this.greeted && this.link.conversation && frame.conversation !== this.link.conversation) this.#clearAll();
     const before = this.link.conversation;
     const waiting = [...this.link.outbox.keys()];
     if (frame.t === "cleared") {
@@ -255,11 +234,12 @@ export class App {
     }
     // What a new line brings was said while we were away: news only if we had been there.
     this.newsFrom = frame.recovered ? this.link.cursor : frame.head;
-    this.admitted = true;
+    this.admitted = this.greeted = true;
     this.renewed = false;
     this.refused.clear();
     this.notice = "";
     const theme = frame.site?.theme || {};
+    this.#remember();
     this.store.save({ token: frame.token, conversation: frame.conversation, accent: theme.accent, seen: this.seen });
     this.host.theme = theme;
     this.host.apply();
@@ -309,9 +289,18 @@ export class App {
     this.link.outbox.clear();
     this.link.reset("", "");
     this.seen = 0;
+    this.notice = "";
+    this.admitted = false;
     this.panel.forget();
+    this.panel.composer?.set("");
     this.unread();
     this.panel.update();
+  }
+
+  /** Clear it in the other tabs too. */
+  #clearAll() {
+    this.#clear();
+    this.tabs?.share({ t: "cleared" });
   }
 
   /** @param {Frame} frame that another tab wants sent */
@@ -356,6 +345,12 @@ export class App {
     this.say(pending.frame.text);
   }
 
+  /** Connect now, if it is only the back-off that is waited for. */
+  again() {
+    if (this.leads) this.socket.retry();
+    else if (this.running) this.tabs?.ask({ t: "retry" });
+  }
+
   retryNow() {
     if (["broken", "refused", "erased"].includes(this.line.name)) {
       this.renewed = false;
@@ -363,8 +358,7 @@ export class App {
       this.#state({ name: "connecting" });
       if (this.leads) this.socket.restart();
       else this.tabs?.ask({ t: "retry" });
-    } else if (this.leads) this.socket.retry();
-    else this.tabs?.ask({ t: "retry" });
+    } else this.again();
   }
 
   stopTurn() {
@@ -394,12 +388,16 @@ export class App {
     this.#deliver({ t: "typing" }, false);
   }
 
-  /** @param {any} identity */
-  identify(identity) {
-    this.identity = identity;
+  /** @param {any} raw identity */
+  identify(raw) {
+    this.identity = identityOf(raw);
+    const another = this.#isAnother();
+    if (another) this.#clear();
+    this.#remember();
+    if (!this.leads && this.running) return this.tabs?.ask({ t: "identify", identity: this.identity });
+    if (another) return this.#anew();
     this.admitted = this.line.name === "open";
-    if (!this.leads && this.running) return this.tabs?.ask({ t: "identify", identity });
-    if (this.line.name === "open") this.socket.send({ t: "identify", identity });
+    if (this.line.name === "open") this.socket.send({ t: "identify", identity: this.identity });
     else this.start();
   }
 
@@ -411,10 +409,15 @@ export class App {
       this.#clear();
       return;
     }
-    if (this.line.name === "open") this.socket.send({ t: "logout" });
-    this.#clear();
-    this.tabs?.share({ t: "cleared" });
+    this.#anew();
     this.notice = this.t("bye");
+  }
+
+  /** End the sign-in of this line and say hello anew; nothing that is still under way on the old line is heard. */
+  #anew() {
+    if (this.line.name === "open") this.socket.send({ t: "logout" });
+    this.#clearAll();
+    this.#remember();
     this.socket.restart();
   }
 

@@ -3,8 +3,9 @@
 
 /**
  * @typedef {{token?: string, conversation?: string, seen?: number, unread?: number, live?: boolean, open?: boolean,
- *   visited?: boolean, accent?: string}} Session
- *   `live`: there is something to reconnect for; `accent`: the site's, so that the next page paints it at once
+ *   visited?: boolean, accent?: string, icon?: string, who?: string}} Session
+ *   `live`: there is something to reconnect for; `accent`, `icon`: the site's, so that the next page paints them at once;
+ *   `who`: the customer that what is kept here belongs to
  */
 
 /**

@@ -67,14 +67,15 @@ export class Store {
 
   /** Forget session and events, keep the outbox: what `bad_token` asks for. */
   forget() {
-    const { visited, accent, open } = this.session();
-    this.#write("", { visited, accent, open });
+    const { visited, accent, icon, open, who } = this.session();
+    this.#write("", { visited, accent, icon, open, who });
     this.#remove(":log");
   }
 
   /** Forget everything that was said: after logout or erasure. */
   clear() {
     this.forget();
+    this.save({ who: undefined });
     for (const key of this.#keys(":out:")) this.#remove(key);
     this.text = "";
   }

@@ -1,6 +1,5 @@
 """The widget in Chromium against a scripted shop: streaming, resuming, tabs, storage, keyboard."""
 
-import base64
 import gzip
 import hashlib
 import json
@@ -11,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.widget.conftest import Opener
 from tests.e2e.widget.fake import POLICY, FakeShop, words
-from tests.e2e.widget.steps import CHAT, inside, open_chat, say, settled, stored, transcript
+from tests.e2e.widget.steps import CHAT, identity, inside, open_chat, say, settled, stored, transcript
 from widget.assets import chat_files, dist, manifest, snippet
 
 pytestmark = pytest.mark.browser
@@ -386,12 +385,6 @@ def test_logging_out_clears_what_was_said(shop: FakeShop, visit: Opener) -> None
     assert "private" not in page.evaluate("() => JSON.stringify({...localStorage})")
     assert "token" not in shop.hellos[-1]
     assert any(f["t"] == "logout" for f in shop.heard)
-
-
-def identity(customer: str, exp: int) -> str:
-    """A JWT in form only: the widget reads no more of it than when it ends."""
-    body = base64.urlsafe_b64encode(json.dumps({"sub": customer, "exp": exp}).encode()).decode().rstrip("=")
-    return f"e30.{body}.x"
 
 
 def test_an_identity_is_sent_once_and_a_stale_one_never(shop: FakeShop, visit: Opener) -> None:

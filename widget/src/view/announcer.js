@@ -27,6 +27,12 @@ export class Announcer {
     this.told = new Map();
   }
 
+  /** Nothing of it stays in the page. */
+  clear() {
+    this.told.clear();
+    this.node.replaceChildren();
+  }
+
   /** @param {string} text */
   say(text) {
     if (!text) return;

@@ -58,6 +58,7 @@ export class Popover {
   hide() {
     const was = !this.node.hidden;
     this.node.hidden = true;
+    this.node.replaceChildren();
     this.chip?.removeAttribute("aria-describedby");
     return was;
   }

@@ -145,8 +145,12 @@ export class Panel {
   /** The conversation is another one now. */
   forget() {
     this.messages?.clear();
-    this.announcer?.told.clear();
-    this.divider = 0;
+    this.announcer?.clear();
+    this.popover?.hide();
+    this.typing?.replaceChildren();
+    this.divider = this.lineCount = this.lastAtEnd = 0;
+    this.lastLine = "";
+    this.#header();
   }
 
   /** @param {string} text for screen readers */
