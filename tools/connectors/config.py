@@ -68,6 +68,16 @@ def _path(value: str) -> str:
     return value
 
 
+def _server_url(value: str) -> str:
+    try:
+        url = httpx.URL(value)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"expected https://host/path, got {value!r}: {error}") from error
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.fragment:
+        raise ValueError(f"expected https://host/path without user, password and #, got {value!r}")
+    return value
+
+
 def _plain(value: object) -> object:
     """YAML's decimals as plain JSON numbers."""
     if isinstance(value, Decimal):
@@ -82,6 +92,7 @@ def _plain(value: object) -> object:
 Template = Annotated[str, AfterValidator(_template)]
 HeaderName = Annotated[str, AfterValidator(_header)]
 Path = Annotated[str, AfterValidator(_path)]
+ServerUrl = Annotated[str, AfterValidator(_server_url)]
 AnyPick = Annotated[Any, BeforeValidator(_pick)]
 JsonValue = Annotated[Any, BeforeValidator(_plain)]
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
@@ -308,7 +319,7 @@ class McpServer(_Strict):
     env: tuple[EnvName, ...] = Field(
         default=(), description="Environment variables it gets beside PATH, HOME and the like; no others."
     )
-    url: str | None = Field(default=None, pattern=r"^https?://\S+$", description="Its address, for streamable HTTP.")
+    url: ServerUrl | None = Field(default=None, description="Its address, for streamable HTTP.")
     auth: Auth | None = Field(default=None, description="How requests are signed, for `url`.")
     timeout_s: float = Field(
         default=10.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds for calls of tools not listed below."
