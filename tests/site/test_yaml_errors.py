@@ -67,7 +67,7 @@ SITE = [
     (HEAD + "limits: {turn_s: long}\n", 3, 18, "limits.turn_s: expected a number, got 'long'"),
     (HEAD + "limits: {turn_s: .nan}\n", 3, 18, "limits.turn_s: expected a number"),
     (HEAD + "limits: {turn_s: 1e999}\n", 3, 18, "limits.turn_s: expected a number"),
-    (HEAD + "limits: {turn_s: 1}\n", 3, 18, "limits.turn_s: expected a number greater than or equal to 5, got 1"),
+    (HEAD + "limits: {turn_s: 0.5}\n", 3, 18, "limits.turn_s: expected a number greater than or equal to 1, got 0.5"),
     (
         HEAD + "limits: {model_calls_per_turn: 2.5}\n",
         3,
