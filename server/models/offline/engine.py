@@ -170,7 +170,10 @@ class Offline:
             variants = [part.text, full, fix(part.text), language.translated(fix(part.text))]
             if part.act != "bare" and (opened := frame(part.text, language)):
                 variants.append(language.translated(opened))
-            if part.followup and part.before:  # "It hasn't arrived. Can you look?": the first half says what is meant
+            meant = next((said for pattern, said in language.rephrased if pattern.search(plain(full))), "")
+            if meant:
+                variants = [part.text, meant]
+            elif part.followup and part.before:  # "It hasn't arrived. Can you look?": the first half says what is meant
                 variants += [part.before[a:b] for a, b in sentences(part.before)[-2:]]
             variants = list(dict.fromkeys(masked(text) for text in variants)) if act_on(part) else []
             per_part.append((variants, full))

@@ -71,6 +71,8 @@ class Language:
     """This language's words in English: what lets English examples of tools match. Empty for English."""
     implied: tuple[tuple[re.Pattern[str], str], ...]
     """Questions that do not name what they are about ("where are you?"), with the words that do."""
+    rephrased: tuple[tuple[re.Pattern[str], str], ...]
+    """What is told and asked in several sentences, with the one question in English that it amounts to."""
     synonyms: Mapping[str, tuple[str, ...]]
     """Stems of words, with the stems of words that help centers use instead."""
     say: Mapping[str, str]
@@ -186,6 +188,7 @@ def _language(raw: Mapping[str, Any]) -> Language:
         units={key: tuple(str(word) for word in value) for key, value in raw["units"].items()},
         gloss={str(key).lower(): str(value) for key, value in raw["gloss"].items()},
         implied=tuple((re.compile(pattern), str(said)) for pattern, said in raw["implied"].items()),
+        rephrased=tuple((re.compile(pattern), str(said)) for pattern, said in raw["rephrased"].items()),
         synonyms={
             stem(w, raw["language"]): tuple(stem(o, raw["language"]) for o in others.split())
             for w, others in raw["synonyms"].items()

@@ -164,7 +164,8 @@ def _unexplained(part: Part, best: tuple[float, ToolSpec, Filled], quote: Answer
     told = {stem(word, code) for piece in quote.pieces for word in words(piece.text) for code in codes}
     taken = {word for value in filled.args.values() for word in words(str(value))}
     for word in language.content(part.text):
-        forms = {stem(word, language.code), *(stem(other, "en") for other in words(language.translated(word)))}
+        others = language.synonyms.get(stem(word, language.code), ())
+        forms = {stem(word, language.code), *others, *(stem(other, "en") for other in words(language.translated(word)))}
         if not forms & own and forms & (titles if word in taken else titles | told):
             return True
     return False

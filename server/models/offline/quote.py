@@ -15,7 +15,7 @@ from rapidfuzz import fuzz
 
 from retrieval.cite import supports
 from retrieval.text import language_of, stem, words
-from retrieval.types import Passage, Vectors
+from retrieval.types import Passage, Span, Vectors
 from server.models.offline.language import Language, plain, spans
 from server.models.offline.lists import Candidate, Piece, is_item, is_title, paragraph, runs
 from server.models.offline.lists import candidates as gathered
@@ -41,6 +41,8 @@ _SYNONYM: Final = 0.7
 """What a help center's own word for the customer's counts."""
 _RESTRICTED: Final = 0.14
 """What speaks against a sentence about a special case that nobody asked about: as much as naming the thing speaks for it."""
+_ANOTHER: Final = 0.3
+"""What speaks against a sentence about something else: below "What isn't covered", or about the question before."""
 _TWIN: Final = 0.5
 """Share of words from which a sentence says of another case what an earlier one says of the usual case."""
 _WHOLE: Final = 8
@@ -239,7 +241,7 @@ def _as_rows(pieces: Sequence[Piece], question: Question, passages: Sequence[Pas
     for piece in pieces:
         passage = passages[piece.n - 1]
         span = next((s for s in passage.spans if s.text == piece.text), None)
-        found = cells(piece.text, passage.raw[span.start - passage.start : span.end - passage.start]) if span else ()
+        found = _row(span, passage) if span else ()
         wanted = _columns(found, question)
         lines = (
             (
@@ -254,6 +256,10 @@ def _as_rows(pieces: Sequence[Piece], question: Question, passages: Sequence[Pas
     return out
 
 
+def _row(span: Span, passage: Passage) -> tuple[Cell, ...]:
+    return cells(span.text, passage.raw[span.start - passage.start : span.end - passage.start])
+
+
 def _columns(found: Sequence[Cell], question: Question) -> list[Cell]:
     """The cells that the question asks for: by the name of their column, else by the kind of answer."""
     language = question.language
@@ -265,7 +271,16 @@ def _columns(found: Sequence[Cell], question: Question) -> list[Cell]:
         if (head := language.content(cell[0])) and all(_means(word, stems, asked, language) for word in head)
     ]
     kinds = [kind for kind in question.types if kind in _TELLING]
-    return named or [cell for cell in found[1:] if kinds and _type_fit(question, cell[1]) == 1.0]
+    others = [kind for kind in sorted(_TELLING - set(kinds)) if kind in language.types]
+    fitting = [cell for cell in found[1:] if kinds and _type_fit(question, cell[1]) == 1.0]
+    brief = [
+        cell  # "none", "not available"
+        for cell in found[1:]
+        if cell not in fitting
+        and len(words(cell[1])) <= _FRAGMENT / 2
+        and not any(p.search(plain(cell[1])) for kind in others for p in language.types[kind]["answer"])
+    ]
+    return named or ([cell for cell in found[1:] if cell in fitting or cell in brief] if fitting else [])
 
 
 def _label(pieces: Sequence[Piece], passages: Sequence[Passage]) -> str:
@@ -321,11 +336,11 @@ def _beside(question: Question, candidate: Candidate, inside: float, *, denies: 
     elif language.has("conditional", low) and not _asked_about(low.split(",", 1)[0], question):
         out += _RESTRICTED / 2
     if not denies and inside < 0.34 and language.has("negation", heading):  # below "What isn't covered"
-        out += _RESTRICTED
+        out += _ANOTHER
     if question.own and not any(
         _asked_about(word, question, text=f"{low} {candidate.context}") for word in question.own
     ):
-        out += _RESTRICTED
+        out += _ANOTHER
     if question.told and candidate.items:
         out += _RESTRICTED
     return out
@@ -428,7 +443,7 @@ def _pieces(candidate: Candidate, question: Question, passages: Sequence[Passage
         (run for run in runs(passage) if run[0] in (candidate.at + 1, candidate.at + 2)), []
     )
     named: list[int] = []
-    if len(run) > 2:
+    if len(run) > 2 or (len(run) == 2 and _row(passage.spans[run[0]], passage)):
         key = (
             [] if "way" in question.types or _names_any(_key(question), candidate.context, language) else _key(question)
         )
@@ -472,11 +487,14 @@ def _second(
     have = " ".join(piece.text for piece in pieces)
     covered = _coverage(question, Candidate(best.n, best.at, have, best.context), (0.85, 1.0))
     fit = _type_fit(question, have)
+    denies = question.language.has("negation", plain(question.text))
     for candidate, support in scored[1:6]:
         loose = candidate.n != best.n and is_item(passages[candidate.n - 1], candidate.at)
         if candidate.items or loose or candidate.text in have:
             continue
         if support < SUPPORTED or not _covers_key(question, candidate):
+            continue
+        if _beside(question, candidate, _coverage(question, candidate, (0.0, 1.0)), denies=denies):
             continue
         both = Candidate(best.n, best.at, f"{have} {candidate.text}", f"{best.context} > {candidate.context}")
         gain = _coverage(question, both, (0.85, 1.0)) - covered

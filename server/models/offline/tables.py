@@ -37,6 +37,8 @@ def in_words(found: Sequence[Cell], language: Language, asked: Callable[[Cell], 
     """The row in words: its first cell in bold, and of the others those that were asked for, if any were."""
     first, rest = found[0][1], [cell for cell in found[1:] if cell[1].strip()]
     chosen = [cell for cell in rest if asked(cell)] or rest
+    if len(rest) == 1:
+        return f"**{first}**: {rest[0][1]}"
     if len(chosen) == 1:
         head, value = chosen[0]
         return f"**{first}**, {_lowered(head, language)}: {value}"

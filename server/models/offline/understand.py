@@ -169,7 +169,7 @@ def _read(text: str, low: str, language: Language) -> Part | None:
     negated = language.has("negated", mention) and not question
     act: Act = "cue" if main else "ask" if question or command else "tell"
     if act != "cue" and not command and not language.asking.search(bare) and len(words(low)) <= 4:
-        act = "bare"
+        act = "tell" if language.has("statement", bare) and not question else "bare"
     return Part(
         text=shown,
         low=mention if mention.strip() else low,

@@ -9,7 +9,7 @@ from typing import Final
 
 from retrieval.text import language_of
 from server.models.offline import history
-from server.models.offline.language import Language
+from server.models.offline.language import Language, plain
 from server.models.offline.say import listed, quoted, reply, unmarked
 from server.models.offline.steps import Plan, Step
 from server.ports import CallResult, Prompt
@@ -74,7 +74,7 @@ def written(plan: Plan, prompt: Prompt, languages: Mapping[str, Language]) -> Re
 def _small(step: Step, draft: _Draft) -> None:
     kind, say = step.part.kind, draft.say
     if kind == "greeting":
-        if any(line.role == "agent" for line in draft.prompt.history):
+        if _greeted(draft):
             draft.add(say["greeting_again"])
         elif draft.prompt.person.verified and draft.prompt.person.name:
             draft.add(say["greeting_name"].format(name=unmarked(draft.prompt.person.name.split()[0])))
@@ -87,6 +87,13 @@ def _small(step: Step, draft: _Draft) -> None:
         draft.hand_over = "unknown"
     else:
         draft.add(say.get(kind, say["unclear"]))
+
+
+def _greeted(draft: _Draft) -> bool:
+    """Whether the customer has greeted before: the first greeting is answered by "Hello", whatever was said first."""
+    greetings = draft.language.whole["greeting"]
+    said = (plain(line).strip(" .,!?") for line in history.customer_lines(draft.prompt))
+    return any(pattern.fullmatch(line) for line in said for pattern in greetings)
 
 
 def _abilities(draft: _Draft) -> str:

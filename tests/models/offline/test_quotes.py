@@ -1,0 +1,138 @@
+"""Quotations: rows of tables in words, the usual case before special ones, and what a follow-up is really about."""
+
+import pytest
+
+from retrieval.cite import cite
+from retrieval.split import split
+from retrieval.types import Document, Passage
+from server.models.offline import Offline
+from server.models.offline.language import load
+from server.models.offline.tables import cells, in_words
+from server.ports import Line, Prompt, Text
+from tests.models.offline.garage import Conversation, Library
+
+HIRE = """# Hire
+
+| Boat | Half day | Full day | Deposit |
+|---|---|---|---|
+| Canoe | £24 | £38 | £50 |
+| Rowing boat | £18 | £30 | none |
+
+## How long a hire lasts
+
+You can bring boats back within 8 hours. Boats reduced in the sale can be brought back within 4 hours.
+
+## Vouchers
+
+Vouchers cost £20. They can be spent at the boathouse, but not on the website yet.
+
+## What isn't covered by the boat insurance
+
+- lost paddles
+
+Scratches are usually free.
+
+## The boat insurance
+
+Our boat insurance covers falling in, and rocks.
+"""
+VERLEIH = """# Rückgabe der Boote
+
+Boote zum vollen Preis können Sie innerhalb von 8 Stunden zurückgeben.
+Reduzierte Boote können Sie innerhalb von 4 Stunden zurückgeben.
+"""
+
+
+def passages_of(text: str, locale: str = "en") -> tuple[Passage, ...]:
+    found = split("s", Document.of("hire.md", text, title=text.splitlines()[0].strip("# "), locale=locale))
+    return tuple(passage.scored(0.6) for passage in found)
+
+
+async def said(engine: Offline, text: str, passages: tuple[Passage, ...], before: tuple[str, ...] = ()) -> str:
+    history = tuple(
+        line for earlier in before for line in (Line("customer", earlier), Line("agent", "Boats are fun. [1]"))
+    )
+    prompt = Prompt("s", "Boats", "", (), (*history, Line("customer", text)), (text,), passages)
+    return "".join([chunk.text async for chunk in engine.stream(prompt) if isinstance(chunk, Text)])
+
+
+@pytest.mark.parametrize(
+    ("question", "reply"),
+    [
+        ("How much is a full day in a canoe?", "**Canoe**, full day: £38 [1]"),
+        ("What does a canoe cost?", "**Canoe**: half day £24, full day £38, deposit £50 [1]"),
+    ],
+)
+async def test_a_row_is_read_out_with_the_columns_that_were_asked_for(
+    engine: Offline, question: str, reply: str
+) -> None:
+    passages = passages_of(HIRE)
+    text = await said(engine, question, passages)
+    assert text == reply
+    (citation,) = cite(text, passages).citations
+    assert citation.quote == "Canoe | £24 | £38 | £50"
+
+
+@pytest.mark.parametrize(
+    ("question", "reply"),
+    [
+        ("How long can I keep a boat?", "You can bring boats back within 8 hours. [1]"),
+        (
+            "How long can I keep a boat from the sale?",
+            "Boats reduced in the sale can be brought back within 4 hours. [1]",
+        ),
+        (
+            "Can I use a voucher online?",
+            "Vouchers cost £20. [1] They can be spent at the boathouse, but not on the website yet. [1]",
+        ),
+        ("What does the boat insurance cover?", "Our boat insurance covers falling in, and rocks. [1]"),
+    ],
+)
+async def test_the_usual_case_is_quoted_unless_a_special_one_is_named(
+    engine: Offline, question: str, reply: str
+) -> None:
+    text = await said(engine, question, passages_of(HIRE))
+    assert text.replace("[2]", "[1]").replace("[3]", "[1]").replace("[4]", "[1]").replace("[5]", "[1]") == reply
+
+
+async def test_the_usual_case_is_quoted_in_german_too(engine: Offline) -> None:
+    text = await said(engine, "Wie lange habe ich Zeit für die Rückgabe?", passages_of(VERLEIH, "de"))
+    assert text == "Boote zum vollen Preis können Sie innerhalb von 8 Stunden zurückgeben. [1]"
+
+
+async def test_a_follow_up_is_about_its_own_words(engine: Offline) -> None:
+    text = await said(engine, "and in the sale?", passages_of(HIRE), before=("How long can I keep a boat?",))
+    assert "4 hours" in text
+    assert "8 hours" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "raw", "shown"),
+    [
+        ("Land: Norway; Post: 3 days", "Norway | 3 days", "**Norway**: 3 days"),
+        ("A: Tin; B: one; C: two", "Tin | one | two", "**Tin**: b one, c two"),
+        (
+            "What: Wax; What we do first: sand, wax; Cost: €9",
+            "<td>Wax</td><td>sand, wax</td><td>€9",
+            "**Wax** – what we do first: sand, wax; cost: €9",
+        ),
+        ("Norway; 3 days", "Norway | 3 days", ""),
+        ("A sentence: with a colon; and more: of it", "A sentence: with a colon; and more: of it", ""),
+    ],
+)
+def test_a_row_is_told_by_its_names_of_columns(text: str, raw: str, shown: str) -> None:
+    found = cells(text, raw)
+    assert (in_words(found, load("en"), lambda _: False) if found else "") == shown
+
+
+async def test_only_who_greeted_before_is_greeted_again(engine: Offline, library: Library) -> None:
+    talk = Conversation(engine, library)
+    await talk.say("How long does a full service take?")
+    assert (await talk.say("hello")).text.startswith("Hello Rui!")
+    assert (await talk.say("hello")).text.startswith("Hello again")
+
+
+async def test_what_was_ordered_is_not_searched_for(engine: Offline, library: Library) -> None:
+    talk = Conversation(engine, library)
+    reply = await talk.say("I bought a saddle. Can you tell me where it is?")
+    assert not any(name == "find_part" for name, _ in reply.calls)
