@@ -132,16 +132,7 @@ class Connection:
                     if text is None:
                         return
                     for item in wire.items(text):
-                        frame = self._parse(item)
-                        if frame is None:
-                            continue
-                        if self._session is not None:
-                            await self._take(self._session, frame)
-                        elif isinstance(frame, wire.Hello):
-                            await self._hello(frame)
-                            deadline.reschedule(None)
-                        else:
-                            self._refuse(f"expected hello first, got {frame.t}")
+                        await self._one(item, deadline)
                         if self._pending:
                             await asyncio.sleep(0)  # what one array brings about shall not pile up before the writer
         except TimeoutError:
@@ -164,8 +155,18 @@ class Connection:
             logger.exception("a connection of %s failed", self._session.key if self._session else "a new visitor")
             self._end(wire.CLOSE_FAILED, "internal error")
 
-    def _refuse(self, message: str) -> None:
-        raise wire.BadFrame(message)
+    async def _one(self, item: Any, deadline: asyncio.Timeout) -> None:  # noqa: ANN401 - a JSON value
+        """One frame; the first must be hello, and then there is no deadline any more."""
+        frame = self._parse(item)
+        if frame is None:
+            return
+        if self._session is not None:
+            await self._take(self._session, frame)
+        elif isinstance(frame, wire.Hello):
+            await self._hello(frame)
+            deadline.reschedule(None)
+        else:
+            raise wire.BadFrame(f"expected hello first, got {frame.t}")
 
     def _parse(self, item: Any) -> wire.ClientFrame | None:  # noqa: ANN401 - a JSON value
         """The frame that this is; None for a message that is only too long, of which the customer was told."""
