@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tools.places import Document, Problem, check, parse_yaml, read_text
+from tools.places import Document, Path_, Problem, Severity, check, parse_yaml, read_text
 from tools.registry import Registry
 from tools.workflow.check import Finding, check_workflow
 from tools.workflow.infer import meant
@@ -39,9 +39,7 @@ class Loaded:
 
     def problem(self, finding: Finding) -> Problem:
         """A finding at its place; findings inside a library workflow are shown where the shop uses it."""
-        place = self.document.place(finding.path)
-        at = self.document.keys.get(finding.path, place) if _is_key(finding.path, self.document) else place
-        return Problem(self.file, at.line, at.column, finding.severity, f"{self.workflow.name}: {finding.message}")
+        return _problem(self.document, finding.path, f"{self.workflow.name}: {finding.message}", finding.severity)
 
 
 def read_library() -> dict[str, Loaded]:
@@ -200,15 +198,24 @@ def _ids(items: Any) -> list[str]:  # noqa: ANN401 - YAML
     return [step["id"] for step in _steps(items) if "id" in step]
 
 
-def _is_key(path: tuple[str | int, ...], document: Document) -> bool:
-    """Whether the name itself is what is meant, not what stands behind it."""
-    return len(path) == 2 and path[0] in ("slots", "settings", "needs_tools", "tools") and path in document.keys
-
-
-def _at(one: Loaded, path: tuple[str | int, ...], message: str) -> Problem:
+def _at(one: Loaded, path: Path_, message: str) -> Problem:
     return _problem(one.document, path, message)
 
 
-def _problem(document: Document, path: tuple[str | int, ...], message: str) -> Problem:
+def _problem(document: Document, path: Path_, message: str, severity: Severity = "error") -> Problem:
+    """A problem at its place; where a name itself is what is meant, at the name."""
+    path = _written(document, path)
     place = document.place(path)
-    return Problem(document.file, place.line, place.column, "error", message)
+    if len(path) == 2 and path[0] in ("slots", "settings", "needs_tools", "tools", "texts"):
+        place = document.keys.get(path, place)
+    return Problem(document.file, place.line, place.column, severity, message)
+
+
+def _written(document: Document, path: Path_) -> Path_:
+    """The path as the file has it: a parallel branch of one step may stand there without its list."""
+    found: list[str | int] = []
+    for n, part in enumerate(path):
+        branch = n >= 2 and path[n - 2] == "parallel" and isinstance(part, int)
+        if not branch or (*found, part) in document.values:
+            found.append(part)
+    return tuple(found)
