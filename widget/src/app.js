@@ -3,7 +3,7 @@
 
 import { chat as de } from "./locales/de.js";
 import { chat as en } from "./locales/en.js";
-import { identityOf, newId, readIdentity } from "./identity.js";
+import { identityOf, readIdentity } from "./identity.js";
 import { listen } from "./lifecycle.js";
 import { Link } from "./link.js";
 import { plural } from "./plural.js";
@@ -11,16 +11,19 @@ import { direction, translator } from "./shared.js";
 import { Socket } from "./socket.js";
 import { Store } from "./store.js";
 import { Tabs } from "./tabs.js";
+import { LAUNCHERS } from "./view/icons.js";
 import { Panel } from "./view/panel.js";
+import { Voice } from "./voice.js";
 
 /**
  * @typedef {import("./link.js").Frame} Frame
  * @typedef {import("./socket.js").State} State
  */
 
-export class App {
+export class App extends Voice {
   /** @param {any} host the custom element that the loader made */
   constructor(host) {
+    super();
     this.host = host;
     this.link = new Link();
     /** @type {State} */
@@ -239,9 +242,10 @@ export class App {
     this.refused.clear();
     this.notice = "";
     const theme = frame.site?.theme || {};
+    const icon = LAUNCHERS[theme.launcher];
     this.#remember();
-    this.store.save({ token: frame.token, conversation: frame.conversation, accent: theme.accent, seen: this.seen });
-    this.host.theme = theme;
+    this.store.save({ token: frame.token, conversation: frame.conversation, accent: theme.accent, icon, seen: this.seen });
+    this.host.theme = { ...theme, icon };
     this.host.apply();
     this.panel.theme(theme);
     this.host.emit("welcome", { conversation: frame.conversation });
@@ -308,41 +312,20 @@ export class App {
     if (frame.t === "retry") this.socket.retry();
     else if (frame.t === "identify") this.identify(frame.identity);
     else if (frame.t === "logout") this.logout();
-    else this.#deliver(frame, true);
+    else this.deliver(frame, true);
   }
 
   /**
    * @param {Frame} frame
    * @param {boolean} keep until it comes back as an event
    */
-  #deliver(frame, keep) {
+  deliver(frame, keep) {
     if (keep && (frame.id || frame.t === "decide")) this.store.put(this.link.post(frame, Date.now()));
     this.start();
     if (this.leads) {
       if (this.line.name === "open") this.socket.send(frame);
     } else if (this.tabs) this.tabs.ask(frame);
     this.panel.update();
-  }
-
-  /** @param {string} text */
-  say(text) {
-    // Half a surrogate pair is no text to the server, and would come back for ever.
-    const trimmed = (/** @type {any} */ (text).toWellFormed?.() ?? text).trim();
-    if (!trimmed || [...trimmed].length > 4000) return false;
-    this.#deliver({ t: "say", id: newId(), text: trimmed }, true);
-    this.panel.toEnd();
-    // Whoever has begun to talk finds the chat open on the next page too.
-    if (this.panel.open) this.store.save({ open: true });
-    return true;
-  }
-
-  /** @param {string} id of a message that failed: sent again as a new one */
-  retry(id) {
-    const pending = this.link.outbox.get(id);
-    if (!pending) return;
-    this.link.outbox.delete(id);
-    this.store.drop(id);
-    this.say(pending.frame.text);
   }
 
   /** Connect now, if it is only the back-off that is waited for. */
@@ -359,33 +342,6 @@ export class App {
       if (this.leads) this.socket.restart();
       else this.tabs?.ask({ t: "retry" });
     } else this.again();
-  }
-
-  stopTurn() {
-    if (this.link.turn) this.#deliver({ t: "stop", turn: this.link.turn }, false);
-  }
-
-  human() {
-    this.#deliver({ t: "human", id: newId() }, true);
-  }
-
-  /** @param {string} of @param {number} score */
-  rate(of, score) {
-    this.link.scores.set(of, score);
-    this.#deliver({ t: "rate", id: newId(), of, score }, true);
-  }
-
-  /** @param {string} call @param {boolean} approve */
-  decide(call, approve) {
-    this.#deliver({ t: "decide", call, approve }, true);
-  }
-
-  typing() {
-    const now = Date.now();
-    // 3 s: a notice that is renewed while it lasts, not one for each key.
-    if (this.link.mode.mode === "agent" || now - (this.typed || 0) < 3000) return;
-    this.typed = now;
-    this.#deliver({ t: "typing" }, false);
   }
 
   /** @param {any} raw identity */
@@ -419,27 +375,6 @@ export class App {
     this.#clearAll();
     this.#remember();
     this.socket.restart();
-  }
-
-  /** The customer looks at the chat: what is there has been seen. */
-  look() {
-    if (!this.panel?.open || document.visibilityState !== "visible") return;
-    const last = this.link.events.findLast((e) => e.kind === "message" && e.role !== "customer");
-    if (last && last.seq > this.seen) {
-      this.seen = last.seq;
-      this.store.save({ seen: this.seen });
-      if (this.line.name === "open") this.#deliver({ t: "seen", seq: this.seen }, false);
-    }
-    this.unread();
-  }
-
-  unread() {
-    if (!this.panel) return;
-    this.seen = Math.max(this.seen, this.panel.open ? 0 : this.store.session().seen || 0);
-    const n = this.link.events.filter((e) => e.kind === "message" && e.role !== "customer" && e.seq > this.seen).length;
-    const shown = this.panel.open && document.visibilityState === "visible" ? 0 : n;
-    if (this.store.session().unread !== shown) this.store.save({ unread: shown });
-    this.host.unread(shown);
   }
 
   #saveSoon() {

@@ -77,7 +77,7 @@ export class Link {
     this.ended = new Set();
     /** @type {Map<string, {approve?: boolean, ended?: boolean}>} by call */
     this.calls = new Map();
-    /** @type {Map<string, number>} score by message id */
+    /** @type {Map<string, number>} score by message id, of the conversation by "" */
     this.scores = new Map();
   }
 
@@ -218,7 +218,8 @@ export class Link {
       if (body.mode === "staff" || body.mode === "closed") this.turn = "";
       for (const [id, p] of this.outbox) if (p.frame.t === "human" && body.mode !== "agent") this.outbox.delete(id);
     } else if (kind === "rated") {
-      if (body.of) this.scores.set(body.of, body.score);
+      // Without `of` it is the whole conversation that was rated.
+      this.scores.set(body.of || "", body.score);
     } else if (kind.startsWith("call.")) {
       this.#call(event);
     }

@@ -111,7 +111,7 @@ class ShopbellChat extends HTMLElement {
     const n = this.count;
     const name = this.t(this.isOpen ? "close" : "open");
     // The site's own drawing is remembered: the next page shows it before the chat is there.
-    this.icon.firstChild.setAttribute("d", this.isOpen ? DOWN : this.session().icon || BELL);
+    this.icon.firstChild.setAttribute("d", this.isOpen ? DOWN : this.theme?.icon || this.session().icon || BELL);
     this.button.setAttribute("aria-label", n && !this.isOpen ? `${name}, ${this.t("unread", { n })}` : name);
     this.button.setAttribute("aria-expanded", String(this.isOpen));
   }

@@ -12,6 +12,7 @@ import { codePoints } from "./link.js";
  *      choices: {label: string, text: string}[], live: boolean, usable: boolean, first: boolean, last: boolean, score: number, state: string, error: string}
  *   | {key: string, type: "work", steps: Step[], thoughts: string[], thinking: string, running: boolean}
  *   | {key: string, type: "line", what: string, name: string, again: string}
+ *   | {key: string, type: "rating", score: number}
  *   | {key: string, type: "ask", call: string, label: string, args: Record<string, any>, expires_ms: number, state: string}} Item
  */
 
@@ -118,6 +119,8 @@ export function items(link, view) {
     item.live = true;
     list.push(item);
   }
+  // Asked once, at the end; whoever goes on talking has no end yet.
+  if (link.mode.mode === "closed" && lastText) list.push({ key: "rating", type: "rating", score: link.scores.get("") || 0 });
   return group(list.filter((i) => i.type !== "work" || i.running || i.steps.length || i.thoughts.length));
 }
 

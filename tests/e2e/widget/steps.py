@@ -7,6 +7,7 @@ import base64
 import json
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 CHAT = "shopbell-chat"
@@ -60,3 +61,8 @@ def identity(customer: str, exp: int) -> str:
     """A JWT in form only: the widget reads no more of it than when it ends."""
     body = base64.urlsafe_b64encode(json.dumps({"sub": customer, "exp": exp}).encode()).decode().rstrip("=")
     return f"e30.{body}.x"
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [f"{v['id']}: {node['target']} {node.get('failureSummary', '')}" for v in found for node in v["nodes"]]

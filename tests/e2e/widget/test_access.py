@@ -1,19 +1,13 @@
 """Accessibility in Chromium: axe-core in every state, announcements by the sentence, motion, small and large."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.widget.conftest import Opener
 from tests.e2e.widget.fake import CITATIONS, FakeShop, words
-from tests.e2e.widget.steps import CHAT, inside, open_chat, say, settled
+from tests.e2e.widget.steps import CHAT, inside, open_chat, say, settled, violations
 
 pytestmark = pytest.mark.browser
-
-
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    return [f"{v['id']}: {node['target']} {node.get('failureSummary', '')}" for v in found for node in v["nodes"]]
 
 
 def fill(shop: FakeShop, page: Page) -> None:

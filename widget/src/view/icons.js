@@ -3,6 +3,12 @@
 
 import { BELL, DOWN } from "../shared.js";
 
+/** What a site may choose as `theme.launcher`, but for the bell, which the loader draws itself. @type {Record<string, string>} */
+export const LAUNCHERS = {
+  chat: "M5.5 5h13A2.5 2.5 0 0 1 21 7.5v7a2.5 2.5 0 0 1-2.5 2.5H12l-5 3.5V17H5.5A2.5 2.5 0 0 1 3 14.5v-7A2.5 2.5 0 0 1 5.5 5zM8 11h.01M12 11h.01M16 11h.01",
+  question: "M8 8.4a4 4 0 1 1 6.2 3.4c-1.5 1-2.2 1.8-2.2 3.5M12 19.2h.01",
+};
+
 export const ICONS = {
   bell: BELL,
   down: DOWN,

@@ -1,7 +1,8 @@
 // Draws the transcript: one node per item, drawn again only when its item changed.
 // Must not decide what there is to see (transcript.js does) nor hold words (locales do).
 
-import { render, safeUrl } from "../markdown.js";
+import { safeUrl } from "../inline.js";
+import { render } from "../markdown.js";
 import { h, icon } from "../shared.js";
 import { ICONS } from "./icons.js";
 
@@ -77,6 +78,7 @@ export class Messages {
     if (item.type === "message") this.#message(node, item);
     else if (item.type === "work") this.#work(node, item);
     else if (item.type === "ask") this.#ask(node, item);
+    else if (item.type === "rating") this.#rating(node, item);
     else if (item.type === "day") node.replaceChildren(h("span", {}, this.day(item.at_ms)));
     else if (item.type === "unread") node.replaceChildren(h("span", {}, t("unread")));
     else {
@@ -227,6 +229,20 @@ export class Messages {
     const focused = node.contains(/** @type {any} */ (node.getRootNode()).activeElement);
     node.replaceChildren(details);
     if (focused) /** @type {HTMLElement} */ (details.firstChild).focus();
+  }
+
+  /** @param {any} node @param {Item} item */
+  #rating(node, item) {
+    const { t } = this.app;
+    if (item.score) return node.replaceChildren(h("p", { class: "over" }, t("rated")));
+    const press = (/** @type {number} */ score) => () => {
+      this.app.rate("", score);
+      this.app.panel.tell(t("rated"));
+      this.app.panel.composer.area.focus();
+    };
+    const marks = [1, 2, 3, 4, 5].map((n) => h("button", { type: "button", class: "choice", "aria-label": t("rate_of", { n }), onclick: press(n) }, n));
+    const ends = h("p", { class: "ends", "aria-hidden": "true" }, h("span", {}, t("rate_low")), h("span", {}, t("rate_high")));
+    node.replaceChildren(h("p", { class: "over" }, t("rate")), h("div", { class: "choices", role: "group", "aria-label": t("rate") }, ...marks), ends);
   }
 
   /** @param {any} node @param {Item} item */

@@ -1,7 +1,7 @@
 // The chat's window: header, transcript, composer, menu; opening, closing, focus, scrolling, the phone's keyboard.
 // Must not talk to the server: everything goes through the app.
 
-import { safeUrl } from "../markdown.js";
+import { safeUrl } from "../inline.js";
 import { h, icon, parseColor } from "../shared.js";
 import { choicesOf, items } from "../transcript.js";
 import { Announcer } from "./announcer.js";

@@ -151,6 +151,10 @@ dt { color: var(--soft) } dt::first-letter { text-transform: uppercase }
 dd { font-variant-numeric: tabular-nums }
 .acts { display: flex; flex-wrap: wrap; gap: 8px }
 .until, .card .state { font-size: 12.5px; color: var(--soft); padding-block-start: 8px }
+.rating { padding-block: 16px 6px; text-align: center }
+.rating .choices { justify-content: center; padding-block: 9px 3px }
+.rating .choice { min-width: 44px; padding-inline: 0; text-align: center }
+.ends { display: flex; justify-content: space-between; width: 252px; margin: auto; font-size: 12px; color: var(--soft) }
 .typing { padding-block: 12px 4px; font-size: 13px; color: var(--soft); font-style: italic }
 .jump { position: absolute; inset-block-end: 10px; inset-inline-start: 50%; translate: -50% 0; display: flex; align-items: center; gap: 6px; min-height: 36px; min-width: 36px; padding: 0 8px; border-radius: 18px; background: var(--paper); color: var(--mark); box-shadow: var(--shadow); font-size: 13px; font-weight: 600 }
 [dir=rtl] .jump { translate: 50% 0 }
