@@ -15,10 +15,11 @@ import numpy as np
 from retrieval.text import sentences, words
 from retrieval.types import Embedder, Passage, Vectors
 from server.models.offline import history
+from server.models.offline.fit import gather
 from server.models.offline.intents import Bank, bank_texts, command_verbs, corrected, make_bank, masked, readings
 from server.models.offline.language import Detector, Language, available, load, plain
 from server.models.offline.plan import act_on, plan_for
-from server.models.offline.quote import gather, question_of
+from server.models.offline.question import question_of
 from server.models.offline.say import pieces_of
 from server.models.offline.steps import Pending, Plan, Views
 from server.models.offline.understand import Part, noun_phrase, understand

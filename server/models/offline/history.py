@@ -6,8 +6,9 @@ Pure: reads a prompt, decides nothing.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from server.models.offline.fill import Past
 from server.models.offline.language import Language, plain
-from server.models.offline.slots import Past, Slot, slots
+from server.models.offline.slots import Slot, slots
 from server.models.offline.understand import Part
 from server.ports import Line, Prompt
 from tools import ToolSpec

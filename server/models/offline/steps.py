@@ -11,7 +11,8 @@ from retrieval.types import Vectors
 from server.models.offline.intents import Reading
 from server.models.offline.language import Language
 from server.models.offline.lists import Candidate
-from server.models.offline.quote import Answer, Question
+from server.models.offline.question import Question
+from server.models.offline.quote import Answer
 from server.models.offline.slots import Slot
 from server.models.offline.understand import Part
 from server.ports import Prompt

@@ -1,0 +1,95 @@
+"""Rank: the tools that a part of a message may start, by meaning, form and the values it gives.
+
+Pure; decides nothing.
+"""
+
+from typing import Final
+
+from retrieval.text import words
+from server.models.offline import history
+from server.models.offline.fill import Filled, Past, fill
+from server.models.offline.intents import EXPLAINED_WEIGHT
+from server.models.offline.language import Language
+from server.models.offline.slots import slots
+from server.models.offline.steps import Context, Views
+from server.models.offline.understand import Part
+from server.models.offline.values import values_of
+from tools import ToolSpec
+
+MAYBE: Final = 0.57
+"""Below it a reading is none: 95 of 100 messages of intents that no tool has stay below."""
+CHANGE: Final = -0.15
+"""What speaks against a tool when a message only adds a word to a question that the help center answered."""
+
+
+def ranked_for(part: Part, view: Views, context: Context) -> list[tuple[float, ToolSpec, Filled]]:
+    """The tools that the part may start, with their scores after what its form says."""
+    rows = []
+    for reading in view.readings:
+        spec = context.tools.get(reading.name)
+        if spec is None or reading.score < MAYBE - 0.25 or not _may_start(part, spec, context):
+            continue
+        filled = filled_for(part, spec, context)
+        score = reading.score + _form(part, spec, filled, context.language)
+        if any(slot.kind == "free" and filled.where.get(slot.name) == "message" for slot in slots(spec.json_schema)):
+            phrase = [word for slot in slots(spec.json_schema) for word in words(str(filled.args.get(slot.name, "")))]
+            clumsy = len(phrase) > 5 or any(word in context.language.words["possessive"] for word in phrase)
+            # What is searched for need not be known; but a whole clause is no name of a thing.
+            left = part.low.replace(" ".join(phrase), " ")
+            sought = context.language.has("seeks", left) and part.act != "bare"
+            score += -0.15 if clumsy else 0.7 * EXPLAINED_WEIGHT * (1 - reading.explained) if sought else 0.0
+        rows.append((min(1.0, score), spec, filled))
+    if _adds(part, context.language) and (last := history.last_tools(context.prompt)) is not None:
+        rows = [(score + (0.05 if spec.name in last else 0.0 if last else CHANGE), spec, f) for score, spec, f in rows]
+    rows.sort(key=lambda row: (-row[0], row[1].name))
+    return rows
+
+
+def _adds(part: Part, language: Language) -> bool:
+    """Whether the part only adds a word to what was asked before ("and for boots?")."""
+    few = len(language.content(part.text)) <= 2
+    return part.followup and few and not part.types and language.has("followup", part.low)
+
+
+def _may_start(part: Part, spec: ToolSpec, context: Context) -> bool:
+    """Whether a part of this form can be an order to do what the tool does: a question about a thing is none."""
+    if part.negated:
+        return False
+    if spec.effect == "read":
+        return not (part.hypothetical and part.general and not part.personal)
+    if part.hypothetical or part.past:
+        return False
+    asks_how = part.question and part.general and not context.language.has("request", part.low)
+    return (part.command or part.act == "bare") and not (asks_how and not _has_value(part, spec, context))
+
+
+def _has_value(part: Part, spec: ToolSpec, context: Context) -> bool:
+    return any(
+        values_of(slot, part.text, context.language)[0]
+        for slot in slots(spec.json_schema)
+        if slot.kind in ("pattern", "uuid")
+    ) and not context.language.has("how", part.low)
+
+
+def _form(part: Part, spec: ToolSpec, filled: Filled, language: Language) -> float:
+    """What form and values add to a reading: an order number in the message speaks for the tool that takes one."""
+    kinds = {slot.name: slot.kind for slot in slots(spec.json_schema)}
+    typed = [name for name, source in filled.where.items() if source == "message" and kinds.get(name) != "free"]
+    bonus = 0.08 if typed else 0.0
+    if filled.args and "history" in filled.where.values():
+        bonus += 0.2 if language.has("nth", part.low) else 0.04 if part.followup else 0.0
+    if part.general and not part.personal and not typed:
+        bonus -= 0.05 if spec.needs != "anonymous" or spec.effect != "read" else 0.0
+    if part.personal and spec.needs != "anonymous":
+        bonus += 0.03
+    return bonus
+
+
+def filled_for(part: Part, spec: ToolSpec, context: Context) -> Filled:
+    """The tool's arguments as far as the part gives them, or what it leans on."""
+    past = history.past(context.prompt, part)
+    leans = part.followup or context.language.has("same_one", part.low)
+    recall = spec.effect == "read" or leans
+    if not recall and part.before:
+        past, recall = Past(said=(part.before,)), True
+    return fill(slots(spec.json_schema), part.text, past, context.language, recall=recall, leans=leans)
