@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 BACKLOG = 2_048
 """Waiting handshakes: a few thousand widgets come back at once after a restart."""
 SEND_BUFFER_BYTES = 65_536
-"""What the kernel may hold for one reader (Linux doubles it). Its own choice was 2.5 MB on a local line: readers that had
-stopped took that much each, and were noticed only after a minute (PROMISES R4: 20 s and 1.2 MiB)."""
+"""What the kernel may hold of a connection, beside our own buffer: without a bound it grows with the reader's delay (to
+megabytes on Linux), and a reader that has stopped is noticed that much later."""
 GRACE_S = 5
 """How long open requests get when the server is told to stop; chats are closed at once and come back."""
 
