@@ -248,6 +248,8 @@ def judge(name: str, tool: HttpTool, answer: Answer, caller: Caller, args: Mappi
         if tool.effect == "read" or tool.idempotent:
             raise AnswerLost(f"{name}: the system is busy (429)")
         raise ToolError(BUSY)
+    if status == 409 and tool.idempotent and status not in tool.errors:
+        raise AnswerLost(f"{name}: the system answered 409")  # many say so while the first attempt is still under way
     if 400 <= status <= 499 and status not in (408, 425):
         if status in (401, 403, 407):
             log.error("tool %s: the shop's system answers %d; is its secret right?", name, status)
@@ -272,7 +274,7 @@ def _result(tool: HttpTool, answer: Answer, caller: Caller, args: Mapping[str, A
         if value is None:
             raise ToolError(_not_found(tool, args))
     found = picks.pick(value, tool.result)
-    if found is None and isinstance(tool.result, str):
+    if found is None and isinstance(tool.result, str) and tool.effect == "read":
         raise ToolError(_not_found(tool, args))
     return found
 
@@ -292,11 +294,17 @@ def _is_own(tool: HttpTool, value: Json, caller: Caller) -> bool:
         if not caller.verified or mine is None or not isinstance(found, str | int) or isinstance(found, bool):
             return False
         theirs = str(found)
-        if field == "email" and theirs.strip().casefold() != mine.strip().casefold():
+        if field == "email" and _lower(theirs) != _lower(mine):
             return False
         if field == "customer" and theirs != mine:
             return False
     return True
+
+
+def _lower(address: str) -> str:
+    """An address without its case; beyond ASCII, different letters can have one lower case, so they stay as they are."""
+    bare = address.strip()
+    return bare.lower() if bare.isascii() else bare
 
 
 def _replace(path: str, entries: list[Json]) -> Json:

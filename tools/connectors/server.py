@@ -25,6 +25,8 @@ log = logging.getLogger("shopbell.tools")
 
 CONNECT_S: Final = 15.0
 """A program may have to load a language runtime first."""
+READY_S: Final = 5.0
+"""How long a call waits for a connection that is being made; a customer is waiting."""
 BACKOFF_S: Final = 0.5
 MAX_BACKOFF_S: Final = 60.0
 """Doubled from 0.5 s for each failure in a row, drawn evenly from 0 to that ("full jitter")."""
@@ -91,17 +93,19 @@ class Server:
         sent = False
         try:
             async with asyncio.timeout(timeout_s):
-                await self._ready.wait()  # also while definitions are being compared anew
+                async with asyncio.timeout(READY_S):
+                    await self._ready.wait()  # also while definitions are being compared anew
                 client, sent = self._client, tool not in self._refused
                 result = await client.session.call_tool(tool, dict(args)) if sent else None
         except TimeoutError:
-            state = "no answer" if sent else "no connection"
-            raise (AnswerLost if sent else NotSent)(f"MCP server {self.name}: {state} within {timeout_s:g} s") from None
+            state = "no answer in time" if sent else "no connection"
+            raise (AnswerLost if sent else NotSent)(f"MCP server {self.name}: {state}") from None
         except Exception as error:
             code = getattr(error, "code", None)
             if code in _NOT_DONE:
                 log.warning("MCP server %s refused to run %s (%s)", self.name, tool, code)
                 raise ToolError(REFUSED) from None
+            self.tools_may_have_changed()  # looks at the connection again, and makes it anew if it is gone
             raise
         if result is None:
             raise ToolError(NOT_NOW)

@@ -423,6 +423,32 @@ async def test_the_call_id_is_the_idempotency_key_in_every_attempt(shop):
     assert [got.headers["idempotency-key"] for got in shop.got] == ["call:9"] * 3
 
 
+async def test_a_conflict_of_a_call_with_a_key_is_tried_again_and_left_open(shop):
+    entry = {"url": "SHOP/a", "method": "POST", "effect": "write", "idempotency_header": "Idempotency-Key"}
+    shop.says["/a"] = [answer({}, 409), answer({"a": 1}), answer({}, 409), answer({}, 409)]
+    assert (await call(spec_of(shop, **entry, retries=1))).ok
+    assert (await call(spec_of(shop, **entry))).unknown
+    named = await call(spec_of(shop, **entry, errors={409: "Too late."}))
+    assert (named.error, named.unknown) == ("Too late.", False)
+
+
+async def test_a_success_that_lacks_the_picked_part_is_still_a_success_of_a_write(shop):
+    shop.says["/a"] = answer({"else": 1})
+    write = await call(spec_of(shop, url="SHOP/a", method="POST", effect="write", result="refund.id"))
+    assert (write.ok, write.result) == (True, None)
+    read = await call(spec_of(shop, url="SHOP/a", result="order"))
+    assert (read.ok, read.error) == (False, "Nothing was found.")
+
+
+async def test_letters_that_only_look_alike_make_nobody_the_owner(shop):
+    shop.says["/a"] = answer({"mail": "strasse@x.example"})
+    spec = spec_of(shop, url="SHOP/a", owner={"mail": "email"}, needs="identified")
+    assert (await call(spec, replace(CALLER, email="Strasse@X.example"))).ok
+    assert not (await call(spec, replace(CALLER, email="stra\u00dfe@x.example"))).ok
+    shop.says["/a"] = answer({"mail": "kim@x.example"})
+    assert not (await call(spec, replace(CALLER, email="\u212aim@x.example"))).ok  # the sign of Kelvin
+
+
 async def test_a_write_without_a_key_is_sent_once_whatever_happens(shop):
     shop.says["/a"] = hang_up
     outcome = await call(spec_of(shop, url="SHOP/a", method="POST", effect="write"))

@@ -294,7 +294,7 @@ async def test_a_definition_that_changed_while_away_is_denied_until_it_is_pinned
 
 
 @contextlib.asynccontextmanager
-async def over_http(state: Path, seen: list[dict[str, str]]) -> AsyncIterator[str]:
+async def over_http(state: Path, seen: list[dict[str, str]], port: int = 0) -> AsyncIterator[str]:
     import uvicorn
 
     from tests.tools.connectors.mcp_shop import build
@@ -307,7 +307,8 @@ async def over_http(state: Path, seen: list[dict[str, str]]) -> AsyncIterator[st
         await app(scope, receive, send)
 
     with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", port))
         config = uvicorn.Config(noting, log_config=None, lifespan="on", ws="none")
         server = uvicorn.Server(config)
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
@@ -334,6 +335,27 @@ async def test_a_server_over_http_is_used_with_its_secret(tmp_path):
         async with shop.connectors:
             assert (await call(shop, "find_order", order_id="1042")).result["customer"] == "cus_7"
         assert all(headers["authorization"] == "Bearer s3kr1t" for headers in seen)
+
+
+async def test_a_server_over_http_that_was_restarted_is_found_again(tmp_path):
+    seen: list[dict[str, str]] = []
+    async with over_http(tmp_path, seen) as url:
+        write_shop(tmp_path, f"url: {url}", TOOLS.replace("environment: {", "environment: {timeout_s: 2, "))
+        with (tmp_path / "tools.yaml").open("a") as file:
+            file.write("egress: {allow_private: [localhost], allow_http: [localhost]}\n")
+        await pin(tmp_path)
+    port = int(url.split(":")[2].split("/")[0])
+    shop = load(tmp_path)
+    server = shop.connectors.servers["shop"]
+    async with shop.connectors:
+        async with over_http(tmp_path, seen, port):
+            await until(lambda: server.connected)
+            assert (await call(shop, "environment")).ok
+        assert not (await call(shop, "environment")).ok
+        assert not server.connected
+        async with over_http(tmp_path, seen, port):
+            await until(lambda: server.connected)
+            assert (await call(shop, "environment")).ok
 
 
 async def test_a_server_over_http_inside_is_not_reached_unless_it_is_named(tmp_path):
