@@ -11,7 +11,7 @@ import pytest
 from server.commands.check import check, matrix
 from server.shop import Shop, read_shop
 from tools import Caller, run, verdict
-from tools.connectors import write_lock
+from tools.connectors import connect, write_lock
 
 SITE = "key: pk_test\nname: Test\norigins: [https://shop.example]\nidentity: {secret_env: S}\n"
 FIND = """http:
@@ -136,6 +136,13 @@ def test_mcp_tools_come_from_the_lock_without_a_server(tmp_path):
     said = [(line, message) for line, _, message in problems]
     assert (6, "mcp.s: the server had no tool c when it was pinned; there are: a, b") in said
     assert (2, "mcp.s: b is not listed under tools: it counts as writing, and needs approval") in said
+
+
+def test_without_the_extra_a_shop_with_mcp_servers_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(connect, "installed", lambda: False)
+    shop, problems = read(tmp_path, "mcp: {s: {command: x}}\n")
+    assert shop is None
+    assert problems == [(1, "error", "mcp.s: MCP servers need one more package: pip install 'shopbell[mcp]'")]
 
 
 @needs_mcp
