@@ -11,6 +11,7 @@ from tools import Caller, Registry, tool
 from tools.places import Problem
 from tools.workflow.load import check_loaded, read_file, read_library
 
+LIB = read_library()
 ARTICLES = {
     "help/returns.md": "---\ntitle: R\n---\n# Returns\n\n## How long\n\nWithin 30 days.\n\n## Sale\n\n14 days and €5.90.\n"
 }
@@ -36,7 +37,7 @@ def problems(tmp_path: Path, source: str) -> list[Problem]:
     file = tmp_path / "flow.yaml"
     file.write_text("examples: [hi]\n" + source, encoding="utf-8")
     found: list[Problem] = []
-    one = read_file(file, found, read_library())
+    one = read_file(file, found, LIB)
     if one is not None:
         found += check_loaded(one, registry(), ARTICLES.get)
     return found
@@ -136,7 +137,7 @@ def test_a_mistake_is_found_at_its_place(tmp_path, source, line, column, message
         file = tmp_path / "flow.yaml"
         file.write_text("# a shop's\n" + source, encoding="utf-8")
         found: list[Problem] = []
-        read_file(file, found, read_library())
+        read_file(file, found, LIB)
     else:
         found = problems(tmp_path, source)
     there = [(p.line, p.column) for p in found if message in p.message]

@@ -19,11 +19,12 @@ from tools.workflow.model import texts_of
 from tools.workflow.program import fits, make_program
 from tools.workflow.schema import json_schema
 
-NAMES = sorted(read_library())
+LIB = read_library()
+NAMES = sorted(LIB)
 
 
 def run_of(name: str, **args: Any) -> Run:
-    run = Run(make_program(read_library()[name].workflow))
+    run = Run(make_program(LIB[name].workflow))
     run.start(**args)
     return run
 
@@ -37,7 +38,7 @@ def test_all_that_was_promised_is_there():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_workflow_is_without_a_problem_and_speaks_two_languages(name):
-    one = read_library()[name]
+    one = LIB[name]
     assert check_loaded(one, None) == []
     texts = [one.workflow.title, *(slot.ask for slot in one.workflow.slots.values())]
     assert all(isinstance(text, dict) and {"en", "de"} <= set(text) for text in texts)
@@ -46,7 +47,7 @@ def test_every_workflow_is_without_a_problem_and_speaks_two_languages(name):
 
 def test_no_two_workflows_share_an_example():
     seen: dict[str, str] = {}
-    for name, one in read_library().items():
+    for name, one in LIB.items():
         for example in one.workflow.examples:
             assert seen.setdefault(example.lower(), name) == name
 
@@ -173,7 +174,7 @@ def test_an_order_number_takes_the_pattern_of_the_shops_own_tool():
     async def find_order(caller: Caller, order_id: str) -> dict[str, Any]:
         """Find."""
 
-    run = Run(offered([], made)["order_status"])
+    run = Run(offered([], made, LIB)["order_status"])
     (ask,) = run.send(Started(args={"order_id": "AB-1"}, today=TODAY))
     assert ask.again
     from typing import Annotated
@@ -187,7 +188,7 @@ def test_an_order_number_takes_the_pattern_of_the_shops_own_tool():
     async def find(caller: Caller, order_id: Annotated[str, Field(pattern=r"^[A-Z]{2}-\d$")]) -> dict[str, Any]:
         """Find."""
 
-    run = Run(offered([], other)["order_status"])
+    run = Run(offered([], other, LIB)["order_status"])
     (call,) = run.send(Started(args={"order_id": "it is AB-1"}, today=TODAY))
     assert call.args == {"order_id": "AB-1"}
 
@@ -218,10 +219,10 @@ examples: [whatever became of my order]
 def test_a_shop_maps_its_tools_to_the_interface(tmp_path):
     (tmp_path / "status.yaml").write_text(USE, encoding="utf-8")
     problems: list[Problem] = []
-    shop = read_workflows(tmp_path, problems)
+    shop = read_workflows(tmp_path, problems, LIB)
     registry = registry_with_other_names()
     assert problems == [] and check_loaded(shop[0], registry) == []
-    programs = offered(shop, registry)
+    programs = offered(shop, registry, LIB)
     assert list(programs) == ["order_status"]
     assert "whatever became of my order" in programs["order_status"].workflow.examples
     run = Run(programs["order_status"])
@@ -232,7 +233,7 @@ def test_a_shop_maps_its_tools_to_the_interface(tmp_path):
 
 
 def test_a_workflow_is_offered_only_where_the_tools_fit(tmp_path):
-    assert offered([], Registry()) == {}
+    assert offered([], Registry(), LIB) == {}
     wrong = Registry()
 
     @wrong.add
@@ -240,9 +241,9 @@ def test_a_workflow_is_offered_only_where_the_tools_fit(tmp_path):
     async def find_order(caller: Caller, order_id: str, secret: str) -> dict[str, Any]:
         """Find."""
 
-    reasons = fits(read_library()["order_status"].workflow, wrong)
+    reasons = fits(LIB["order_status"].workflow, wrong)
     assert any("effect" in reason for reason in reasons) and any("also wants secret" in reason for reason in reasons)
-    assert offered([], wrong) == {}
+    assert offered([], wrong, LIB) == {}
 
 
 def test_a_shop_switches_a_library_workflow_off(tmp_path):
@@ -254,23 +255,23 @@ def test_a_shop_switches_a_library_workflow_off(tmp_path):
     async def find_order(caller: Caller, order_id: str) -> dict[str, Any]:
         """Find."""
 
-    assert "order_status" in offered([], registry)
-    assert offered(read_workflows(tmp_path, []), registry) == {}
+    assert "order_status" in offered([], registry, LIB)
+    assert offered(read_workflows(tmp_path, [], LIB), registry, LIB) == {}
 
 
 def test_two_workflows_of_one_name_are_an_error(tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_text("name: same\nexamples: [x]\nsteps: [{end: x}]\n", encoding="utf-8")
     problems: list[Problem] = []
-    read_workflows(tmp_path, problems)
+    read_workflows(tmp_path, problems, LIB)
     assert ["also the name of a.yaml" in p.message for p in problems] == [True]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_drawing_has_every_step_and_is_the_same_each_time(name):
-    program = make_program(read_library()[name].workflow)
+    program = make_program(LIB[name].workflow)
     chart = draw(program)
-    assert chart == draw(make_program(read_library()[name].workflow))
+    assert chart == draw(make_program(LIB[name].workflow))
     boxes = {line.split("[")[0].split("(")[0].split("{")[0].strip() for line in chart.splitlines()}
     assert {f"n{node.number}" for node in program.every_node()} <= boxes
     for line in chart.splitlines():
@@ -304,4 +305,4 @@ def test_the_json_schema_takes_the_library_and_refuses_mistakes():
 def test_nothing_in_the_library_knows_the_demo_shop():
     words = " ".join(file.read_text(encoding="utf-8").lower() for file in Path(LIBRARY).glob("*.yaml"))
     assert not [word for word in ("larch", "innsbruck", "föhn", "couloir") if word in words]
-    assert all(texts_of(one.workflow.title) for one in read_library().values())
+    assert all(texts_of(one.workflow.title) for one in LIB.values())
