@@ -24,6 +24,7 @@ from retrieval.sources import MarkdownFolder
 from retrieval.types import Embedder, Source
 from server import auth, socket
 from server.hub import Hub
+from server.limits import Buckets
 from server.log import Log
 from server.models.fallback import Fallback
 from server.models.offline import Offline
@@ -232,7 +233,7 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
         sweep = Sweep(log, hub, turns, sites, clock_ms=clock_ms)
         async with asyncio.TaskGroup() as group:
             sweeping = group.create_task(sweep.forever())
-            line = socket.Line(log, hub, turns, door, clock_ms, new_id)
+            line = socket.Line(log, hub, turns, door, clock_ms, new_id, Buckets())
             yield Running(parts, log, hub, turns, door, gates, line)
             sweeping.cancel()
 

@@ -3,7 +3,9 @@
 Pure: time is an argument, in seconds of any steady clock.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(slots=True)
@@ -32,3 +34,25 @@ class Bucket:
     def wait_s(self) -> float:
         """Seconds from the last `take` until nothing is owed."""
         return max(0.0, -self.tokens) / self.rate if self.rate > 0 else float("inf")
+
+
+KEPT: Final = 10_000
+"""Buckets at a time: the one that was not asked for longest is forgotten, and would be full again by then."""
+
+
+class Buckets:
+    """One bucket for each key, so that coming back on another line does not fill it."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    def get(self, key: str, rate: float, burst: float, now_s: float) -> Bucket:
+        """The bucket of this key; a new one is full."""
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = Bucket.full(rate, burst, now_s)
+        self._buckets.move_to_end(key)
+        while len(self._buckets) > self._kept:
+            self._buckets.popitem(last=False)
+        return bucket

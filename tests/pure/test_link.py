@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.events import Event, Viewer
-from server.limits import Bucket
+from server.limits import Bucket, Buckets
 from server.link import FRAME_EVENTS, Link, Live
 
 
@@ -87,3 +87,12 @@ def test_a_bucket_owes_nothing_within_its_rate_and_says_how_much_beyond_it():
     assert [bucket.take(0.0) for _ in range(4)] == [0.0, 0.0, 1.0, 2.0]
     assert bucket.wait_s() == 4.0
     assert bucket.take(6.0) == 0.0
+
+
+def test_coming_back_on_another_line_finds_the_same_bucket_until_it_is_forgotten():
+    buckets = Buckets(kept=2)
+    buckets.get("a", 1, 2, 0.0).take(0.0, 2)
+    assert buckets.get("a", 1, 2, 0.0).take(0.0) == 1.0
+    buckets.get("b", 1, 2, 0.0)
+    buckets.get("c", 1, 2, 0.0)
+    assert buckets.get("a", 1, 2, 0.0).take(0.0) == 0.0

@@ -1,26 +1,23 @@
-"""Socket: a Starlette WebSocket on one side, a link on the other. Frames in, frames out (CONTRACT §4).
+"""Connection: a Starlette WebSocket on one side, a link on the other. Frames in, frames out (CONTRACT §4).
 
-It decides nothing about answers: what customers say goes into the log, and `turns` is poked.
+It decides nothing: who may come in is the door's to say, and what a frame does is the customer's.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable
 from typing import Any, Final, Protocol
 
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from server import phrases, prompt, wire
+from server import wire
 from server.auth import Refused
-from server.events import NewEvent
-from server.hub import Hub, Watch
+from server.hub import Watch
 from server.limits import Bucket
-from server.log import Log
-from server.ports import Conflict, Gone, IdempotencyMismatch
-from server.session import Door, Entered, Session
-from server.turns import Turns
+from server.ports import Gone
+from server.session import Entered, Session
+from server.socket.customer import Customer, Line
 
 logger = logging.getLogger(__name__)
 
@@ -34,18 +31,6 @@ FRAMES_PER_S: Final = 50.0
 """Frames of other kinds (typing, seen, pong): far more than a person causes."""
 PENDING: Final = 64
 """Error and control frames waiting for a reader; more than that is a reader that does not read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What every connection needs."""
-
-    log: Log
-    hub: Hub
-    turns: Turns
-    door: Door
-    clock_ms: Callable[[], int]
-    new_id: Callable[[], str]
 
 
 class FastLine(Protocol):
@@ -97,6 +82,7 @@ class Connection:
         """The sign-in is being changed by this connection: its own standing is checked again when that is done."""
         self._loop = asyncio.get_running_loop()
         self._heard_s = self._loop.time()
+        self._customer = Customer(line, self._send)
         self._says: Bucket | None = None
         self._frames = Bucket.full(FRAMES_PER_S, 4 * FRAMES_PER_S, self._heard_s)
 
@@ -198,9 +184,6 @@ class Connection:
 
     async def _hello(self, frame: wire.Hello) -> None:
         entered = await self._line.door.hello(frame, self._origin)
-        limits = entered.session.site.limits
-        rate = limits.messages_per_minute / 60
-        self._says = Bucket.full(rate, 2 * limits.messages_per_minute, self._loop.time())
         await self._enter(entered)
 
     async def _enter(self, entered: Entered) -> None:
@@ -209,6 +192,9 @@ class Connection:
             entered.session.key, entered.session.viewer, entered.cursor, woken=self._woken
         )
         watch.push = self._push
+        per_minute = entered.session.site.limits.messages_per_minute
+        now_s = self._loop.time()
+        self._says = self._line.buckets.get(entered.session.key, per_minute / 60, 2 * per_minute, now_s)
         old, self._session = self._watch, entered.session
         self._send(entered.welcome)
         self._watch = watch
@@ -221,15 +207,15 @@ class Connection:
             await self._too_fast(self._frames)
         match frame:
             case wire.Say():
-                await self._say(session, frame)
+                await self._customer.say(session, frame, self._pace)
             case wire.Stop():
-                await self._stop(session, frame.turn)
+                await self._customer.stop(session, frame.turn)
             case wire.Human():
-                await self._human(session, frame.id)
+                await self._customer.human(session, frame.id)
             case wire.Rate():
-                await self._rate(session, frame)
+                await self._customer.rate(session, frame)
             case wire.Decide():
-                await self._decide(session, frame)
+                await self._customer.decide(session, frame)
             case wire.Identify():
                 await self._identify(session, frame)
             case wire.Logout():
@@ -238,25 +224,6 @@ class Connection:
                 raise wire.BadFrame("expected one hello per connection, got another")
             case _:
                 pass  # typing, seen and pong: that something came is all they say so far
-
-    async def _say(self, session: Session, frame: wire.Say) -> None:
-        line = self._line
-        state = await line.log.load(session.key)
-        if frame.id not in state.said:
-            await self._pace()
-            line.turns.foresee(state, frame.text)
-        events = line.door.opening_events(session)
-        if state.mode == "closed" and frame.id not in state.said:
-            body = {"mode": "agent", "reason": "reopened"}
-            events.append(NewEvent(f"{frame.id}:reopened", "mode", "system", body))
-        events.append(NewEvent(frame.id, "message", "customer", {"text": frame.text}))
-        try:
-            await line.log.append(session.key, events)
-        except IdempotencyMismatch:
-            message = "this id was used with another text; the first one stands"
-            self._send(wire.error("idempotency_mismatch", message, frame_id=frame.id))
-            return
-        line.turns.poke(session.key)
 
     async def _pace(self) -> None:
         """Read on more slowly for somebody who is over the rate, and not at all for somebody far over it."""
@@ -270,77 +237,6 @@ class Connection:
     async def _too_fast(self, bucket: Bucket) -> None:
         self._send(wire.error("too_fast", "too many messages; please wait", retry_after_s=max(1.0, bucket.wait_s())))
         raise _Closing(wire.CLOSE_TOO_MANY, "too fast")
-
-    async def _stop(self, session: Session, turn: str) -> None:
-        """End the turn now, if it is the one that runs; what was shown of the reply stays as a message."""
-        log = self._line.log
-        for _ in range(3):
-            state = await log.load(session.key)
-            if state.turn is None or state.turn.id != turn:
-                return
-            shown = self._line.hub.reply_so_far(session.key, turn).strip()
-            events = [NewEvent(f"{turn}:partial", "message", "agent", {"text": shown}, turn)] if shown else []
-            body = {"reason": "stopped", "answers": list(state.unanswered)}
-            events.append(NewEvent(f"{turn}:stopped", "turn.ended", "system", body, turn))
-            try:
-                await log.append(session.key, events, after=state.head)
-            except (Conflict, IdempotencyMismatch):
-                continue  # the turn moved on, or another tab stopped it: look again
-            self._line.turns.poke(session.key)
-            return
-
-    async def _human(self, session: Session, frame_id: str) -> None:
-        """The customer asks for a person: once is enough, whoever else asked before."""
-        line = self._line
-        state = await line.log.load(session.key)
-        if state.mode in ("waiting", "staff"):
-            return
-        locale = prompt.spoken_in(state, session.site)
-        people = prompt.people_text(session.site, locale, line.clock_ms())
-        events = [
-            *line.door.opening_events(session),
-            NewEvent(frame_id, "mode", "customer", {"mode": "waiting", "reason": "asked"}),
-            NewEvent(f"{frame_id}:said", "message", "agent", {"text": f"{phrases.say('asked', locale)} {people}"}),
-        ]
-        try:
-            await line.log.append(session.key, events)
-        except IdempotencyMismatch:
-            self._send(wire.error("idempotency_mismatch", "this id was used before", frame_id=frame_id))
-        line.turns.poke(session.key)
-
-    async def _rate(self, session: Session, frame: wire.Rate) -> None:
-        state = await self._line.log.load(session.key)
-        rated = state.message(frame.of) if frame.of is not None else None
-        if frame.of is not None and (rated is None or rated.role == "customer"):
-            self._send(wire.error("bad_frame", f"there is no answer {frame.of!r} to rate", frame_id=frame.id))
-            return
-        body: dict[str, Any] = {"score": frame.score}
-        if frame.of is not None:
-            body["of"] = frame.of
-        if frame.text is not None:
-            body["text"] = frame.text
-        try:
-            await self._line.log.append(session.key, [NewEvent(frame.id, "rated", "customer", body)])
-        except IdempotencyMismatch:
-            self._send(wire.error("idempotency_mismatch", "this id was used before", frame_id=frame.id))
-
-    async def _decide(self, session: Session, frame: wire.Decide) -> None:
-        """The customer's answer to a call that was asked of him; anything else is not his to decide."""
-        state = await self._line.log.load(session.key)
-        call = state.calls.get(frame.call)
-        if call is None or call.state != "asked" or call.asked_of != "customer":
-            self._send(wire.error("bad_frame", "there is no such question to decide", frame_id=frame.call))
-            return
-        if call.expires_ms is not None and self._line.clock_ms() >= call.expires_ms:
-            self._send(wire.error("bad_frame", "the question has expired", frame_id=frame.call))
-            return
-        body = {"call": call.id, "approve": frame.approve, "by": "customer"}
-        event = NewEvent(f"{call.id}:decided", "call.decided", "customer", body, call.turn)
-        try:
-            await self._line.log.append(session.key, [event], after=state.head)
-        except (Conflict, IdempotencyMismatch):
-            self._send(wire.error("busy", "something else happened first; please look again", frame_id=frame.call))
-        self._line.turns.poke(session.key)
 
     async def _identify(self, session: Session, frame: wire.Identify) -> None:
         if not await self._change(self._line.door.identify(session, frame.identity)):

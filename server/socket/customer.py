@@ -1,0 +1,135 @@
+"""Customer: what the frames of a customer do to the log.
+
+It knows no socket: what the customer is to be told at once goes to `send`; everything else comes back as events.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from server import phrases, prompt, wire
+from server.events import NewEvent
+from server.hub import Hub
+from server.limits import Buckets
+from server.log import Log
+from server.ports import Conflict, IdempotencyMismatch
+from server.session import Door, Session
+from server.turns import Turns
+
+_MARKERS: Final = re.compile(r"\s*\[\d+(?:,\s*\d+)*\]")
+"""Of citations, which an answer that was stopped has not got yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What every connection needs."""
+
+    log: Log
+    hub: Hub
+    turns: Turns
+    door: Door
+    clock_ms: Callable[[], int]
+    new_id: Callable[[], str]
+    buckets: Buckets
+    """How fast each conversation may go on, whichever line it speaks on."""
+
+
+class Customer:
+    """One customer's deeds on one line."""
+
+    def __init__(self, line: Line, send: Callable[[dict[str, Any]], None]) -> None:
+        self._line = line
+        self._send = send
+
+    async def say(self, session: Session, frame: wire.Say, pace: Callable[[], Awaitable[None]]) -> None:
+        """A message. `pace` waits for whoever is over the rate; a repeat is free."""
+        line = self._line
+        state = await line.log.load(session.key)
+        if frame.id not in state.said:
+            await pace()
+            line.turns.foresee(state, frame.text)
+        events = line.door.opening_events(session)
+        if state.mode == "closed" and frame.id not in state.said:
+            body = {"mode": "agent", "reason": "reopened"}
+            events.append(NewEvent(f"{frame.id}:reopened", "mode", "system", body))
+        events.append(NewEvent(frame.id, "message", "customer", {"text": frame.text}))
+        try:
+            await line.log.append(session.key, events)
+        except IdempotencyMismatch:
+            message = "this id was used with another text; the first one stands"
+            self._send(wire.error("idempotency_mismatch", message, frame_id=frame.id))
+            return
+        line.turns.poke(session.key)
+
+    async def stop(self, session: Session, turn: str) -> None:
+        """End the turn now, if it is the one that runs; what was shown of the reply stays as a message."""
+        log = self._line.log
+        for _ in range(3):
+            state = await log.load(session.key)
+            if state.turn is None or state.turn.id != turn:
+                return
+            shown = _MARKERS.sub("", self._line.hub.reply_so_far(session.key, turn)).strip()
+            events = [NewEvent(f"{turn}:partial", "message", "agent", {"text": shown}, turn)] if shown else []
+            body = {"reason": "stopped", "answers": list(state.unanswered)}
+            events.append(NewEvent(f"{turn}:stopped", "turn.ended", "system", body, turn))
+            try:
+                await log.append(session.key, events, after=state.head)
+            except (Conflict, IdempotencyMismatch):
+                continue  # the turn moved on, or another tab stopped it: look again
+            self._line.turns.poke(session.key)
+            return
+
+    async def human(self, session: Session, frame_id: str) -> None:
+        """The customer asks for a person: once is enough, whoever else asked before."""
+        line = self._line
+        state = await line.log.load(session.key)
+        if state.mode in ("waiting", "staff"):
+            return
+        locale = prompt.spoken_in(state, session.site)
+        people = prompt.people_text(session.site, locale, line.clock_ms())
+        events = [
+            *line.door.opening_events(session),
+            NewEvent(frame_id, "mode", "customer", {"mode": "waiting", "reason": "asked"}),
+            NewEvent(f"{frame_id}:said", "message", "agent", {"text": f"{phrases.say('asked', locale)} {people}"}),
+        ]
+        try:
+            await line.log.append(session.key, events)
+        except IdempotencyMismatch:
+            self._send(wire.error("idempotency_mismatch", "this id was used before", frame_id=frame_id))
+        line.turns.poke(session.key)
+
+    async def rate(self, session: Session, frame: wire.Rate) -> None:
+        """A thumb for an answer, or one to five for the conversation."""
+        state = await self._line.log.load(session.key)
+        rated = state.message(frame.of) if frame.of is not None else None
+        if frame.of is not None and (rated is None or rated.role == "customer"):
+            self._send(wire.error("bad_frame", f"there is no answer {frame.of!r} to rate", frame_id=frame.id))
+            return
+        body: dict[str, Any] = {"score": frame.score}
+        if frame.of is not None:
+            body["of"] = frame.of
+        if frame.text is not None:
+            body["text"] = frame.text
+        try:
+            await self._line.log.append(session.key, [NewEvent(frame.id, "rated", "customer", body)])
+        except IdempotencyMismatch:
+            self._send(wire.error("idempotency_mismatch", "this id was used before", frame_id=frame.id))
+
+    async def decide(self, session: Session, frame: wire.Decide) -> None:
+        """The customer's answer to a call that was asked of him; anything else is not his to decide."""
+        state = await self._line.log.load(session.key)
+        call = state.calls.get(frame.call)
+        if call is None or call.state != "asked" or call.asked_of != "customer":
+            self._send(wire.error("bad_frame", "there is no such question to decide", frame_id=frame.call))
+            return
+        if call.expires_ms is not None and self._line.clock_ms() >= call.expires_ms:
+            self._send(wire.error("bad_frame", "the question has expired", frame_id=frame.call))
+            return
+        body = {"call": call.id, "approve": frame.approve, "by": "customer"}
+        event = NewEvent(f"{call.id}:decided", "call.decided", "customer", body, call.turn)
+        try:
+            await self._line.log.append(session.key, [event], after=state.head)
+        except (Conflict, IdempotencyMismatch):
+            self._send(wire.error("busy", "something else happened first; please look again", frame_id=frame.call))
+        self._line.turns.poke(session.key)
