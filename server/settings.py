@@ -68,7 +68,8 @@ class Settings(BaseSettings):
     qdrant_key: SecretStr | None = Field(default=None, description="Key for the Qdrant server.")
     secret: SecretStr | None = Field(
         default=None,
-        description="Signs visitor tokens, at least 32 characters; several nodes share one. Made and kept in the data "
+        description="Signs visitor tokens, 32 characters or more (fewer give a warning); several nodes share one. "
+        "Made and kept in the data "
         "directory when not set.",
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
@@ -117,13 +118,6 @@ class Settings(BaseSettings):
     @classmethod
     def _known_broker(cls, value: str) -> str:
         return _expect(re.compile(r"memory|(rediss?|valkeys?|unix)://\S+"), value, "memory or redis://…")
-
-    @field_validator("secret")
-    @classmethod
-    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value()) < MIN_SECRET_CHARS:
-            raise ValueError(f"expected at least {MIN_SECRET_CHARS} characters, got {len(value.get_secret_value())}")
-        return value
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -18,7 +18,7 @@ from server import app, routes
 from server.app import Parts
 from server.commands.knowledge import sync_all
 from server.http.guard import handshake_guard
-from server.settings import Settings
+from server.settings import MIN_SECRET_CHARS, Settings
 from server.transport import ChatProtocol
 from server.wire import MAX_FRAME_BYTES
 
@@ -65,6 +65,10 @@ async def serve(settings: Settings, *, demo: bool, say: Callable[[str], None]) -
     Raises:
         SettingsError, ShopError, StoreFailed, OSError: with a message for the person at the command line.
     """
+    if settings.secret is not None and len(settings.secret.get_secret_value()) < MIN_SECRET_CHARS:
+        logger.warning(
+            "SHOPBELL_SECRET is short: whoever guesses it can make visitor tokens; use %d characters", MIN_SECRET_CHARS
+        )
     async with app.open_parts(settings) as parts:
         for shop in parts.shops:
             for problem in shop.problems:
