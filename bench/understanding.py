@@ -35,7 +35,8 @@ def intent_tool(name: str, examples: Sequence[str]) -> ToolSpec:
 
     run.__name__ = name
     run.__doc__ = name.replace("_", " ").capitalize() + "."
-    return tool(scope="bench", effect="read", examples=tuple(examples))(run).spec  # type: ignore[attr-defined]
+    spec: ToolSpec = tool(scope="bench", effect="read", examples=tuple(examples))(run).spec  # type: ignore[attr-defined]
+    return spec
 
 
 async def intents(engine: Offline, data: Path, part: str, shots: int, queries: int) -> dict[str, float]:

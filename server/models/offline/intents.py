@@ -23,6 +23,9 @@ from tools import ToolSpec
 DENSE_WEIGHT, WORDS_WEIGHT, EXPLAINED_WEIGHT = 0.6, 0.2, 0.2
 """Meaning, words shared with one example, and words that any example knows. Chosen on half of the bitext intents with
 bench/understanding.py: against meaning and shared words alone, 3 points of accuracy and 11 of unknown intents left alone."""
+TOP_SHARE, SECOND_SHARE, MIDDLE_SHARE = 0.33, 0.17, 0.5
+"""Of meaning: the nearest example, the next, and the middle of all. On the tuning half of the bitext intents the middle brings
+1.8 points of the best reading at 5 examples an intent and 1.4 at 10, and 2 of unknown intents left alone."""
 _DESCRIPTION_WEIGHT: Final = 0.9
 """A description says what a tool does, not how customers ask for it."""
 _FRAME_WEIGHT: Final = 0.75
@@ -66,6 +69,14 @@ class Bank:
         for index, owner in enumerate(self.owners):
             out.setdefault(owner, []).append(index)
         return out
+
+    @cached_property
+    def middles(self) -> dict[str, Vectors]:
+        """The direction in which each tool's texts lie on average."""
+        found = {
+            name: np.asarray(self.vectors[rows].mean(axis=0), dtype=np.float32) for name, rows in self.rows.items()
+        }
+        return {name: vector / np.float32(max(float(np.linalg.norm(vector)), 1e-6)) for name, vector in found.items()}
 
 
 def masked(text: str) -> str:
@@ -185,7 +196,11 @@ def readings(texts: Sequence[str], vectors: Vectors, bank: Bank) -> list[Reading
             _overlap(stems, other, bank.idf) * weight for other, weight in zip(bank.stems, bank.weights, strict=True)
         ]
         for name, rows in bank.rows.items():
-            reading = _reading(rows, similar, lexical, _explained(stems, rows, bank), bank)
+            middle = max(0.0, float(bank.middles[name] @ vector))
+            if any(bank.weights[index] == _FRAME_WEIGHT for index in rows):
+                # Of a search the examples share how they ask, not what for: their middle is near whatever is asked so.
+                middle = min(middle, max(float(similar[index]) for index in rows))
+            reading = _reading(rows, similar, lexical, (_explained(stems, rows, bank), middle), bank)
             if name not in best or reading.score > best[name].score:
                 best[name] = reading
     return sorted(best.values(), key=lambda reading: (-reading.score, reading.name))
@@ -198,11 +213,15 @@ def _explained(stems: frozenset[str], rows: Sequence[int], bank: Bank) -> float:
     return sum(bank.idf.get(word, unknown) for word in stems & known) / total if total else 0.0
 
 
-def _reading(rows: Sequence[int], similar: Vectors, lexical: Sequence[float], explained: float, bank: Bank) -> Reading:
+def _reading(
+    rows: Sequence[int], similar: Vectors, lexical: Sequence[float], whole: tuple[float, float], bank: Bank
+) -> Reading:
+    """`whole`: how much of the text all examples together explain, and how near it is to their middle."""
+    explained, middle = whole
     order = sorted(rows, key=lambda index: -float(similar[index]))
     top = float(similar[order[0]])
     second = float(similar[order[1]]) if len(order) > 1 else top * 0.9
-    dense = 0.8 * top + 0.2 * second
+    dense = TOP_SHARE * top + SECOND_SHARE * second + MIDDLE_SHARE * middle
     words_score = max((lexical[index] for index in rows), default=0.0)
     score = DENSE_WEIGHT * dense + WORDS_WEIGHT * words_score + EXPLAINED_WEIGHT * explained
     score = min(max(score, 0.9 * top if top > 0.9 else 0.0), 1.0)
