@@ -4,17 +4,14 @@ Pure: tools come in as a registry, articles through a function. Each finding nam
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jinja2 import nodes as jinja
-
-from tools.places import Severity
 from tools.registry import Registry
-from tools.workflow import quote, types
-from tools.workflow.expr import ExprError, Expression, argument, expression, text
-from tools.workflow.infer import infer, meant
+from tools.workflow import types
+from tools.workflow.infer import meant
+from tools.workflow.look import Finding, Looked, look_at_argument, look_at_expression, look_at_text
 from tools.workflow.model import Ask, Call, Each, End, HandOver, OnError, Parallel, Say, Slot, ToolMap, When, Workflow
+from tools.workflow.policies import check_policies
 from tools.workflow.program import Node, Path, dependencies, misfits, names_in, number_steps, reach
 from tools.workflow.slots import Choice, matcher, read
 from tools.workflow.types import ANY, Type
@@ -24,35 +21,6 @@ CALLER: Final = Type(
     "object",
     fields={name: types.nullable(types.TEXT) for name in ("customer", "email", "name")} | {"level": types.TEXT},
 )
-
-
-@dataclass(frozen=True, order=True)
-class Finding:
-    """One thing that is wrong, at a path in the file."""
-
-    path: tuple[str | int, ...]
-    severity: Severity
-    message: str
-
-
-@dataclass
-class _Looked:
-    """What the look at one workflow needs and finds."""
-
-    workflow: Workflow
-    registry: Registry | None
-    maps: Mapping[str, ToolMap]
-    articles: Callable[[str], str | None] | None
-    findings: list[Finding] = field(default_factory=list)
-    used: set[str] = field(default_factory=set)
-    settings_used: set[str] = field(default_factory=set)
-    ids: dict[str, Node] = field(default_factory=dict)
-
-    def error(self, path: Path, message: str) -> None:
-        self.findings.append(Finding(path, "error", message))
-
-    def warn(self, path: Path, message: str) -> None:
-        self.findings.append(Finding(path, "warning", message))
 
 
 def check_workflow(
@@ -67,7 +35,7 @@ def check_workflow(
     Without a registry, tools that it does not declare itself are taken as they come; without `articles` (the text of
     `help/returns.md`, or None), no policy is looked at.
     """
-    look = _Looked(workflow, registry, maps or {}, articles)
+    look = Looked(workflow, registry, maps or {}, articles)
     nodes = number_steps(workflow.steps)
     every = [node for root in nodes for node in root.everything()]
     _names(look, every)
@@ -81,11 +49,11 @@ def check_workflow(
     _needs(look)
     _unused(look)
     if articles is not None:
-        _policies(look, every)
+        check_policies(look, every)
     return sorted(dict.fromkeys(look.findings), key=lambda f: ([str(part).zfill(4) for part in f.path], f.message))
 
 
-def _names(look: _Looked, every: Sequence[Node]) -> None:
+def _names(look: Looked, every: Sequence[Node]) -> None:
     for node in every:
         if node.step.id is not None:
             if node.step.id in look.ids:
@@ -98,7 +66,7 @@ def _names(look: _Looked, every: Sequence[Node]) -> None:
             look.error(("slots", name), f"a slot cannot be called `{name}`: it means something else in expressions")
 
 
-def _base_names(look: _Looked) -> dict[str, Type]:
+def _base_names(look: Looked) -> dict[str, Type]:
     settings = {name: types.of_value(value) for name, value in look.workflow.settings.items()}
     return {
         "settings": Type("object", fields=settings),
@@ -116,7 +84,7 @@ def _slot_type(slot: Slot) -> Type:
     return types.nullable(found) if slot.optional else found
 
 
-def _slots(look: _Looked) -> None:
+def _slots(look: Looked) -> None:
     everything = {**_base_names(look), **{name: _slot_type(s) for name, s in look.workflow.slots.items()}}
     everything |= {name: ANY for name in dependencies(look.workflow) if name not in everything}
     for node in _calls(look):
@@ -129,10 +97,10 @@ def _slots(look: _Looked) -> None:
                 matcher(slot.pattern)
             except ValueError as error:
                 look.error((*at, "pattern"), str(error))
-        _text(look, (*at, "ask"), slot.ask, everything)
-        _text(look, (*at, "invalid"), slot.invalid, everything)
+        look_at_text(look, (*at, "ask"), slot.ask, everything)
+        look_at_text(look, (*at, "invalid"), slot.invalid, everything)
         if isinstance(slot.choices, Each):
-            over = _expression(look, (*at, "choices", "each"), slot.choices.each, everything)
+            over = look_at_expression(look, (*at, "choices", "each"), slot.choices.each, everything)
             if over.kind not in ("any", "list"):
                 look.error((*at, "choices", "each"), f"expected a list to choose from, got {over}")
             part = over.item or ANY
@@ -140,9 +108,9 @@ def _slots(look: _Looked) -> None:
                 message = f"there is no field `{slot.choices.value}`{meant(slot.choices.value, list(part.fields))}"
                 look.error((*at, "choices", "value"), message)
             if slot.choices.label:
-                _text(look, (*at, "choices", "label"), slot.choices.label, {**everything, "item": part})
+                look_at_text(look, (*at, "choices", "label"), slot.choices.label, {**everything, "item": part})
         if slot.default is not None:
-            _argument(look, (*at, "default"), slot.default, everything)
+            look_at_argument(look, (*at, "default"), slot.default, everything)
             if not isinstance(slot.default, str) or "{{" not in slot.default:
                 fits = (
                     isinstance(slot.choices, Each)
@@ -156,69 +124,16 @@ def _fixed(slot: Slot) -> list[Choice]:
     return [Choice(value, value) for value in slot.choices] if isinstance(slot.choices, tuple) else []
 
 
-def _calls(look: _Looked) -> Iterator[Node]:
+def _calls(look: Looked) -> Iterator[Node]:
     for root in number_steps(look.workflow.steps):
         yield from (node for node in root.everything() if isinstance(node.step, Call))
-
-
-# Expressions
-
-
-def _expression(look: _Looked, path: Path, source: str, names: Mapping[str, Type]) -> Type:
-    try:
-        made = expression(source)
-    except ExprError as error:
-        look.error(path, str(error))
-        return ANY
-    return _inferred(look, path, made, names)
-
-
-def _argument(look: _Looked, path: Path, value: Any, names: Mapping[str, Type]) -> Type:  # noqa: ANN401 - YAML
-    if isinstance(value, str):
-        try:
-            made = argument(value)
-        except ExprError as error:
-            look.error(path, str(error))
-            return ANY
-        return types.TEXT if made is None else _inferred(look, path, made, names)
-    if isinstance(value, Mapping):
-        fields = {str(key): _argument(look, (*path, str(key)), item, names) for key, item in value.items()}
-        return Type("object", fields=fields)
-    if isinstance(value, list | tuple):
-        found = [_argument(look, (*path, n), item, names) for n, item in enumerate(value)]
-        return Type("list", item=found[0] if found else ANY)
-    return types.of_value(value)
-
-
-def _text(look: _Looked, path: Path, said: str | Mapping[str, str] | None, names: Mapping[str, Type]) -> None:
-    parts = {} if said is None else {"": said} if isinstance(said, str) else said
-    for locale, source in parts.items():
-        at = (*path, locale) if locale else path
-        try:
-            made = text(source)
-        except ExprError as error:
-            look.error(at, str(error))
-            continue
-        _inferred(look, at, made, names)
-
-
-def _inferred(look: _Looked, path: Path, made: Expression, names: Mapping[str, Type]) -> Type:
-    said: list[str] = []
-    found = infer(made, names, said)
-    look.used |= made.names
-    for node in made.tree.find_all(jinja.Getattr):
-        if isinstance(node.node, jinja.Name) and node.node.name == "settings":
-            look.settings_used.add(node.attr)
-    for message in said:
-        look.error(path, message)
-    return found
 
 
 # Steps
 
 
 def _flow(
-    look: _Looked, nodes: Sequence[Node], names: dict[str, Type], *, reachable: bool
+    look: Looked, nodes: Sequence[Node], names: dict[str, Type], *, reachable: bool
 ) -> tuple[bool, dict[str, Type]]:
     """Look at these steps; whether their end can be reached, and the names that may be known there."""
     targets = {n.step.on_error.goto for n in _calls(look) if isinstance(n.step, Call) and n.step.on_error}
@@ -233,7 +148,7 @@ def _flow(
     return reachable, names
 
 
-def _step(look: _Looked, node: Node, names: dict[str, Type]) -> tuple[dict[str, Type], bool]:
+def _step(look: Looked, node: Node, names: dict[str, Type]) -> tuple[dict[str, Type], bool]:
     step = node.step
     match step:
         case Call():
@@ -245,11 +160,11 @@ def _step(look: _Looked, node: Node, names: dict[str, Type]) -> tuple[dict[str, 
                 look.error(
                     (*node.path, "ask"), f"there is no slot `{step.ask}`{meant(step.ask, list(look.workflow.slots))}"
                 )
-            _text(look, (*node.path, "text"), step.text, names)
+            look_at_text(look, (*node.path, "text"), step.text, names)
         case Say():
-            _text(look, (*node.path, "say"), step.say, names)
+            look_at_text(look, (*node.path, "say"), step.say, names)
         case HandOver() | End():
-            _text(look, (*node.path, "say"), step.say, names)
+            look_at_text(look, (*node.path, "say"), step.say, names)
             return names, False
         case When():
             return _when(look, node, step, names)
@@ -258,8 +173,8 @@ def _step(look: _Looked, node: Node, names: dict[str, Type]) -> tuple[dict[str, 
     return names, True
 
 
-def _when(look: _Looked, node: Node, step: When, names: dict[str, Type]) -> tuple[dict[str, Type], bool]:
-    _expression(look, (*node.path, "when"), step.when, names)
+def _when(look: Looked, node: Node, step: When, names: dict[str, Type]) -> tuple[dict[str, Type], bool]:
+    look_at_expression(look, (*node.path, "when"), step.when, names)
     always = step.when.strip().lower()
     if always in ("true", "false") and node.bodies[always == "true"]:
         dead = node.bodies[always == "true"][0]
@@ -269,7 +184,7 @@ def _when(look: _Looked, node: Node, step: When, names: dict[str, Type]) -> tupl
     return {**then_names, **else_names}, then_ends or else_ends
 
 
-def _parallel(look: _Looked, node: Node, names: dict[str, Type]) -> tuple[dict[str, Type], bool]:
+def _parallel(look: Looked, node: Node, names: dict[str, Type]) -> tuple[dict[str, Type], bool]:
     if len(node.bodies) < 2:
         look.warn((*node.path, "parallel"), "parallel with a single branch does nothing at the same time")
     joined, goes_on = dict(names), True
@@ -284,7 +199,7 @@ def _parallel(look: _Looked, node: Node, names: dict[str, Type]) -> tuple[dict[s
     return joined, goes_on
 
 
-def _result(look: _Looked, step: Call) -> Type:
+def _result(look: Looked, step: Call) -> Type:
     need = look.workflow.needs_tools.get(step.call)
     declared = types.from_yaml(need.result) if need is not None else ANY
     if declared.kind == "any" and look.registry is not None:
@@ -294,8 +209,10 @@ def _result(look: _Looked, step: Call) -> Type:
     return types.nullable(declared) if fails_softly or (need is not None and need.optional) else declared
 
 
-def _call(look: _Looked, node: Node, step: Call, names: dict[str, Type]) -> dict[str, Type]:
-    given = {name: _argument(look, (*node.path, "args", name), value, names) for name, value in step.args.items()}
+def _call(look: Looked, node: Node, step: Call, names: dict[str, Type]) -> dict[str, Type]:
+    given = {
+        name: look_at_argument(look, (*node.path, "args", name), value, names) for name, value in step.args.items()
+    }
     _arguments(look, (*node.path,), step.call, step.args, given)
     need = look.workflow.needs_tools.get(step.call)
     spec = look.registry.get(step.call) if look.registry is not None else None
@@ -305,7 +222,7 @@ def _call(look: _Looked, node: Node, step: Call, names: dict[str, Type]) -> dict
         look.warn((*node.path, "retries"), f"retries never happen: {step.call} neither only reads nor is idempotent")
     if step.undo is not None:
         inner = {**names, "done": _result(look, step), "args": ANY}
-        args = {k: _argument(look, (*node.path, "undo", "args", k), v, inner) for k, v in step.undo.args.items()}
+        args = {k: look_at_argument(look, (*node.path, "undo", "args", k), v, inner) for k, v in step.undo.args.items()}
         _arguments(look, (*node.path, "undo"), step.undo.call, step.undo.args, args)
         if effect == "read":
             look.warn((*node.path, "undo"), f"{step.call} only reads: there is nothing to undo")
@@ -314,7 +231,7 @@ def _call(look: _Looked, node: Node, step: Call, names: dict[str, Type]) -> dict
     return {**names, step.as_: _result(look, step)} if step.as_ is not None else names
 
 
-def _arguments(look: _Looked, at: Path, tool: str, written: Mapping[str, Any], given: Mapping[str, Type]) -> None:
+def _arguments(look: Looked, at: Path, tool: str, written: Mapping[str, Any], given: Mapping[str, Type]) -> None:
     """Whether the tool is there, and takes these arguments."""
     need = look.workflow.needs_tools.get(tool)
     if need is not None:
@@ -343,9 +260,9 @@ def _arguments(look: _Looked, at: Path, tool: str, written: Mapping[str, Any], g
         look.error((*at, "call"), f"{tool} also wants `{name}`")
 
 
-def _on_error(look: _Looked, node: Node, step: Call, way: OnError, names: Mapping[str, Type]) -> None:
+def _on_error(look: Looked, node: Node, step: Call, way: OnError, names: Mapping[str, Type]) -> None:
     at: Path = (*node.path, "on_error")
-    _text(look, (*at, "say"), way.say, {**names, "error": types.TEXT})
+    look_at_text(look, (*at, "say"), way.say, {**names, "error": types.TEXT})
     again = way.ask
     if again is not None:
         look.used.add(again)
@@ -368,12 +285,12 @@ def _on_error(look: _Looked, node: Node, step: Call, way: OnError, names: Mappin
         look.error((*at, where), message)
 
 
-def _depends(look: _Looked, step: Call, slot: str) -> bool:
+def _depends(look: Looked, step: Call, slot: str) -> bool:
     graph = {**dependencies(look.workflow), "": set(names_in(step))}
     return slot in reach("", graph)
 
 
-def _gotos(look: _Looked, nodes: Sequence[Node], visible: frozenset[str] = frozenset()) -> None:
+def _gotos(look: Looked, nodes: Sequence[Node], visible: frozenset[str] = frozenset()) -> None:
     """Every goto leads to a step of its own list or of one around it, and not out of a parallel branch."""
     here = visible | {node.step.id for node in nodes if node.step.id is not None}
     for node in nodes:
@@ -391,13 +308,13 @@ def _gotos(look: _Looked, nodes: Sequence[Node], visible: frozenset[str] = froze
             _gotos(look, body, inside)
 
 
-def _triggers(look: _Looked) -> None:
+def _triggers(look: Looked) -> None:
     names = _base_names(look)
     for n, source in enumerate(look.workflow.triggers):
-        _expression(look, ("triggers", n), source, names)
+        look_at_expression(look, ("triggers", n), source, names)
 
 
-def _needs(look: _Looked) -> None:
+def _needs(look: Looked) -> None:
     called = {node.step.call for node in _calls(look) if isinstance(node.step, Call)}
     called |= {node.step.undo.call for node in _calls(look) if isinstance(node.step, Call) and node.step.undo}
     for name, need in look.workflow.needs_tools.items():
@@ -413,7 +330,7 @@ def _needs(look: _Looked) -> None:
             )
 
 
-def _unused(look: _Looked) -> None:
+def _unused(look: Looked) -> None:
     for name in look.workflow.slots:
         if name not in look.used:
             look.warn(("slots", name), f"the slot `{name}` is never used")
@@ -427,57 +344,3 @@ def _unused(look: _Looked) -> None:
         seen.add(example.strip().casefold())
     if not look.workflow.examples and not look.workflow.triggers:
         look.warn(("steps",), "no examples and no triggers: only a model can start it")
-
-
-# Policies
-
-
-def _policies(look: _Looked, every: Sequence[Node]) -> None:
-    assert look.articles is not None  # noqa: S101 - the caller has looked
-    whole = look.workflow.policy
-    if whole is not None:
-        part = _article(look, ("policy",), whole)
-        if part is not None:
-            for name, value in look.workflow.settings.items():
-                fact = quote.setting_fact(name, value)
-                _compare(look, ("settings", name), [fact] if fact else [], whole, part)
-            for node in every:
-                if node.step.policy in (None, "workflow"):
-                    _compare_step(look, node, whole, part)
-    for node in every:
-        own = node.step.policy
-        if own is not None and own != "workflow":
-            part = _article(look, (*node.path, "policy"), own)
-            if part is not None:
-                _compare_step(look, node, own, part)
-
-
-def _article(look: _Looked, path: Path, policy: str) -> str | None:
-    assert look.articles is not None  # noqa: S101 - as above
-    name, anchor = quote.split_reference(policy)
-    found = look.articles(name)
-    if found is None:
-        look.error(path, f"there is no article {name}")
-        return None
-    part = quote.section(found, anchor)
-    if part is None:
-        look.error(path, f"{name} has no heading `#{anchor}`{meant(anchor, quote.anchors(found))}")
-    return part
-
-
-def _compare_step(look: _Looked, node: Node, policy: str, part: str) -> None:
-    for key in ("say", "text"):
-        said = getattr(node.step, key, None)
-        for locale, source in ({} if said is None else {"": said} if isinstance(said, str) else said).items():
-            at = (*node.path, key, locale) if locale else (*node.path, key)
-            _compare(look, at, quote.facts(source), policy, part)
-    if isinstance(node.step, When):
-        try:
-            _compare(look, (*node.path, "when"), quote.expression_facts(expression(node.step.when)), policy, part)
-        except ExprError:
-            return
-
-
-def _compare(look: _Looked, path: Path, here: Any, policy: str, part: str) -> None:  # noqa: ANN401 - an iterable of facts
-    for message in quote.contradictions(here, policy, part):
-        look.warn(path, message)

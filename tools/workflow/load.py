@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from tools.places import Document, Path_, Problem, Severity, check, parse_yaml, read_text
 from tools.registry import Registry
-from tools.workflow.check import Finding, check_workflow
+from tools.workflow.check import check_workflow
 from tools.workflow.infer import meant
+from tools.workflow.look import Finding
 from tools.workflow.model import ToolMap, Use, Workflow
 from tools.workflow.program import Program, fits, make_program
 

@@ -35,7 +35,8 @@ from tools.workflow.expr import ExprError, expression, text
 from tools.workflow.model import Call as CallStep
 from tools.workflow.model import text_in
 from tools.workflow.program import Node, Program, Tool
-from tools.workflow.walk import Stop, Walk
+from tools.workflow.values import Stop
+from tools.workflow.walk import Walk
 
 State = JsonObject | None
 

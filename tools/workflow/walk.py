@@ -5,55 +5,27 @@ failure.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from tools.canonical import canonical
 from tools.workflow import types
 from tools.workflow.events import Ask, End, HandOver, JsonObject, Say
-from tools.workflow.expr import ExprError, Expression, argument, expression, text
+from tools.workflow.expr import expression
 from tools.workflow.model import Ask as AskStep
 from tools.workflow.model import Call as CallStep
-from tools.workflow.model import Each, OnError, Parallel, Slot, Text, When, text_in
 from tools.workflow.model import End as EndStep
 from tools.workflow.model import HandOver as HandOverStep
+from tools.workflow.model import OnError, Parallel, Text, When
 from tools.workflow.model import Say as SayStep
 from tools.workflow.program import Node, Program, Tool
-from tools.workflow.slots import Choice, read
-from tools.workflow.types import Type
+from tools.workflow.values import Blocked, Stop, Unknown, Values
 
 MAX_RESTARTS: Final = 50
 """Each takes back at least one answer, so there are never more than slots."""
-MAX_CHOICES: Final = 20
-"""Shown at once; more are no choice."""
 
 _UNUSABLE: Final = {"en": "Sorry, I couldn't use that.", "de": "Das konnte ich leider nicht verwenden."}
-_QUESTION: Final = {"en": "What is the {}?", "de": "Bitte nennen Sie mir: {}"}
-
-
-class Stop(Exception):
-    """The run ends with this action."""
-
-    def __init__(self, action: End | HandOver) -> None:
-        super().__init__(action.kind)
-        self.action = action
-
-
-class _Blocked(Exception):
-    """The branch waits."""
-
-
-class _Unknown(_Blocked):
-    """The branch waits for a slot."""
-
-    def __init__(self, slot: str, question: str, choices: Sequence[Choice], *, narrowed: bool) -> None:
-        super().__init__(slot)
-        self.slot = slot
-        self.question = question
-        self.choices = choices
-        self.narrowed = narrowed
-        """The answer fits several of the choices: these."""
 
 
 class _Restart(Exception):
@@ -98,11 +70,9 @@ class Walk:
         self.wanted: list[Want] = []
         self._kept: list[Say] = []
         self._says: list[tuple[str, Say]] = []
-        self._vars: dict[str, Any] = {}
-        self._slots: dict[str, Any] = {}
-        self._resolving: list[str] = []
+        self._values = Values(program, state)
         self._visited: set[str] = set()
-        self._unknown: _Unknown | None = None
+        self._unknown: Unknown | None = None
 
     def run(self) -> Stop | None:
         """Walk until something is unknown; the end, if the walk came to one.
@@ -113,14 +83,14 @@ class Walk:
         """
         for _ in range(MAX_RESTARTS):
             self.wanted, self._says = [], []
-            self._vars, self._slots, self._visited, self._unknown = {}, {}, set(), None
+            self._values, self._visited, self._unknown = Values(self.program, self.state), set(), None
             try:
                 if self._block(self.program.nodes):
                     self._no_orphans()
                     return Stop(End(outcome="done"))
             except _Restart:
                 continue
-            except _Blocked:
+            except Blocked:
                 return None
             except Stop as stop:
                 return self._checked(stop)
@@ -158,7 +128,7 @@ class Walk:
         state["asking"] = unknown.slot
         words = unknown.question
         if again and not unknown.narrowed:
-            words = f"{self._text(slot.invalid or _UNUSABLE)} {words}"
+            words = f"{self._values.text_of(slot.invalid or _UNUSABLE)} {words}"
         choices = tuple({"value": c.value, "label": c.label} for c in unknown.choices)
         return Ask(slot=unknown.slot, text=words, type=slot.type, choices=choices, again=again), ""
 
@@ -168,7 +138,7 @@ class Walk:
             return stop
         try:
             self._no_orphans()
-        except _Blocked:
+        except Blocked:
             self._says = []
             return None
         except Stop as other:
@@ -184,10 +154,10 @@ class Walk:
             try:
                 if not self._step(nodes[n]):
                     return False
-            except _Unknown as unknown:
+            except Unknown as unknown:
                 self._unknown = self._unknown or unknown
                 return False
-            except _Blocked:
+            except Blocked:
                 return False
             except _Jump as jump:
                 ahead = [k for k in range(n + 1, len(nodes)) if nodes[k].id == jump.target]
@@ -204,9 +174,9 @@ class Walk:
             case CallStep():
                 self._call(node, step)
             case AskStep():
-                self._slot(step.ask, ask=True, words=step.text)
+                self._values.slot(step.ask, ask=True, words=step.text)
             case When():
-                holds = bool(self._value(expression(step.when)))
+                holds = bool(self._values.value_of(expression(step.when)))
                 chosen, other = node.bodies if holds else tuple(reversed(node.bodies))
                 self._leave({inner for n in other for inner in _ids(n)})
                 return self._block(chosen)
@@ -226,7 +196,7 @@ class Walk:
         return True
 
     def _say(self, node: Node, said: Text, choices: tuple[str, ...] = (), **extra: Any) -> None:  # noqa: ANN401 - values
-        words = self._text(said, **extra)
+        words = self._values.text_of(said, **extra)
         if words:
             policy = self.program.workflow.policy if node.step.policy == "workflow" else node.step.policy
             self._says.append((f"{node.id}:{_sha(words.encode())}", Say(text=words, choices=choices, policy=policy)))
@@ -236,7 +206,7 @@ class Walk:
         if tool is None:  # optional, and the shop has none
             self._set(step, None)
             return
-        args = {name: self._json_of(value) for name, value in step.args.items()}
+        args = {name: self._values.json_of(value) for name, value in step.args.items()}
         args = {name: value for name, value in args.items() if value is not None}
         key = f"{node.id}:{_sha(step.call.encode() + b' ' + canonical(args))}"
         self._visited.add(key)
@@ -251,16 +221,16 @@ class Walk:
             return
         flying = [entry for entry in self.state["flight"].values() if entry["step"] == node.id]
         if any(entry["key"] == key or entry["effect"] != "read" for entry in flying):
-            raise _Blocked
+            raise Blocked
         if tool.effect != "read":
             self._make_room(node, step, key)
         self.wanted.append(Want(node, key, step.call, tool, args, step.timeout_s))
-        raise _Blocked
+        raise Blocked
 
     def _set(self, step: CallStep, value: Any) -> None:  # noqa: ANN401 - JSON
         if step.as_ is not None:
             tool = self.program.tools.get(step.call)
-            self._vars[step.as_] = types.dress(value, tool.result if tool is not None else types.ANY)
+            self._values.results[step.as_] = types.dress(value, tool.result if tool is not None else types.ANY)
 
     def _failed(self, node: Node, step: CallStep, key: str, error: str) -> None:
         """Go on after a failure as the step says; by default a person does."""
@@ -292,7 +262,7 @@ class Walk:
             raise Stop(HandOver(reason=way.hand_over or "failed", detail=error))
 
     def _kept_say(self, node: Node, said: Text, error: str) -> None:
-        words = self._text(said, error=error)
+        words = self._values.text_of(said, error=error)
         if words:
             self._kept.append(Say(text=words, policy=node.step.policy))
 
@@ -314,7 +284,7 @@ class Walk:
     def _leave(self, steps: set[str]) -> None:
         """Before one way of a `when` is gone: what was done on the other one is taken back."""
         if any(e["effect"] != "read" and e["step"] in steps for e in self.state["flight"].values()):
-            raise _Blocked
+            raise Blocked
         self._take_back_all(key for key, e in self._effects() if e["step"] in steps)
 
     def _make_room(self, node: Node, step: CallStep, key: str) -> None:
@@ -322,7 +292,7 @@ class Walk:
         numbers = {n.id: n.number for n in self.program.every_node()}
         flying = [e for e in self.state["flight"].values() if e["effect"] != "read" and e["key"] not in self._visited]
         if any(numbers.get(e["step"], -1) < node.number for e in flying):
-            raise _Blocked  # it was begun for other values; how it ended decides
+            raise Blocked  # it was begun for other values; how it ended decides
         passed = [k for k, e in self._effects() if numbers.get(e["step"], -1) < node.number and k not in self._visited]
         own = [] if step.again else [k for k, e in self._effects() if e["step"] == node.id and k != key]
         self._take_back_all([*own, *passed])
@@ -335,7 +305,7 @@ class Walk:
         for key in keys:
             self._take_back(key)
         if keys:
-            raise _Blocked
+            raise Blocked
 
     def _take_back(self, key: str) -> None:
         entry = self.state["results"][key]
@@ -352,129 +322,8 @@ class Walk:
             reason = "unknown_outcome" if before["ok"] is None else "undo_failed"
             raise Stop(HandOver(reason=reason, detail=f"{tool.name}: {before['error']}"))
         extra = {"done": types.dress(entry["value"], types.ANY), "args": types.dress(entry["args"], types.ANY)}
-        args = {name: self._json_of(value, **extra) for name, value in undo.args.items()}
+        args = {name: self._values.json_of(value, **extra) for name, value in undo.args.items()}
         self.wanted.append(Want(node, undo_key, undo.call, tool, args, undoes=key))
-
-    # Values
-
-    def _json_of(self, value: Any, **extra: Any) -> Any:  # noqa: ANN401 - YAML in, JSON out
-        """A step's argument as JSON, its expressions evaluated."""
-        if isinstance(value, str):
-            found = argument(value)
-            if found is None:
-                return value
-            try:
-                return types.undress(self._value(found, **extra))
-            except ValueError as error:
-                raise ExprError(f"{value!r:.80}: {error}") from None
-        if isinstance(value, Mapping):
-            return {str(key): self._json_of(item, **extra) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [self._json_of(item, **extra) for item in value]
-        return types.undress(value)
-
-    def _text(self, said: Text, **extra: Any) -> str:  # noqa: ANN401 - values
-        return str(self._value(text(text_in(said, self.state["locale"])), **extra))
-
-    def _value(self, made: Expression, **extra: Any) -> Any:  # noqa: ANN401 - any value
-        """The expression's value over what is known; slots that it needs are asked for."""
-        values: dict[str, Any] = {
-            "settings": {k: types.dress(v, types.ANY) for k, v in self.program.workflow.settings.items()},
-            "caller": self.state["caller"],
-            "context": self.state["context"],
-            "today": types.day(self.state["today"]),
-            "locale": self.state["locale"],
-            **self._vars,
-        }
-        for name in sorted(made.names - set(extra)):
-            if name in self.program.slots:
-                values[name] = self._slot(name, peek=name in made.known)
-        return made.value({**values, **extra})
-
-    def _slot(self, name: str, *, ask: bool = False, peek: bool = False, words: Text | None = None) -> Any:  # noqa: ANN401
-        """The slot's value; None if it is optional and unknown.
-
-        Raises:
-            _Unknown: it has to be asked for.
-
-        """
-        if name in self._slots:
-            return self._slots[name]
-        if name in self._resolving:
-            raise ExprError(f"{name} depends on itself")
-        if name in self.state["skipped"]:
-            return None
-        slot = self.program.slots[name]
-        self._resolving.append(name)
-        try:
-            choices = self._choices(slot)
-            known, value, near = self._known(name, slot, choices)
-            if known:
-                self._slots[name] = types.dress(value, Type(_KINDS[slot.type]))
-                return self._slots[name]
-            if slot.optional and self.state["missed"] == name and ask:
-                self.state["skipped"].append(name)
-                return None
-            if peek or (slot.optional and not ask):
-                return None
-            if slot.type == "choice" and not choices:
-                raise Stop(HandOver(reason="no_choice", detail=f"there is nothing to choose from for {name}"))
-            raise _Unknown(
-                name, self._question(name, slot, words), (near or choices)[:MAX_CHOICES], narrowed=bool(near)
-            )
-        finally:
-            self._resolving.pop()
-
-    def _known(self, name: str, slot: Slot, choices: Sequence[Choice]) -> tuple[bool, Any, Sequence[Choice]]:
-        """Whether the value is known, the value, and the choices that it could be."""
-        state = self.state
-        near: Sequence[Choice] = ()
-        if name in state["heard"]:
-            was = read(slot, state["was"].get(name), today=state["today"], choices=choices)
-            found = read(slot, state["heard"][name], today=state["today"], choices=choices, before=was.value)
-            if found.ok:
-                if slot.type == "choice":
-                    state["heard"][name] = found.value  # the words ("the other one") mean something only now
-                return True, found.value, ()
-            state["heard"].pop(name)
-            state["missed"], state["asking"] = name, None
-            near = found.choices
-        elif slot.default is not None and state["missed"] != name:
-            given = self._json_of(slot.default)
-            found = read(slot, given, today=state["today"], choices=choices)
-            if found.ok:
-                return True, found.value, ()
-        if slot.take_single and len(choices) == 1 and state["missed"] != name:
-            return True, choices[0].value, ()
-        return False, None, near
-
-    def _choices(self, slot: Slot) -> tuple[Choice, ...]:
-        if slot.choices is None:
-            return ()
-        if not isinstance(slot.choices, Each):
-            return tuple(Choice(value, value) for value in slot.choices)
-        each = slot.choices
-        entries = self._value(expression(each.each))
-        made = []
-        for entry in entries if isinstance(entries, list | tuple) else ():
-            value = types.undress(entry.get(each.value) if isinstance(entry, Mapping) else entry)
-            if value is None:
-                continue
-            label = self._text(each.label, item=entry) if each.label else str(value)
-            made.append(Choice(str(value), label))
-        return tuple(made)
-
-    def _question(self, name: str, slot: Slot, words: Text | None) -> str:
-        said = words or slot.ask
-        if said is not None:
-            return self._text(said)
-        return text_in(_QUESTION, self.state["locale"]).format(slot.what or name.replace("_", " "))
-
-
-_KINDS: Final[Mapping[str, types.Kind]] = {
-    "text": "text", "choice": "text", "order_number": "text", "email": "text",
-    "number": "number", "money": "money", "date": "date", "yes_no": "yes_no",
-}  # fmt: skip
 
 
 def _ids(node: Node) -> set[str]:

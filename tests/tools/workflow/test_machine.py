@@ -178,6 +178,36 @@ def test_what_cannot_be_taken_back_goes_to_a_person():
     assert isinstance(gone, HandOver) and gone.reason == "already_done" and len(gone.done) == 1
 
 
+EARLY = """
+needs_tools: {pay: {effect: money, result: {id: text}}, unpay: {effect: money, args: {id: text}}}
+slots: {kind: {type: choice, choices: [a, b]}}
+steps:
+  - when: kind == 'b'
+    then: [{end: nothing_to_pay}]
+  - {call: pay, undo: {call: unpay, args: {id: "{{ done.id }}"}}}
+  - end: paid
+"""
+
+
+def test_an_end_that_passes_by_what_was_done_takes_it_back_first():
+    run = Run(program(EARLY))
+    run.start(kind="a")
+    (end,) = run.end({"id": "P1"})
+    assert end.outcome == "paid"
+    (undo,) = run.send(Corrected(slot="kind", value="b"))
+    assert (undo.tool, undo.args) == ("unpay", {"id": "P1"})
+    (end,) = run.end()
+    assert end.outcome == "nothing_to_pay" and end.done == ()
+
+
+def test_an_end_that_passes_by_what_cannot_be_taken_back_goes_to_a_person():
+    run = Run(program(EARLY.replace(', undo: {call: unpay, args: {id: "{{ done.id }}"}}', "")))
+    run.start(kind="a")
+    run.end({"id": "P1"})
+    (gone,) = run.send(Corrected(slot="kind", value="b"))
+    assert gone.reason == "already_done" and len(gone.done) == 1
+
+
 def test_an_undo_that_fails_goes_to_a_person():
     run = run_to_consent()
     run.send(Said(text="yes"))

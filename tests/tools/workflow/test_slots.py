@@ -3,8 +3,6 @@
 Nothing here runs a workflow.
 """
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,9 +101,8 @@ def test_limits_of_numbers_and_patterns_hold():
 
 
 def test_a_pattern_takes_linear_time():
-    started = time.process_time()
+    # One that backtracks would take longer than the universe has; the test would end by its time limit.
     assert not matches("(a+)+b", "a" * 4000)
-    assert time.process_time() - started < 5, "a pattern that backtracks would take longer than the universe"
 
 
 def test_a_pattern_that_cannot_be_one_is_an_error():
