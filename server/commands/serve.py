@@ -65,6 +65,11 @@ async def serve(settings: Settings, *, demo: bool, say: Callable[[str], None]) -
     Raises:
         SettingsError, ShopError, StoreFailed, OSError: with a message for the person at the command line.
     """
+    stop_early = asyncio.current_task()
+    if stop_early is not None and sys.platform != "win32":
+        # Until the server itself listens for them: a long first indexing ends as cleanly, and goes on at the next start.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop_early.cancel)
     if settings.secret is not None and len(settings.secret.get_secret_value()) < MIN_SECRET_CHARS:
         logger.warning(
             "SHOPBELL_SECRET is short: whoever guesses it can make visitor tokens; use %d characters", MIN_SECRET_CHARS
@@ -161,10 +166,13 @@ def run(settings: Settings, *, demo: bool) -> None:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
-    main = serve(settings, demo=demo, say=say)
+    async def main() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await serve(settings, demo=demo, say=say)
+
     if sys.platform == "win32":
-        asyncio.run(main)
+        asyncio.run(main())
     else:
         import uvloop
 
-        uvloop.run(main)
+        uvloop.run(main())
