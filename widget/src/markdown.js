@@ -190,6 +190,8 @@ function drawBlock(block, cite) {
   else if (block.t === "quote") node = el("blockquote", ...many(block.blocks));
   else if (block.t === "ul" || block.t === "ol") {
     node = el(block.t, ...(block.items || []).map((item) => (item.length === 1 && item[0].t === "p" ? el("li", ...drawInline(item[0].c, cite)) : el("li", ...many(item)))));
+    // 8 and 24: a long list of short things (countries, sizes) in two columns keeps its question in view.
+    if (node.children.length >= 8 && [...node.children].every((li) => (li.textContent || "").length < 24)) node.className = "short";
     if (block.t === "ol" && block.start !== 1) /** @type {HTMLOListElement} */ (node).start = block.start || 0;
   } else if (block.t === "table") {
     const rows = (block.rows || []).map((row, r) => {

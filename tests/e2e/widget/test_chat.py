@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.widget.conftest import Opener
-from tests.e2e.widget.fake import POLICY, FakeShop, words
+from tests.e2e.widget.fake import CITATIONS, POLICY, FakeShop, words
 from tests.e2e.widget.steps import CHAT, identity, inside, open_chat, say, settled, stored, transcript, violations
 from widget.assets import chat_files, dist, manifest, snippet
 
@@ -276,6 +276,7 @@ def test_the_whole_chat_can_be_used_with_the_keyboard(shop: FakeShop, visit: Ope
         )
     assert {"chip", "round", "log", "tool", "send", "TEXTAREA"} <= reached
     assert None not in reached, "Tab stays in the chat"
+    page.focus(f"{CHAT} textarea")  # on a chip the first Escape closes its card
     page.keyboard.press("Escape")
     expect(page.locator(f"{CHAT} .launcher")).to_be_focused()
     expect(page.locator(f"{CHAT} .panel")).to_be_hidden()
@@ -376,6 +377,26 @@ def test_asking_for_a_person_is_said_in_words(shop: FakeShop, visit: Opener) -> 
     expect(page.locator(f"{CHAT} .typing")).to_have_text("Mara is typing…")
 
 
+def test_one_page_cited_twice_is_one_source_and_a_long_list_of_short_things_stands_in_columns(
+    shop: FakeShop, visit: Opener
+) -> None:
+    again = {**CITATIONS[0], "n": 3, "url": "/help/returns#how"}
+    countries = "".join(f"- Land {n}\n" for n in range(9))
+    body = {"text": f"Here [1][3], and here [2]:\n\n{countries}", "citations": [again, *CITATIONS]}
+    shop.answer = lambda _: [
+        {"t": "step", "id": "s1", "label": "Looking", "state": "done"},
+        {"t": "message", "body": body},
+    ]
+    page = visit()
+    open_chat(page)
+    say(page, "where?")
+    settled(page, 2)
+    expect(page.locator(f"{CHAT} .sources .num")).to_have_text(["1, 3", "2"])
+    assert inside(page, "(root) => new Set([...root.querySelectorAll('li')].map((li) => li.offsetLeft)).size") >= 2
+    assert inside(page, "(root) => root.querySelectorAll('summary').length") == 0, "one step has nothing to unfold"
+    expect(page.locator(f"{CHAT} .work")).to_have_text("Looking, done")
+
+
 def test_a_closed_conversation_is_rated_once(shop: FakeShop, visit: Opener) -> None:
     page = visit()
     open_chat(page)
@@ -387,6 +408,7 @@ def test_a_closed_conversation_is_rated_once(shop: FakeShop, visit: Opener) -> N
     assert violations(page) == []
     page.get_by_role("button", name="4 of 5").click()
     expect(page.locator(f"{CHAT} .rating")).to_have_text("Thank you for telling us")
+    page.wait_for_function("() => !Object.keys(localStorage).some((key) => key.includes(':out:'))")
     rates = [f for f in shop.heard if f["t"] == "rate"]
     assert [(f.get("of"), f["score"]) for f in rates] == [(None, 4)]
     page.reload()

@@ -158,7 +158,7 @@ export class Messages {
     }
     const rows = [...pages.values()].map(({ c, numbers }) => {
       const href = safeUrl(c.url || "");
-      const words = [h("span", { class: "num", "aria-hidden": "true" }, numbers.join(" ")), h("span", {}, c.title || c.document || "")];
+      const words = [h("span", { class: "num", "aria-hidden": "true" }, [...new Set(numbers)].sort((a, b) => a - b).join(", ")), h("span", {}, c.title || c.document || "")];
       return h("li", {}, href ? h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...words, h("span", { class: "hide" }, ` (${t("new_tab")})`)) : h("span", {}, ...words));
     });
     return h("ul", { class: "sources", "aria-label": t("sources") }, ...rows);
@@ -220,7 +220,9 @@ export class Messages {
     const more = item.steps.length + item.thoughts.length + (item.thinking ? 1 : 0);
     const open = node.firstChild?.open || false;
     const dot = h("span", { class: `dot${item.running ? " busy" : ""}${failed ? " failed" : ""}`, "aria-hidden": "true" });
-    if (!more) return node.replaceChildren(h("div", { class: "now" }, dot, h("span", {}, words)));
+    // One step is all there is to tell: nothing to unfold.
+    const lone = more === 1 && current;
+    if (!more || lone) return node.replaceChildren(h("div", { class: "now" }, dot, h("span", { dir: "auto" }, words), lone && h("span", { class: "hide" }, `, ${t(`step_${current.state}`)}`)));
     const steps = item.steps.map((/** @type {any} */ s) =>
       h("li", { class: s.state }, icon(s.state === "done" ? ICONS.check : s.state === "failed" ? ICONS.close : ICONS.more), h("span", { dir: "auto" }, s.label), h("span", { class: "hide" }, `, ${t(`step_${s.state}`)}`)));
     const thoughts = [...item.thoughts, item.thinking].filter(Boolean).map((text) => h("li", { class: "thought", dir: "auto" }, text));

@@ -85,6 +85,8 @@ h2 { font: 600 17px/1.25 var(--display); white-space: nowrap; overflow: hidden; 
 .text > * + *, .text li > * + * { margin-block-start: 9px }
 .text li + li { margin-block-start: 4px }
 .text ul, .text ol { padding-inline-start: 20px }
+.short { columns: 2; column-gap: 24px }
+.short li { break-inside: avoid }
 .text li::marker { color: var(--soft); font-variant-numeric: tabular-nums }
 .text strong { font-weight: 650 }
 .text .h1, .text .h2 { font: 600 16.5px/1.35 var(--display) }
@@ -102,7 +104,7 @@ th, td { text-align: start; padding: 6px 0; padding-inline-end: 12px; border-blo
 th { font-weight: 600; color: var(--soft); font-size: 12.5px }
 .end { text-align: end } .center { text-align: center }
 .live .text > :last-child::after { content: ""; display: inline-block; width: 7px; height: 7px; margin-inline-start: 5px; border-radius: 50%; background: var(--brass); vertical-align: 1px; animation: breathe 1.1s ease-in-out infinite }
-.chip { display: inline-block; min-width: 17px; height: 17px; margin-inline: 2px 1px; padding: 0 4px; border-radius: 6px; background: var(--wash); box-shadow: 0 0 0 1px var(--line) inset; color: var(--mark); font: 650 11px/17px var(--font); font-variant-numeric: tabular-nums; text-align: center; text-decoration: none !important; vertical-align: 2px; position: relative }
+.chip { margin-inline: 2px 1px; padding: 2px 5px; border-radius: 6px; background: var(--wash); box-shadow: 0 0 0 1px var(--line) inset; color: var(--mark); font: 650 11px/1 var(--font); font-variant-numeric: tabular-nums; text-align: center; text-decoration: none !important; vertical-align: 2px; position: relative }
 a.chip::before, button.chip::before { content: ""; position: absolute; inset: -5px -3px }
 a.chip:hover, button.chip:hover { background: var(--mark); color: var(--paper); box-shadow: none }
 .sources { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 14px; padding-block-start: 9px; font-size: 13px; line-height: 1.4 }
