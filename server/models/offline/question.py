@@ -18,7 +18,7 @@ from server.models.offline.language import Language, plain, spans
 from server.models.offline.lists import Candidate
 from server.models.offline.understand import Part, topic
 
-_SYNONYM: Final = 0.7
+SYNONYM: Final = 0.7
 """What a help center's own word for the customer's counts."""
 
 
@@ -117,7 +117,7 @@ def means(word: str, stems: set[str], plain_words: Sequence[str], language: Lang
     """As `matches`, but other words for the same thing count too."""
     found = matches(word, stems, plain_words, language)
     others = language.synonyms.get(stem(word, language.code), ())
-    return found or (_SYNONYM if any(other in stems for other in others) else 0.0)
+    return found or (SYNONYM if any(other in stems for other in others) else 0.0)
 
 
 def matches(word: str, stems: set[str], plain_words: Sequence[str], language: Language) -> float:

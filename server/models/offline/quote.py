@@ -18,6 +18,7 @@ from server.models.offline.lists import Candidate, Piece, is_item, is_title, par
 from server.models.offline.lists import candidates as gathered
 from server.models.offline.lists import pieces as pieces_of
 from server.models.offline.question import (
+    SYNONYM,
     Question,
     any_named_in,
     coverage,
@@ -41,6 +42,10 @@ _ABOUT: Final = 0.4
 """How near a list must be to the rest of the question before it shows that something is not on it."""
 _WHOLE: Final = 8
 """A list up to this long is shown whole when no line of it stands out."""
+
+
+_FRAGMENT_SUPPORTED: Final = 0.6
+"""Support from which a sentence of a few words answers by itself."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def answer(
         return None
     fits = scored(question, candidates, dense, passages, shown)
     best, support = fits[0]
-    if support < SUPPORTED:
+    if support < SUPPORTED or (support < _FRAGMENT_SUPPORTED and _says_little(best)):
         return None
     best = _widened(best, fits, question, passages)
     pieces = _pieces(best, question, passages)
@@ -109,8 +114,20 @@ def _as_rows(pieces: Sequence[Piece], question: Question, passages: Sequence[Pas
     return out
 
 
+def _says_little(candidate: Candidate) -> bool:
+    """Whether the sentence is a fragment ("Not in its stuff sack.")."""
+    return (
+        not candidate.items and len(words(candidate.text)) < FRAGMENT and not any(c.isdigit() for c in candidate.text)
+    )
+
+
 def _row(span: Span, passage: Passage) -> tuple[Cell, ...]:
     return cells(span.text, passage.raw[span.start - passage.start : span.end - passage.start])
+
+
+def _said(sure: float) -> bool:
+    """Whether a word of a column's name was really said, or another word for it: what only begins alike is no answer."""
+    return sure >= 0.9 or sure == SYNONYM
 
 
 def _columns(found: Sequence[Cell], question: Question) -> list[Cell]:
@@ -121,7 +138,7 @@ def _columns(found: Sequence[Cell], question: Question) -> list[Cell]:
     named = [
         cell
         for cell in found[1:]
-        if (head := language.content(cell[0])) and all(means(word, stems, asked, language) for word in head)
+        if (head := language.content(cell[0])) and all(_said(means(word, stems, asked, language)) for word in head)
     ]
     kinds = [kind for kind in question.types if kind in TELLING]
     others = [kind for kind in sorted(TELLING - set(kinds)) if kind in language.types]
@@ -268,5 +285,5 @@ def _not_listed(
     if best is None:
         return None
     passage = passages[best[1].n - 1]
-    pieces = pieces_of(best[1], passage, question.language)
+    pieces = _as_rows(pieces_of(best[1], passage, question.language), question, passages)
     return Answer(tuple(pieces), min(best[0], 1.0), passage.title, absent=thing, label=_label(pieces, passages))

@@ -12,7 +12,7 @@ from server.models.offline.intents import EXPLAINED_WEIGHT
 from server.models.offline.language import Language
 from server.models.offline.slots import slots
 from server.models.offline.steps import Context, Views
-from server.models.offline.understand import Part
+from server.models.offline.understand import Part, noun_phrase
 from server.models.offline.values import values_of
 from tools import ToolSpec
 
@@ -90,6 +90,13 @@ def filled_for(part: Part, spec: ToolSpec, context: Context) -> Filled:
     past = history.past(context.prompt, part)
     leans = part.followup or context.language.has("same_one", part.low)
     recall = spec.effect == "read" or leans
+    every = slots(spec.json_schema)
+    if part.followup and part.before and any(word in context.language.words["pronouns"] for word in words(part.low)):
+        # "How tall is the Ridge tent, and is it waterproof?": what is looked up is what "it" stands for.
+        thing = noun_phrase(part.before.rstrip("."), context.language)
+        known = {slot.name: thing for slot in every if slot.kind == "free" and slot.required and thing}
+        if known:
+            return fill(every, part.text, past, context.language, recall=recall, leans=leans, known=known)
     if not recall and part.before:
         past, recall = Past(said=(part.before,)), True
     return fill(slots(spec.json_schema), part.text, past, context.language, recall=recall, leans=leans)

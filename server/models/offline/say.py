@@ -202,7 +202,8 @@ def quoted(answer: Answer, language: Language) -> str:
             out += ("\n\n" if after_item else " " if out else "") + line
     if answer.absent:
         thing = answer.absent[:1].upper() + answer.absent[1:]
-        return f"{language.say['not_listed'].format(topic=thing)} {out}"
+        gap = "\n\n" if out.startswith("- ") else " "
+        return f"{language.say['not_listed'].format(topic=thing)}{gap}{out}"
     return out
 
 

@@ -136,3 +136,26 @@ async def test_what_was_ordered_is_not_searched_for(engine: Offline, library: Li
     talk = Conversation(engine, library)
     reply = await talk.say("I bought a saddle. Can you tell me where it is?")
     assert not any(name == "find_part" for name, _ in reply.calls)
+
+
+async def test_a_list_in_which_something_is_missing_is_read_out_in_words(engine: Offline) -> None:
+    table = "# Delivery\n\n| Country | Post | Courier |\n|---|---|---|\n| France | €5 | €9 |\n| Spain | €6 | €12 |\n"
+    text = await said(engine, "Do you deliver to Norway?", passages_of(table))
+    assert text.startswith("Norway isn't listed.\n\n- **France**: post €5, courier €9")
+
+
+async def test_a_column_that_only_begins_like_the_question_is_not_the_one_asked_for(engine: Offline) -> None:
+    table = "# Versand\n\n| Land | Standard | Versandkostenfrei ab |\n|---|---|---|\n| Spanien | 6 € | 99 € |\n"
+    text = await said(engine, "Was kostet der Versand nach Spanien?", passages_of(table, "de"))
+    assert text == "**Spanien**: Standard 6 €, Versandkostenfrei ab 99 € [1]"
+
+
+async def test_a_pronoun_is_looked_up_as_what_it_stands_for(engine: Offline, library: Library) -> None:
+    talk = Conversation(engine, library)
+    reply = await talk.say("How heavy is the Osprey rack and what does it cost?")
+    assert reply.calls == [("find_part", {"query": "Osprey rack"})]
+
+
+async def test_a_fragment_is_no_answer(engine: Offline) -> None:
+    text = await said(engine, "where is my stuff?", passages_of("# Tents\n\nStore it dry. Not in its stuff sack.\n"))
+    assert "sack" not in text
