@@ -94,6 +94,8 @@ class Expression:
             for _ in self.template.root_render_func(context):
                 pass
             found = context.vars.get("result")
+            if isinstance(found, str) and len(found) > MAX_OUTPUT_CHARS:
+                raise ValueError(f"more than {MAX_OUTPUT_CHARS:,} characters")
             return None if isinstance(found, jinja2.Undefined) else _listed(found)
         except (
             jinja2.TemplateError,

@@ -127,6 +127,8 @@ def test_loops_are_counted():
 
 def test_output_is_bounded():
     with pytest.raises(ExprError, match="characters"):
+        expression("many | join(long)").value({"many": [1] * 100, "long": "x" * 1000})
+    with pytest.raises(ExprError, match="characters"):
         text("{% for a in many %}{{ long }}{% endfor %}").value({"many": [1] * 100, "long": "x" * 1000})
 
 
