@@ -94,8 +94,6 @@ class Expression:
             for _ in self.template.root_render_func(context):
                 pass
             found = context.vars.get("result")
-            if isinstance(found, str) and len(found) > MAX_OUTPUT_CHARS:
-                raise ValueError(f"more than {MAX_OUTPUT_CHARS:,} characters")
             return None if isinstance(found, jinja2.Undefined) else _listed(found)
         except (
             jinja2.TemplateError,
@@ -354,6 +352,8 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 def _listed(value: Any) -> Any:  # noqa: ANN401 - any value
+    if isinstance(value, str) and len(value) > MAX_OUTPUT_CHARS:
+        raise ValueError(f"more than {MAX_OUTPUT_CHARS:,} characters")
     return list(itertools.islice(value, MAX_ROUNDS)) if isinstance(value, Iterator) else value
 
 
