@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tools.connectors.certificates import server_context
-from tests.tools.connectors.conftest import Names, Shop, answer, shop_running
-from tools.connectors.client import Client, NotSent, Request
+from tests.tools.connectors.conftest import Names, Shop, answer, redirect, shop_running
+from tools.connectors.client import AnswerLost, Client, NotSent, Request
 from tools.connectors.egress import Egress, EgressRefused, normal_host, refusal
 
 NEVER = [
@@ -155,4 +155,19 @@ async def test_the_certificate_and_sni_are_those_of_the_name_and_not_of_the_addr
         with pytest.raises(NotSent, match="certificate"):
             await client.send(wrong, timeout_s=5, once=False)
         assert len(shop.got) == 1
+        await client.aclose()
+
+
+async def test_a_redirect_never_leaves_encryption(tmp_path, monkeypatch):
+    context = server_context(tmp_path, "shop.example")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    async with shop_running(context) as shop, shop_running() as plain:
+        shop.says["/"] = redirect(f"{plain.url}/")
+        named = frozenset({"shop.example"})
+        client = Client(Egress(named, named, Names(shop_example=[["127.0.0.1"]])))
+        with pytest.raises(AnswerLost, match="from https to http"):
+            await client.send(
+                Request("GET", httpx.URL(f"https://shop.example:{shop.port}/"), {}), timeout_s=5, once=False
+            )
+        assert plain.got == []
         await client.aclose()

@@ -137,7 +137,7 @@ async def test_no_argument_leaves_its_place_in_the_query(shop, value):
 
 async def test_no_argument_breaks_out_of_a_header(shop):
     spec = spec_of(shop, url="SHOP/s", params={"q": {"in": "header", "send_as": "X-Q"}})
-    assert not (await call(spec, q="a\r\nX-Admin: 1")).ok
+    assert "cannot be sent" in (await call(spec, q="a\r\nX-Admin: 1")).error
     assert shop.got == []
 
 
@@ -172,6 +172,9 @@ async def test_somebody_elses_order_looks_exactly_like_none(shop, owner):
     assert (await call(spec, order_id="1042")).ok
     said = {(await call(spec, order_id=n)).error.replace(n, "N") for n in ("1043", "1044", "9999")}
     assert said == {"There is no order N on your account."}
+    assert not (
+        await call(spec, replace(CALLER, level="anonymous"), order_id="1042")
+    ).ok  # an identity that has expired
 
 
 async def test_of_a_list_only_the_callers_own_entries_are_given_on(shop):

@@ -358,15 +358,20 @@ async def test_a_server_over_http_that_was_restarted_is_found_again(tmp_path):
             assert (await call(shop, "environment")).ok
 
 
-async def test_a_server_over_http_inside_is_not_reached_unless_it_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [("allow_http", "which is private"), ("allow_private", "is not encrypted")],
+    ids=["private", "plain"],
+)
+async def test_a_server_over_http_inside_is_not_reached_unless_it_is_named(tmp_path, named, why):
     seen: list[dict[str, str]] = []
     async with over_http(tmp_path, seen) as url:
         write_shop(tmp_path, f"url: {url}")
         with (tmp_path / "tools.yaml").open("a") as file:
-            file.write("egress: {allow_http: [localhost]}\n")
+            file.write(f"egress: {{{named}: [localhost]}}\n")
         code, lines = await pin(tmp_path)
         assert code == 1
-        assert any("which is private" in line for line in lines), lines
+        assert any(why in line for line in lines), lines
         assert seen == []
 
 
