@@ -323,7 +323,9 @@ def _tidied(steps: Sequence[Step]) -> list[Step]:
             and (step.kind not in ("unknown", "unclear") or step.topic == other.topic)
             for other in seen
         )
-        if not twin:
+        absent = step.answer.absent.lower() if step.answer else ""
+        told_already = absent and any(other.answer and other.answer.absent.lower() == absent for other in seen)
+        if not twin and not told_already:  # "Do you ship to Norway and what does it cost?"
             seen.append(step)
     return seen
 

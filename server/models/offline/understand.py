@@ -162,9 +162,11 @@ def _read(text: str, low: str, language: Language) -> Part | None:
     cues = [cue for cue in _CUES if language.has(cue, mention)]
     if "human" in cues and language.has("not_human", mention):
         cues.remove("human")
-    main = cues[0] if cues else ""
     question = "?" in text or bool(language.asking.search(bare))
     types = tuple(kind for kind, sides in language.types.items() if any(p.search(bare) for p in sides["ask"]))
+    if "complaint" in cues and question and {"duration", "date"} & {*types}:
+        cues.remove("complaint")  # "how long do I have to complain?" asks, and complains of nothing
+    main = cues[0] if cues else ""
     command = language.has("command", mention)
     negated = language.has("negated", mention) and not question
     act: Act = "cue" if main else "ask" if question or command else "tell"

@@ -36,6 +36,14 @@ Scratches are usually free.
 
 Our boat insurance covers falling in, and rocks.
 """
+PAYING = """# Paying and complaints
+
+We take cash, cards and bank transfer.
+
+## Complaints
+
+You have 6 days to complain about a boat.
+"""
 VERLEIH = """# Rückgabe der Boote
 
 Boote zum vollen Preis können Sie innerhalb von 8 Stunden zurückgeben.
@@ -159,3 +167,28 @@ async def test_a_pronoun_is_looked_up_as_what_it_stands_for(engine: Offline, lib
 async def test_a_fragment_is_no_answer(engine: Offline) -> None:
     text = await said(engine, "where is my stuff?", passages_of("# Tents\n\nStore it dry. Not in its stuff sack.\n"))
     assert "sack" not in text
+
+
+async def test_what_is_not_listed_is_said_once(engine: Offline) -> None:
+    shipping = """# Where we ship
+
+We ship to these countries:
+
+- France
+- Spain
+- Italy
+
+## What shipping costs
+
+| Country | Price |
+|---|---|
+| France | €5 |
+| Spain | €6 |
+"""
+    text = await said(engine, "Do you ship to Norway and what does it cost?", passages_of(shipping))
+    assert text.count("isn't listed") == 1
+
+
+async def test_a_question_about_complaints_is_no_complaint(engine: Offline) -> None:
+    text = await said(engine, "How long do I have to complain about a boat?", passages_of(PAYING))
+    assert "6 days" in text
