@@ -229,7 +229,11 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
     hub = Hub(log, parts.node)
     door = Door(log, gates, origins, secret, clock_ms=clock_ms, new_id=new_id)
     sites = {key: gate.site for key, gate in gates.items()}
-    async with Turns(log, hub, parts.agents, node=parts.node, new_id=new_id, clock_ms=clock_ms) as turns:
+    async with contextlib.AsyncExitStack() as stack:
+        for shop in parts.shops:
+            await stack.enter_async_context(shop.connectors)  # connects behind: it returns at once
+        turns = Turns(log, hub, parts.agents, node=parts.node, new_id=new_id, clock_ms=clock_ms)
+        await stack.enter_async_context(turns)
         sweep = Sweep(log, hub, turns, sites, clock_ms=clock_ms)
         async with asyncio.TaskGroup() as group:
             sweeping = group.create_task(sweep.forever())

@@ -86,12 +86,13 @@ def init(directory: Path) -> None:
 @cli.command()
 @shop_option
 @data_option
-def check(shops: tuple[Path, ...], data: Path | None) -> None:
+@click.option("--pin", is_flag=True, help="Ask the MCP servers for their tools first, and pin them in tools.lock.")
+def check(shops: tuple[Path, ...], data: Path | None, *, pin: bool) -> None:
     """Validate everything in a shop directory: file:line and what is wrong. Exit status 1 on errors."""
     settings = settings_of(shops, data=data)
     from server.commands.check import check as check_shops
 
-    sys.exit(check_shops(settings.shops, settings.data, click.echo))
+    sys.exit(check_shops(settings.shops, settings.data, click.echo, pin=pin))
 
 
 @cli.group()
