@@ -62,11 +62,11 @@ class Offline:
         self._vectors: OrderedDict[str, Vectors] = OrderedDict()
 
     async def warm(self) -> None:
-        """Load the languages in a thread, 0.8 s of work; a message that comes earlier waits for it, nobody else does."""
+        """Load the languages in a thread; a message that comes earlier waits for it, nobody else does."""
         async with self._loading:
             if self._detector is None:
                 self._languages = await asyncio.to_thread(lambda: {code: load(code) for code in self._codes})
-                self._detector = await asyncio.to_thread(Detector, self._languages)
+                self._detector = Detector(self._languages)
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
         """One model call: the plan as `Thinking`, then calls, or the reply in word-sized pieces."""
@@ -99,7 +99,11 @@ class Offline:
 
     async def _plan(self, prompt: Prompt) -> Plan:
         await self.warm()
-        language = self._language_of(prompt)
+        if self._detector is not None and self._detector.is_loaded:
+            language = self._language_of(prompt)
+        else:
+            # It may have to be loaded for this text: nothing for the event loop.
+            language = await asyncio.to_thread(self._language_of, prompt)
         if language is None:
             return Plan(foreign=True, lang=prompt.locale.split("-")[0] if prompt.locale else "en")
         asked = [*prompt.asked] or history.last_said(prompt)

@@ -210,10 +210,20 @@ class Detector:
     """Tells which of some languages a text is in; by their own common words first, since messages are short."""
 
     def __init__(self, languages: Mapping[str, Language]) -> None:
-        """Takes half a second to load what tells foreign languages apart: nothing for an event loop."""
         self._languages = languages
-        self._identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
-        self._identifier.set_languages([*languages, *_OTHER_LANGUAGES])
+        self._identifier: Any = None
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether what tells foreign languages apart is in memory: 80 MB and half a second, for the first text that needs it."""
+        return self._identifier is not None
+
+    def _foreign(self) -> Any:  # noqa: ANN401 - py3langid has no types
+        if self._identifier is None:
+            identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
+            identifier.set_languages([*self._languages, *_OTHER_LANGUAGES])
+            self._identifier = identifier
+        return self._identifier
 
     def detect(self, text: str, *, before: str, known: frozenset[str] = frozenset()) -> str:
         """The language's code, or another ISO code when the text is surely foreign.
@@ -240,7 +250,7 @@ class Detector:
         return sum(1 for word in found if word in language.words["detect"] or word in language.gloss)
 
     def _identify(self, text: str, counts: Mapping[str, int], before: str) -> str:
-        ranked = [(str(code), float(score)) for code, score in self._identifier.rank(text)]
+        ranked = [(str(code), float(score)) for code, score in self._foreign().rank(text)]
         own = next((score for code, score in ranked if code in self._languages), float("-inf"))
         own_code = next((code for code, _ in ranked if code in self._languages), before)
         first, score = ranked[0]
