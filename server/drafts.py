@@ -23,6 +23,7 @@ class Drafts:
         self.live = Live(turn, base)
         self._loop = asyncio.get_running_loop()
         self._told: dict[Part, int] = {}
+        self._held: dict[Part, list[str]] = {}
         self._flushed_s: dict[Part, float] = {}
         self._key_s = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
@@ -34,11 +35,15 @@ class Drafts:
         self.live.parts = {}
         self.live.base = base
         self._told = {}
+        self._held = {}
         self._flushed_s = {}
 
     def add(self, part: Part, text: str) -> None:
         """Another piece. The first of a part goes out at once, the others at most every 40 ms."""
-        self.live.parts[part] = self.live.parts.get(part, "") + text
+        held = self._held.get(part)
+        if held is None:
+            held = self._held[part] = []
+        held.append(text)
         if self._timer is not None:
             return  # what is held back goes out together
         last, now = self._flushed_s.get(part), self._loop.time()
@@ -52,8 +57,8 @@ class Drafts:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for part, text in self.live.parts.items():
-            if len(text) != self._told.get(part, 0):
+        for part, held in self._held.items():
+            if held:
                 self._flush(part)
 
     def step(self, step_id: str, label: str, state: StepState) -> None:
@@ -70,6 +75,10 @@ class Drafts:
 
     def _flush(self, part: Part) -> None:
         now = self._loop.time()
+        held = self._held[part]
+        # Joined once a frame: adding each token to a long answer would copy the answer for each.
+        self.live.parts[part] = self.live.parts.get(part, "") + "".join(held)
+        held.clear()
         at = self._told.get(part, 0)
         if now - self._key_s >= KEYFRAME_S:
             self._key_s, at = now, 0

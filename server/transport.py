@@ -4,7 +4,8 @@ It knows no frames of the contract beyond one close code.
 """
 
 import asyncio
-from typing import Any, cast
+import struct
+from typing import Any, Final, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
@@ -13,6 +14,13 @@ from server.wire import CLOSE_RESTART
 
 WRITE_BUFFER_BYTES = 65_536
 """What a connection may hold unsent before `send` waits: a reader that stopped costs this much and no more."""
+
+
+_TEXT: Final = 0x81
+"""FIN and the text opcode; a server's frames are not masked (RFC 6455 §5.2)."""
+_SHORT: Final = struct.Struct("!BB")
+_MIDDLE: Final = struct.Struct("!BBH")
+_LONG: Final = struct.Struct("!BBQ")
 
 
 class ChatProtocol(WebSocketsSansIOProtocol):
@@ -40,9 +48,18 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         return open_now and self.writable.is_set() and not self.transport.is_closing()
 
     def write_text(self, data: bytes) -> None:
-        """Write a text frame at once. Only while `is_clear`: then it is what `send` would do, without its five coroutines."""
-        self.conn.send_text(data)
-        self.transport.write(b"".join(self.conn.data_to_send()))
+        """Write a text frame at once. Only while `is_clear`: then it is what `send` would do.
+
+        Without its five coroutines and the frame's checks, which a frame of our own cannot fail: a third of what it costs.
+        """
+        size = len(data)
+        if size < 126:
+            head = _SHORT.pack(_TEXT, size)
+        elif size < 65_536:
+            head = _MIDDLE.pack(_TEXT, 126, size)
+        else:
+            head = _LONG.pack(_TEXT, 127, size)
+        self.transport.write(head + data)
 
     def shutdown(self) -> None:
         """Say that the server restarts, so that clients come back with a back-off."""

@@ -40,6 +40,10 @@ MAX_ANSWER_CHARS: Final = 16_000
 """An answer longer than this is a model that loops: cut. Some 4,000 tokens."""
 
 
+MAX_THINKING_CHARS: Final = 200_000
+"""Reasoning beyond this goes nowhere: some 50,000 tokens."""
+
+
 class Speech:
     """Lets the model go on, and writes down what it said."""
 
@@ -119,19 +123,26 @@ class Speech:
         drafts = work.drafts
         assert drafts is not None  # noqa: S101 - a turn was started
         limit = work.agent.site.limits.tool_calls_per_turn
+        said: list[str] = []
+        size = 0
         try:
             chunks = work.agent.model.stream(asked)
             async with contextlib.aclosing(chunks):  # type: ignore[type-var]
                 async for chunk in chunks:
                     match chunk:
                         case Text(text=text):
-                            if not answer.text and not asked.results:
+                            if not said and not asked.results:
                                 self._knowledge.show(work, phrases.spoken(asked.asked) or asked.locale)
-                            answer.text += text
+                            said.append(text)
+                            size += len(text)
                             drafts.add("reply", text)
+                            if size > MAX_ANSWER_CHARS:
+                                break
                         case Thinking(text=text):
                             answer.thinking += text
                             drafts.add("thinking", text)
+                            if len(answer.thinking) > MAX_THINKING_CHARS:
+                                break
                         case Call():
                             answer.calls.append(PlannedCall(chunk.id, chunk.tool, chunk.args))
                             if len(answer.calls) > limit:
@@ -142,8 +153,6 @@ class Speech:
                             answer.hand_over = policy.reason(chunk.reason)
                         case Usage():
                             answer.usage = chunk
-                    if len(answer.text) > MAX_ANSWER_CHARS:
-                        break
         except ModelFailed as error:
             logger.warning("conversation %s: the model failed: %s", work.key, error)
             return "failed"
@@ -151,6 +160,8 @@ class Speech:
             # The top of this task. A model is an outside, whatever it raises: the customer gets an apology and a person.
             logger.exception("conversation %s: the model broke", work.key)
             return "failed"
+        finally:
+            answer.text = "".join(said)
         return None
 
     async def _plan(self, work: Work, state: Conversation, answer: Answer, events: list[NewEvent], after: int) -> None:
