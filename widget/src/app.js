@@ -323,7 +323,8 @@ export class App extends Voice {
     if (keep && (frame.id || frame.t === "decide")) this.store.put(this.link.post(frame, Date.now()));
     this.start();
     if (this.leads) {
-      if (this.line.name === "open") this.socket.send(frame);
+      // Also between hello and welcome: it follows hello on the same line. Without a line, the next hello brings it.
+      this.socket.send(frame);
     } else if (this.tabs) this.tabs.ask(frame);
     this.panel.update();
   }
@@ -352,9 +353,9 @@ export class App extends Voice {
     this.#remember();
     if (!this.leads && this.running) return this.tabs?.ask({ t: "identify", identity: this.identity });
     if (another) return this.#anew();
-    this.admitted = this.line.name === "open";
-    if (this.line.name === "open") this.socket.send({ t: "identify", identity: this.identity });
-    else this.start();
+    // Behind a hello that has gone out already; without a line, the next hello has it.
+    this.admitted = this.socket.send({ t: "identify", identity: this.identity });
+    if (!this.admitted) this.start();
   }
 
   /** Sign out: what was said is cleared here, in all tabs, and a new conversation begins. */
@@ -371,7 +372,7 @@ export class App extends Voice {
 
   /** End the sign-in of this line and say hello anew; nothing that is still under way on the old line is heard. */
   #anew() {
-    if (this.line.name === "open") this.socket.send({ t: "logout" });
+    this.socket.send({ t: "logout" });
     this.#clearAll();
     this.#remember();
     this.socket.restart();

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -525,3 +526,20 @@ def test_the_built_files_are_within_their_limits_and_match_the_manifest() -> Non
     assert built.chat.integrity.encode() in loader
     assert "pk_a&quot;b" in snippet("https://chat.example.com/", 'pk_a"b')
     assert json.loads((Path(dist()) / "manifest.json").read_text())["chat"]["bytes"] == len(chat)
+
+
+def test_what_is_said_between_hello_and_welcome_is_sent_on_the_same_line(visit: Any) -> None:
+    page = visit({"data-open": "true"})
+    for n in range(8):
+        # As soon as the page can speak, whatever the line is just doing.
+        page.reload()
+        page.wait_for_selector("shopbell-chat", state="attached")
+        page.evaluate("n => { Shopbell('show'); Shopbell('send', `number ${n}`) }", n)
+        page.wait_for_function(
+            """(n) => {
+              const root = document.querySelector('shopbell-chat').shadowRoot;
+              const mine = [...(root?.querySelectorAll('.item.message.customer') ?? [])];
+              return mine.some((m) => m.textContent.includes(`number ${n}`)) && !root.querySelector('.message .state');
+            }""",
+            arg=n,
+        )
