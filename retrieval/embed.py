@@ -116,8 +116,8 @@ class MiniLM:
 
 
 NICE: Final = 5
-"""How far the model's threads step back behind the event loop's, where they share a core: with 200 messages a second, the
-loop's turn comes after about a third of the wait (Linux gives nice 0 three times the share of nice 5)."""
+"""How far the model's threads step back behind the event loop's, where they share a core: Linux gives nice 0 three times
+the share of nice 5. Chosen by that, not by a measurement of its own."""
 
 
 def step_back() -> None:
