@@ -13,6 +13,8 @@ from server.ports import Mode, Summary
 
 CallState = Literal["planned", "asked", "decided", "started", "ended"]
 
+RUN_PREFIX = "w:"
+"""Begins the ids of workflow runs, and of the events that they write."""
 PREVIEW_CHARS = 140
 """How much of the newest message a summary keeps: one line in a list."""
 
@@ -32,8 +34,34 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """One question for consent, or for proof of who is asking, and its answer. What it is bound to never changes."""
+
+    of: Literal["customer", "staff"]
+    at_ms: int
+    seq: int
+    expires_ms: int
+    args_sha256: str = ""
+    policy: str = ""
+    """Version of the rule and the tool that were asked under."""
+    customer: str | None = None
+    """For whom the call was to be made."""
+    why: str = ""
+    verify: Literal["sign_in", "step_up"] | None = None
+    approve: bool | None = None
+    """None: no answer yet."""
+    by: str | None = None
+    name: str | None = None
+    comment: str | None = None
+    expired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CallRecord:
-    """A planned call and what became of it. `args` never change: another argument is another call."""
+    """A planned call and what became of it. `args` never change: another argument is another call.
+
+    `turn` is the turn in which it last moved: one that waited for a decision belongs to the turn that goes on with it.
+    """
 
     id: str
     seq: int
@@ -43,14 +71,57 @@ class CallRecord:
     label: str
     state: CallState = "planned"
     attempt: int = 0
-    asked_of: Literal["customer", "staff"] | None = None
-    expires_ms: int | None = None
-    approved: bool | None = None
-    decided_by: str | None = None
+    asks: tuple[Asked, ...] = ()
+    """All questions about it, oldest first."""
     ok: bool | None = None
     result: Any = None
     error: str | None = None
+    code: str | None = None
     unknown: bool = False
+    run: str | None = None
+    """The workflow run that planned it, and its `key` there."""
+    key: str | None = None
+    replaces: str | None = None
+    """The call whose arguments staff have edited."""
+    fallback_for: str | None = None
+    """The call that failed, and that this one stands in for."""
+    booked: tuple[tuple[str, int], ...] = ()
+    """What was booked against limits when it started."""
+    started_ms: int = 0
+    ended_ms: int = 0
+
+    @property
+    def question(self) -> Asked | None:
+        """The newest question about it."""
+        return self.asks[-1] if self.asks else None
+
+    @property
+    def asked_of(self) -> Literal["customer", "staff"] | None:
+        """Whom the newest question is for."""
+        return self.asks[-1].of if self.asks else None
+
+    @property
+    def expires_ms(self) -> int | None:
+        """When the newest question ends."""
+        return self.asks[-1].expires_ms if self.asks else None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A workflow's run as the log tells it. `heard` are its machine events in order.
+
+    Each is the event's own JSON, or `{"kind": "call_ended", "of": CALL}` for a call of this run that has ended.
+    """
+
+    id: str
+    seq: int
+    workflow: str
+    digest: str
+    turn: str | None
+    heard: tuple[Mapping[str, Any], ...] = ()
+    outcome: str | None = None
+    """How it ended; None while it is open."""
+    done: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +171,10 @@ class Conversation:
     page: Mapping[str, Any] | None = None
     messages: list[Message] = field(default_factory=list)
     calls: dict[str, CallRecord] = field(default_factory=dict)
+    runs: dict[str, RunRecord] = field(default_factory=dict)
+    """Workflow runs by id, oldest first."""
+    ids: set[str] = field(default_factory=set)
+    """Ids of the events that workflow runs have written, `RUN:n:i`: what is here has been carried out."""
     turn: OpenTurn | None = None
     unanswered: list[str] = field(default_factory=list)
     """Ids of customer messages that no turn has answered, oldest first."""
@@ -131,8 +206,13 @@ class Conversation:
         return next((m for m in reversed(self.messages) if m.id == event_id), None)
 
     def turn_calls(self, turn: str) -> list[CallRecord]:
-        """The calls planned in this turn, in order."""
+        """The calls of this turn, in order."""
         return [call for call in self.calls.values() if call.turn == turn]
+
+    @property
+    def open_run(self) -> RunRecord | None:
+        """The newest workflow run that has not ended."""
+        return next((run for run in reversed(self.runs.values()) if run.outcome is None), None)
 
 
 def key_of(site: str, conversation: str) -> str:
@@ -163,6 +243,8 @@ def fold(key: str, events: Iterable[Event], base: Conversation | None = None) ->
         step = _STEPS.get(event.kind)
         if step is not None:
             step(state, event)
+        if event.id.startswith(RUN_PREFIX):
+            state.ids.add(event.id)
     return state
 
 
@@ -170,6 +252,8 @@ def _copy(base: Conversation) -> Conversation:
     state = copy.copy(base)
     state.messages = list(base.messages)
     state.calls = dict(base.calls)
+    state.runs = dict(base.runs)
+    state.ids = set(base.ids)
     state.unanswered = list(base.unanswered)
     state.said = set(base.said)
     return state
@@ -238,7 +322,16 @@ def _model_called(state: Conversation, event: Event) -> None:
 def _call_planned(state: Conversation, event: Event) -> None:
     body = event.body
     call = CallRecord(
-        body["call"], event.seq, event.turn or "", body.get("tool", ""), body.get("args") or {}, body.get("label", "")
+        body["call"],
+        event.seq,
+        event.turn or "",
+        body.get("tool", ""),
+        body.get("args") or {},
+        body.get("label", ""),
+        run=body.get("run"),
+        key=body.get("key"),
+        replaces=body.get("replaces"),
+        fallback_for=body.get("fallback_for"),
     )
     state.calls[call.id] = call
     if state.turn and event.turn == state.turn.id:
@@ -252,21 +345,82 @@ def _call_changed(state: Conversation, event: Event) -> None:
         return
     match event.kind:
         case "call.asked":
-            call = replace(call, state="asked", asked_of=body.get("of"), expires_ms=body.get("expires_ms"))
+            call = replace(call, state="asked", asks=(*call.asks, _asked(event)))
         case "call.decided":
-            call = replace(call, state="decided", approved=body.get("approve"), decided_by=body.get("by"))
+            if call.state != "asked" or not call.asks:
+                return  # it was never asked, or the answer came twice: an answer is used once
+            answered = replace(
+                call.asks[-1],
+                approve=bool(body.get("approve")),
+                by=body.get("by"),
+                name=body.get("name"),
+                comment=body.get("comment"),
+                expired=bool(body.get("expired")),
+            )
+            call = replace(call, state="decided", asks=(*call.asks[:-1], answered))
         case "call.started":
-            call = replace(call, state="started", attempt=body.get("attempt", call.attempt + 1))
+            call = replace(
+                call,
+                state="started",
+                turn=event.turn or call.turn,
+                attempt=body.get("attempt", call.attempt + 1),
+                booked=call.booked + tuple((str(key), int(amount)) for key, amount in body.get("booked") or ()),
+                started_ms=event.at_ms,
+            )
         case _:
             call = replace(
                 call,
                 state="ended",
+                turn=event.turn or call.turn,
                 ok=body.get("ok"),
                 result=body.get("result"),
                 error=body.get("error"),
+                code=body.get("code"),
                 unknown=bool(body.get("unknown")),
+                ended_ms=event.at_ms,
             )
+            run = state.runs.get(call.run or "")
+            if run is not None:
+                state.runs[run.id] = replace(run, heard=(*run.heard, {"kind": "call_ended", "of": call.id}))
     state.calls[call.id] = call
+
+
+def _asked(event: Event) -> Asked:
+    body = event.body
+    caller = body.get("caller") or {}
+    return Asked(
+        body.get("of", "staff"),
+        event.at_ms,
+        event.seq,
+        body.get("expires_ms", 0),
+        body.get("args_sha256", ""),
+        body.get("policy", ""),
+        caller.get("customer"),
+        body.get("why", ""),
+        body.get("verify"),
+    )
+
+
+def _workflow_started(state: Conversation, event: Event) -> None:
+    body = event.body
+    run = RunRecord(
+        body["run"], event.seq, body.get("workflow", ""), body.get("digest", ""), event.turn, (body.get("event") or {},)
+    )
+    state.runs[run.id] = run
+
+
+def _workflow_heard(state: Conversation, event: Event) -> None:
+    run = state.runs.get(event.body.get("run", ""))
+    if run is not None:
+        # A correction after the end opens it again: what was done stands, and is undone or kept by the machine.
+        state.runs[run.id] = replace(run, heard=(*run.heard, event.body.get("event") or {}), outcome=None)
+
+
+def _workflow_ended(state: Conversation, event: Event) -> None:
+    run = state.runs.get(event.body.get("run", ""))
+    if run is not None:
+        outcome, done = event.body.get("outcome", ""), tuple(event.body.get("done") or ())
+        state.runs[run.id] = replace(run, outcome=outcome, done=done)
 
 
 def _mode(state: Conversation, event: Event) -> None:
@@ -311,6 +465,9 @@ _STEPS = {
     "call.decided": _call_changed,
     "call.started": _call_changed,
     "call.ended": _call_changed,
+    "workflow.started": _workflow_started,
+    "workflow.heard": _workflow_heard,
+    "workflow.ended": _workflow_ended,
     "mode": _mode,
     "turn.started": _turn_started,
     "turn.ended": _turn_ended,
@@ -326,7 +483,8 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
     body = event.body
     match event.kind:
         case "identified":
-            return replace(summary, customer=body.get("customer") or summary.customer)
+            # Who waits to be known goes on now: whether that is so, `policy` sees.
+            return replace(summary, customer=body.get("customer") or summary.customer, decided=min(summary.asked, 1))
         case "message":
             counts = event.role == "customer" and summary.mode in ("agent", "waiting")
             return replace(
@@ -344,7 +502,8 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
                 unanswered=0 if mode in ("staff", "closed") else summary.unanswered,
             )
         case "turn.started":
-            return replace(summary, open_turn=event.turn, turn_attempt=body.get("attempt", 1), turn_ms=event.at_ms)
+            attempt = body.get("attempt", 1)
+            return replace(summary, open_turn=event.turn, turn_attempt=attempt, turn_ms=event.at_ms, decided=0)
         case "turn.ended":
             left = max(0, summary.unanswered - len(body.get("answers") or ()))
             open_turn = None if summary.open_turn == event.turn else summary.open_turn
@@ -352,6 +511,11 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
         case "call.asked":
             return replace(summary, asked=summary.asked + 1)
         case "call.decided":
-            return replace(summary, asked=max(0, summary.asked - 1))
+            return replace(summary, asked=max(0, summary.asked - 1), decided=summary.decided + 1)
+        case "call.started" | "call.ended":
+            others = tuple(call for call in summary.in_flight if call != body.get("call"))
+            return replace(
+                summary, in_flight=(*others, str(body.get("call"))) if event.kind == "call.started" else others
+            )
         case _:
             return summary

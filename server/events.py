@@ -20,6 +20,7 @@ Kind = Literal[
     "call.started",
     "call.ended",
     "workflow.started",
+    "workflow.heard",
     "workflow.ended",
     "mode",
     "turn.started",
@@ -98,7 +99,7 @@ _CUSTOMER_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "call.ended": ("call", "label", "ok"),
     "rated": ("score", "of", "text"),
 }
-_ASKED_OF_CUSTOMER_KEYS: Final = ("call", "label", "of", "args", "expires_ms")
+_ASKED_OF_CUSTOMER_KEYS: Final = ("call", "label", "of", "args", "expires_ms", "verify")
 
 
 def visible(event: Event, viewer: Viewer) -> Event | None:

@@ -76,9 +76,16 @@ class Summary:
     """Since when a person has been asked for."""
     asked: int = 0
     """Calls that wait for a decision."""
+    decided: int = 0
+    """Decisions that no turn has taken up yet."""
+    in_flight: tuple[str, ...] = ()
+    """Ids of calls that were started and have not ended."""
     erased: bool = False
     last_text: str = ""
     """The beginning of the newest message, at most 140 characters."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "in_flight", tuple(self.in_flight))  # stores read it back as a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,9 @@ class Find:
     customer: str | None = None
     mode: Mode | None = None
     unfinished: bool | None = None
-    """True: an open turn, or unanswered customer messages while the mode is `agent` or `waiting`."""
+    """True: an open turn, a call in flight, or words or decisions that no turn has taken up, where the agent should."""
+    asked: bool | None = None
+    """True: at least one call waits for a decision."""
     updated_before_ms: int | None = None
     limit: int = 100
     offset: int = 0
@@ -233,6 +242,8 @@ class Prompt:
     """Which model call of this turn this is, from 1."""
     seed: str = ""
     """The turn's id: for choices that should vary between turns and stay the same within one."""
+    resumed: bool = False
+    """This turn goes on after a decision on one of `results`; `asked` may be empty."""
 
     def people_in(self, language: str = "") -> str:
         """`people` in this language, else in the prompt's locale, else in any; "" without one."""

@@ -151,14 +151,17 @@ def emptied(summary: Summary) -> Summary:
         unanswered=0,
         waiting_since_ms=None,
         asked=0,
+        decided=0,
+        in_flight=(),
         erased=True,
         last_text="",
     )
 
 
 def unfinished(summary: Summary) -> bool:
-    """True: an open turn, or unanswered customer messages that the agent should answer (`Find.unfinished`)."""
-    return summary.open_turn is not None or (summary.unanswered > 0 and summary.mode in ("agent", "waiting"))
+    """True: an open turn, a call in flight, or words or decisions that a turn should take up (`Find.unfinished`)."""
+    waits = summary.decided > 0 or (summary.unanswered > 0 and summary.mode in ("agent", "waiting"))
+    return not summary.erased and (summary.open_turn is not None or bool(summary.in_flight) or waits)
 
 
 def matches(query: Find, summary: Summary) -> bool:
@@ -168,5 +171,6 @@ def matches(query: Find, summary: Summary) -> bool:
         and query.customer in (None, summary.customer)
         and query.mode in (None, summary.mode)
         and query.unfinished in (None, unfinished(summary))
+        and query.asked in (None, summary.asked > 0)
         and (query.updated_before_ms is None or summary.updated_ms < query.updated_before_ms)
     )

@@ -199,19 +199,20 @@ def _move(db: sqlite3.Connection, conversation: str, number: int | None, tail: T
         summary.customer,
         summary.mode,
         unfinished(summary),
+        summary.asked > 0,
         summary.updated_ms,
         encode(asdict(summary)).decode(),
     )
     if number is None:
         cursor = db.execute(
-            "INSERT INTO conversations (key, head, fence, last_ms, site, customer, mode, unfinished, updated_ms, summary)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO conversations (key, head, fence, last_ms, site, customer, mode, unfinished, asked,"
+            " updated_ms, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (conversation, tail.head, tail.fence, tail.last_ms, *searched),
         )
         return int(cursor.lastrowid or 0)
     db.execute(
         "UPDATE conversations SET head = ?, fence = ?, last_ms = ?, site = ?, customer = ?, mode = ?, unfinished = ?,"
-        " updated_ms = ?, summary = ? WHERE n = ?",
+        " asked = ?, updated_ms = ?, summary = ? WHERE n = ?",
         (tail.head, tail.fence, tail.last_ms, *searched, number),
     )
     return number
@@ -251,6 +252,7 @@ def _find(db: sqlite3.Connection, query: Find) -> list[Summary]:
         "customer = ?": query.customer,
         "mode = ?": query.mode,
         "unfinished = ?": query.unfinished,
+        "asked = ?": query.asked,
         "updated_ms < ?": query.updated_before_ms,
     }
     given = {condition: value for condition, value in conditions.items() if value is not None}
