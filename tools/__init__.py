@@ -4,7 +4,16 @@ A leaf package: it knows neither server nor retrieval nor widget.
 """
 
 from tools.canonical import canonical
-from tools.permission import Rule, Verdict, default_permission, needed_level, verdict
+from tools.permission import (
+    Rule,
+    Verdict,
+    args_sha256,
+    default_permission,
+    limits_of,
+    needed_level,
+    policy_version,
+    verdict,
+)
 from tools.registry import Registry
 from tools.run import Outcome, run
 from tools.signature import BadTool
@@ -24,9 +33,12 @@ __all__ = [
     "ToolError",
     "ToolSpec",
     "Verdict",
+    "args_sha256",
     "canonical",
     "default_permission",
+    "limits_of",
     "needed_level",
+    "policy_version",
     "run",
     "tool",
     "verdict",

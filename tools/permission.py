@@ -3,6 +3,7 @@
 Pure: no I/O, no clock. What is spent against a limit is booked by whoever commits the call, not here.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,11 +11,16 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tools.canonical import canonical
 from tools.spec import ToolSpec
 from tools.types import LEVELS, Caller, Level, Permission, ToolError
 
 Amount = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=4)]
 Code = Literal["", "unknown_tool", "disabled", "denied", "sign_in", "step_up", "bad_args", "broken"]
+
+LimitName = Literal["per_customer_per_day", "per_site_per_day", "per_conversation"]
+LIMITS: Final[tuple[LimitName, ...]] = ("per_customer_per_day", "per_site_per_day", "per_conversation")
+"""What sums a rule can bound, strictest reach first."""
 
 _EXPLAINED: Final[Mapping[Permission, str]] = {
     "auto": "allowed",
@@ -96,10 +102,63 @@ def verdict(spec: ToolSpec | None, rule: Rule | None, caller: Caller, args: Mapp
     return _decide(spec, rule, known)
 
 
+def limits_of(spec: ToolSpec, rule: Rule | None, args: Mapping[str, Any]) -> list[tuple[LimitName, Decimal, Decimal]]:
+    """What a call counts for against the rule's limits: `(name of the limit, cost, limit)`, to be booked when it starts.
+
+    The cost is the call's amount, or 1 for a tool without an argument for one. What `verdict` has denied raises here.
+
+    Raises:
+        ToolError: the arguments do not fit, or the amount that a limit is about is not said or cannot be moved.
+    """
+    found: list[tuple[LimitName, Decimal]] = []
+    for name in LIMITS:
+        limit: Decimal | None = getattr(rule, name, None)
+        if limit is not None:
+            found.append((name, limit))
+    if not found:
+        return []
+    cost = spec.amount_of(spec.validate(args)) if spec.has_amount else Decimal(1)
+    if cost is None or not cost.is_finite() or cost < 0:
+        raise ToolError(_unsaid(spec, found[0][0], found[0][1]) if cost is None else _unmovable(cost))
+    return [(name, cost, limit) for name, limit in found]
+
+
+def policy_version(spec: ToolSpec, rule: Rule | None) -> str:
+    """A SHA-256 (hex) over what decides calls of this tool: the rule, and the tool's own effect, needs, ask and arguments.
+
+    Equal for equal meaning: `50.0` and `50.00` are one limit, and no rule is an empty rule. What an `Ask.when` does
+    inside cannot be seen here; it is asked again whenever a call is judged.
+    """
+    ruled: dict[str, Any] = {}
+    for name in ("permission", "auto_up_to", *LIMITS, "needs", "enabled"):
+        value = getattr(rule or Rule(), name)
+        ruled[name] = f"{value.normalize():f}" if isinstance(value, Decimal) else value
+    asked = spec.ask and {"of": spec.ask.of, "when": spec.ask.when is not None}
+    decided_by = {
+        "tool": spec.name,
+        "effect": spec.effect,
+        "needs": spec.needs,
+        "ask": asked,
+        "amount": spec.amount,
+        "args": spec.json_schema,
+        "rule": ruled,
+    }
+    return hashlib.sha256(canonical(decided_by)).hexdigest()
+
+
+def args_sha256(args: Mapping[str, Any]) -> str:
+    """The SHA-256 (hex) of the arguments in canonical form: what a consent is bound to.
+
+    Raises:
+        ValueError: they are no JSON; see `canonical`.
+    """
+    return hashlib.sha256(canonical(args)).hexdigest()
+
+
 def _decide(spec: ToolSpec, rule: Rule | None, args: BaseModel) -> Verdict:
     amount = spec.amount_of(args) if spec.has_amount else None
     if amount is not None and (not amount.is_finite() or amount < 0):
-        return Verdict("deny", f"{amount} is no amount that can be moved", "bad_args")
+        return Verdict("deny", _unmovable(amount), "bad_args")
     permission, why = _base(spec, rule, args)
     if permission == "deny" or rule is None or rule.auto_up_to is None:
         return _limited(spec, rule, amount, Verdict(permission, why, "broken" if permission == "deny" else ""))
@@ -107,7 +166,7 @@ def _decide(spec: ToolSpec, rule: Rule | None, args: BaseModel) -> Verdict:
         return Verdict("deny", f"the rule has auto_up_to, but {spec.name} has no argument {spec.amount!r}", "broken")
     above: Permission = "approve" if permission == "auto" else permission
     if amount is None:
-        return Verdict(above, f"{_EXPLAINED[above]}: the amount is not known")
+        return _limited(spec, rule, amount, Verdict(above, f"{_EXPLAINED[above]}: the amount is not known"))
     if amount > rule.auto_up_to:
         return _limited(spec, rule, amount, Verdict(above, f"{_EXPLAINED[above]}: {amount} is over {rule.auto_up_to}"))
     return _limited(spec, rule, amount, Verdict("auto", f"allowed: {amount} is not over {rule.auto_up_to}"))
@@ -132,14 +191,24 @@ def _base(spec: ToolSpec, rule: Rule | None, args: BaseModel) -> tuple[Permissio
 
 
 def _limited(spec: ToolSpec, rule: Rule | None, amount: Decimal | None, found: Verdict) -> Verdict:
-    """Deny what can never fit: a single call that is over a limit on its own."""
+    """Deny what can never fit: a single call that is over a limit on its own, or whose amount is not said."""
     if rule is None or found.permission == "deny":
         return found
     cost = amount if spec.has_amount else Decimal(1)
-    if cost is None:
-        return found
-    for name in ("per_customer_per_day", "per_site_per_day", "per_conversation"):
+    for name in LIMITS:
         limit: Decimal | None = getattr(rule, name)
-        if limit is not None and cost > limit:
+        if limit is None:
+            continue
+        if cost is None:
+            return Verdict("deny", _unsaid(spec, name, limit), "bad_args")
+        if cost > limit:
             return Verdict("deny", f"over the limit: {cost} is over {name} {limit}", "denied")
     return found
+
+
+def _unsaid(spec: ToolSpec, name: LimitName, limit: Decimal) -> str:
+    return f"{spec.amount}: is required here, because {name} {limit} bounds it"
+
+
+def _unmovable(amount: Decimal) -> str:
+    return f"{amount} is no amount that can be moved"

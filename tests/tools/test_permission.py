@@ -8,7 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tools import Ask, Caller, Rule, ToolSpec, needed_level, tool, verdict
+from tools import (
+    Ask,
+    Caller,
+    Rule,
+    ToolError,
+    ToolSpec,
+    args_sha256,
+    limits_of,
+    needed_level,
+    policy_version,
+    tool,
+    verdict,
+)
 
 GUEST = Caller("pk_x", "c1")
 KNOWN = Caller("pk_x", "c1", customer="7", level="identified")
@@ -212,3 +224,88 @@ def test_a_verdict_depends_on_nothing_but_its_arguments(data):
 def test_a_broken_rule_is_not_a_rule(fields):
     with pytest.raises(ValidationError):
         Rule(**fields)
+
+
+# What is booked, and what a consent is bound to
+
+THREE = Rule(permission="auto", per_customer_per_day=100, per_site_per_day=2000, per_conversation="60.00")
+
+
+def test_a_call_counts_its_amount_against_every_limit_of_the_rule():
+    assert limits_of(money(), THREE, {"amount": "50.00"}) == [
+        ("per_customer_per_day", Decimal("50.00"), Decimal(100)),
+        ("per_site_per_day", Decimal("50.00"), Decimal(2000)),
+        ("per_conversation", Decimal("50.00"), Decimal("60.00")),
+    ]
+
+
+def test_a_tool_without_an_amount_counts_its_calls():
+    assert limits_of(spec(), Rule(per_conversation=20), ARGS) == [("per_conversation", Decimal(1), Decimal(20))]
+
+
+@pytest.mark.parametrize("rule", [None, Rule(), Rule(permission="auto", auto_up_to=5)])
+def test_without_a_limit_nothing_is_booked(rule):
+    assert limits_of(money(), rule, {"amount": 3}) == []
+
+
+@pytest.mark.parametrize("permission", ["auto", "confirm", "approve"])
+@pytest.mark.parametrize("auto_up_to", [None, 50])
+def test_a_call_that_does_not_say_its_amount_gets_past_no_limit(permission, auto_up_to):
+    rule = Rule(permission=permission, auto_up_to=auto_up_to, per_site_per_day=100)
+    found = verdict(money(), rule, STEPPED_UP, {})
+    assert (found.permission, found.code) == ("deny", "bad_args")
+    assert found.reason == "amount: is required here, because per_site_per_day 100 bounds it"
+    with pytest.raises(ToolError):
+        limits_of(money(), rule, {})
+
+
+@given(st.decimals(-10, 300, places=2), st.decimals(0, 300, places=2))
+def test_what_a_verdict_lets_through_can_be_booked_and_is_never_negative(amount, limit):
+    rule = Rule(permission="auto", per_conversation=limit)
+    if verdict(money(), rule, KNOWN, {"amount": str(amount)}).permission != "deny":
+        [(_, cost, found)] = limits_of(money(), rule, {"amount": str(amount)})
+        assert 0 <= cost <= found
+
+
+def test_no_policy_changes_by_another_way_to_write_it():
+    assert policy_version(spec(), None) == policy_version(spec(), Rule())
+    assert policy_version(money(), Rule(auto_up_to="50.0")) == policy_version(money(), Rule(auto_up_to="50.00"))
+
+
+async def read_more(caller: Caller, order_id: str, more: bool = False): ...
+
+
+def test_every_change_of_what_decides_makes_another_policy():
+    specs = [
+        spec(),
+        spec(effect="write"),
+        spec(needs="identified"),
+        spec(ask=Ask("customer")),
+        spec(ask=Ask("staff")),
+        spec(ask=Ask("staff", when=lambda args: True)),
+        spec(amount="order_id"),
+        spec(read_more, name="read"),
+        spec(name="read_it"),
+    ]
+    rules = [
+        Rule(permission="approve"),
+        Rule(permission="confirm"),
+        Rule(permission="approve", auto_up_to=50),
+        Rule(permission="approve", auto_up_to=51),
+        Rule(per_customer_per_day=50),
+        Rule(per_site_per_day=50),
+        Rule(per_conversation=50),
+        Rule(needs="identified"),
+        Rule(enabled=False),
+    ]
+    versions = [policy_version(one, None) for one in specs] + [policy_version(spec(), rule) for rule in rules]
+    assert len(set(versions)) == len(versions)
+
+
+def test_what_decides_nothing_leaves_the_policy_as_it_is():
+    assert policy_version(spec(reply="Yes.", examples=["hi"], retries=2), None) == policy_version(spec(), None)
+
+
+def test_equal_arguments_have_one_hash_and_others_have_another():
+    assert args_sha256({"a": 1, "b": "x"}) == args_sha256({"b": "x", "a": 1.0})
+    assert len({args_sha256(args) for args in ({}, {"a": 1}, {"a": "1"}, {"a": 1, "b": None}, {"b": 1})}) == 5
