@@ -3,7 +3,7 @@
 Pure: it looks at what is loaded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rapidfuzz import fuzz, process
@@ -50,12 +50,9 @@ def about_rules(rules: Mapping[str, Rule], document: Document | None, registry: 
         assert document is not None  # noqa: S101 - there are no rules without a file
         spec = registry.get(name)
         if spec is None:
-            best = process.extractOne(name, names, scorer=fuzz.ratio, score_cutoff=70)
-            known = f"; did you mean `{best[0]}`?" if best else f"; there are: {', '.join(names) or 'none'}"
             place = document.keys[("tools", name)]
-            found.append(
-                Problem(document.file, place.line, place.column, "warning", f"no tool is called `{name}`{known}")
-            )
+            message = f"no tool is called `{name}`{_instead(name, names)}"
+            found.append(Problem(document.file, place.line, place.column, "warning", message))
             continue
         if seen.setdefault(spec.name, name) != name:
             place = document.keys[("tools", name)]
@@ -93,6 +90,49 @@ def about_tools(registry: Registry, site: Site) -> list[Problem]:
         file, _, line = spec.where.rpartition(":")
         found.extend(Problem(Path(file), int(line), 1, "warning", f"{spec.name}: {message}") for message in messages)
     return found
+
+
+def about_agents(
+    site: Site, document: Document, registry: Registry, tags: frozenset[str] | None, *, complete: bool
+) -> list[Problem]:
+    """What does not fit in `agents:`.
+
+    `tags` are those of all articles, None if not known. `complete=False`: there may be tools that are not pinned yet.
+    """
+    found: list[Problem] = []
+
+    def say(path: tuple[str | int, ...], severity: Severity, message: str) -> None:
+        place = document.place(("agents", *path))
+        found.append(Problem(document.file, place.line, place.column, severity, f"agents: {message}"))
+
+    names: dict[str, int] = {}
+    for n, agent in enumerate(site.agents):
+        first = names.setdefault(agent.name.lower(), n)
+        if first != n:
+            place = document.place(("agents", first, "name"))
+            say((n, "name"), "error", f"the name {agent.name!r} is here twice; first in line {place.line}")
+        if not agent.examples and not agent.tools:
+            say((n,), "warning", f"{agent.name} has neither examples nor tools: few messages will be matched with it")
+        for m, tool in enumerate(agent.tools or ()):
+            if tool not in registry:
+                message = f"{agent.name}: no tool is called `{tool}`{_instead(tool, [spec.name for spec in registry])}"
+                say((n, "tools", m), "error" if complete else "warning", message)
+        for m, tag in enumerate(agent.knowledge):
+            if tags is not None and tag not in tags:
+                known = _instead(tag, sorted(tags), "tags of articles are")
+                say((n, "knowledge", m), "warning", f"{agent.name}: no article has the tag {tag!r}{known}")
+            elif site.knowledge.tags and tag not in site.knowledge.tags:
+                message = (
+                    f"{agent.name}: the shop's own `knowledge.tags` leave out articles with no other tag than {tag!r}"
+                )
+                say((n, "knowledge", m), "warning", message)
+    return found
+
+
+def _instead(name: str, names: Sequence[str], there_are: str = "there are") -> str:
+    """The end of a sentence about a name that does not exist: which one was probably meant, or which there are."""
+    best = process.extractOne(name, names, scorer=fuzz.ratio, score_cutoff=70)
+    return f"; did you mean `{best[0]}`?" if best else f"; {there_are}: {', '.join(names) or 'none'}"
 
 
 def _rule_findings(spec: ToolSpec, rule: Rule) -> list[tuple[str, Severity, str]]:

@@ -132,8 +132,9 @@ def read_shop(
     problems = _misnamed(directory)
     site, document = _read_site(directory / "site.yaml", problems)
     written = read_tools(directory / "tools.yaml", problems)
+    tags: set[str] | None = set() if articles else None
     if articles:
-        problems.extend(check_articles(directory / "help"))
+        problems.extend(check_articles(directory / "help", tags))
     plugin = plugin_file(directory)
     if site is None or document is None:
         if plugin is not None:
@@ -150,6 +151,8 @@ def read_shop(
     if ran:  # else every rule would seem to be for an unknown tool
         problems.extend(advice.about_rules(written.rules, written.document, kit.tools))
         problems.extend(advice.about_tools(kit.tools, site))
+        known = None if tags is None or len(kit.sources) else frozenset(tags)  # a plugin's articles are read by `serve`
+        problems.extend(advice.about_agents(site, document, kit.tools, known, complete=not written.mcp))
     problems.sort()
     if any(problem.severity == "error" for problem in problems):
         return None, problems

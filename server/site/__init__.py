@@ -3,7 +3,9 @@
 It reads files and decides nothing; it knows no plugin and runs no code of the merchant's.
 """
 
+from server.site.agents import DEFAULT_AGENT, Mood, Specialist
 from server.site.articles import FrontMatter, check_articles
+from server.site.forms import LocaleText, normal_origin, text_for
 from server.site.hours import Holiday, Hours
 from server.site.model import (
     Contact,
@@ -12,12 +14,9 @@ from server.site.model import (
     Identity,
     Knowledge,
     Limits,
-    LocaleText,
     SignIn,
     Site,
     Theme,
-    normal_origin,
-    text_for,
 )
 from server.site.problem import Problem, Severity
 from server.site.rules import BROKEN, ToolsFile, read_rules, read_tools
@@ -25,6 +24,7 @@ from server.site.text import Document, Place, check, parse_yaml, read_text
 
 __all__ = [
     "BROKEN",
+    "DEFAULT_AGENT",
     "Contact",
     "Customer",
     "Demo",
@@ -36,11 +36,13 @@ __all__ = [
     "Knowledge",
     "Limits",
     "LocaleText",
+    "Mood",
     "Place",
     "Problem",
     "Severity",
     "SignIn",
     "Site",
+    "Specialist",
     "Theme",
     "ToolsFile",
     "check",

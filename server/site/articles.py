@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from rapidfuzz import fuzz, process
 
-from server.site.model import Link, Locale
+from server.site.forms import Link, Locale
 from server.site.problem import Problem
 from server.site.text import Document, check, parse_yaml, read_text
 
@@ -43,12 +43,12 @@ class FrontMatter(BaseModel):
     locale: Locale | None = Field(default=None, description="Its language, such as `de`; the shop's if absent.")
     audience: str | None = Field(default=None, description="Who may be told; everybody if absent.")
     tags: Annotated[tuple[str, ...], BeforeValidator(_tags)] = Field(
-        default=(), description="Words by which `knowledge.tags` picks articles."
+        default=(), description="Words by which `knowledge.tags`, and agents, pick articles."
     )
 
 
-def check_articles(folder: Path) -> list[Problem]:
-    """Everything that is wrong with the articles below `help/`, in order of their paths."""
+def check_articles(folder: Path, tags: set[str] | None = None) -> list[Problem]:
+    """Everything that is wrong with the articles below `help/`, in order of their paths; their tags are added to `tags`."""
     problems: list[Problem] = []
     if not folder.is_dir():
         return [Problem(folder, 1, 1, "warning", "there is no help folder: the shop has no answers of its own")]
@@ -64,6 +64,8 @@ def check_articles(folder: Path) -> list[Problem]:
         before = len(problems)
         matter, document, body, body_line = _split(file, text, problems)
         readable = len(problems) == before
+        if matter is not None and tags is not None:
+            tags.update(matter.tags)
         html = file.suffix.lower() in (".html", ".htm")
         if readable:  # else the title may be in what could not be read
             _check_title(file, matter, body, html, problems)

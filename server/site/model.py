@@ -5,144 +5,30 @@ Pure: no files, no environment, no clock. docs/configuration.md describes every 
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from typing import Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from server.site.agents import MAX_AGENTS, Specialist
+from server.site.forms import (
+    Colour,
+    Email,
+    Key,
+    Link,
+    Locale,
+    LocaleText,
+    LocaleTexts,
+    ModelName,
+    Origin,
+    Part,
+    Phone,
+    Variable,
+    pick,
+    text_for,
+)
 from server.site.hours import Hours
 
-_COLOUR: Final = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 _FONT: Final = re.compile(r"[\w\s,'\"-]{1,200}")  # a CSS font-family list; nothing that could end the declaration
-_LOCALE: Final = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-
-
-class Part(BaseModel):
-    """What all parts of site.yaml share: unknown keys are errors, nothing changes after reading."""
-
-    # Ids and names made of digits only are numbers to YAML, and meant as text.
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, str_strip_whitespace=True)
-
-
-def normal_origin(value: str) -> str:
-    """The origin as browsers send it: scheme and host in small letters, no default port, no path.
-
-    Raises:
-        ValueError: it is no http(s) origin, or says more than an origin.
-
-    """
-    expected = f"expected an origin such as https://shop.example, got {value!r}"
-    if "*" in value:
-        raise ValueError(f"{expected}: a pattern would let in pages that are not yours; list each origin")
-    if value != value.strip() or not value.isascii() or not value.isprintable() or " " in value:
-        raise ValueError(f"{expected}: write international names as xn--…")
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError:
-        raise ValueError(expected) from None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise ValueError(expected)
-    if parts.path not in ("", "/") or "?" in value or "#" in value or "@" in value or "\\" in value:
-        raise ValueError(f"{expected}: an origin has no path, query or user name")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    if not re.fullmatch(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", host):
-        raise ValueError(expected)
-    default = port is None or port == _DEFAULT_PORTS[parts.scheme]
-    return f"{parts.scheme}://{host}" if default else f"{parts.scheme}://{host}:{port}"
-
-
-def _locale(value: str) -> str:
-    if not _LOCALE.fullmatch(value):
-        raise ValueError(f"expected a language tag such as en or de-AT, got {value!r}")
-    return value
-
-
-def _colour(value: str) -> str:
-    if not _COLOUR.fullmatch(value):
-        raise ValueError(f"expected a colour such as #2f6f4f, got {value!r}")
-    return value
-
-
-def _link(value: str) -> str:
-    if not re.fullmatch(r"(https?://|/(?!/))[^\s\"'<>\\]*", value):
-        raise ValueError(f"expected a link that starts with https:// or /, got {value!r}")
-    return value
-
-
-def _form(pattern: str, expected: str, *, show: bool = True) -> AfterValidator:
-    """Text of a form; `show=False` keeps what stands there out of the message, since it may be a secret."""
-
-    def validate(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(f"expected {expected}, got {value!r}" if show else f"expected {expected}")
-        return value
-
-    return AfterValidator(validate)
-
-
-def _by_locale(what: str, check: Any) -> BeforeValidator:  # noqa: ANN401 - a function from a value to bool
-    """Either a value or a map of locale to such values."""
-
-    def validate(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
-        if check(value):
-            return value
-        if not isinstance(value, Mapping) or not value:
-            raise ValueError(f"expected {what}, or a map of language tag to {what}, got {value!r}")
-        for locale, item in value.items():
-            _locale(str(locale))
-            if not check(item):
-                raise ValueError(f"expected {what} for {locale}, got {item!r}")
-        return value
-
-    return BeforeValidator(validate)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(item, str) and item.strip() for item in value)
-
-
-Key = Annotated[str, _form(r"pk_[A-Za-z0-9_-]{1,60}", "a public key such as pk_myshop (letters, digits, _ and -)")]
-Email = Annotated[str, _form(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
-Phone = Annotated[str, _form(r"[+0-9][0-9 ()./-]{3,30}", "a telephone number")]
-Variable = Annotated[
-    str, _form(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable, not the secret itself", show=False)
-]
-ModelName = Annotated[
-    str,
-    _form(r"offline|(openai|anthropic|openai-like)/\S+", "offline, openai/NAME, anthropic/NAME or openai-like/NAME"),
-]
-Locale = Annotated[str, AfterValidator(_locale)]
-Colour = Annotated[str, AfterValidator(_colour)]
-Link = Annotated[str, AfterValidator(_link)]
-Origin = Annotated[str, AfterValidator(normal_origin)]
-LocaleText = Annotated[str | dict[str, str], _by_locale("text", _is_text)]
-LocaleTexts = Annotated[tuple[str, ...] | dict[str, tuple[str, ...]], _by_locale("a list of texts", _is_texts)]
-
-
-def text_for(value: str | Mapping[str, str], locale: str, default: str = "en") -> str:
-    """The text for a locale: exactly, by its language, for the default locale, else the first there is."""
-    if isinstance(value, str):
-        return value
-    return _pick(value, locale, default) or ""
-
-
-def _pick(values: Mapping[str, Any], locale: str, default: str) -> Any:  # noqa: ANN401 - what the map holds
-    small = {key.lower(): item for key, item in values.items()}
-    for wanted in (
-        locale.lower(),
-        locale.lower().partition("-")[0],
-        default.lower(),
-        default.lower().partition("-")[0],
-    ):
-        if wanted in small:
-            return small[wanted]
-    return next(iter(small.values()), None)
 
 
 class Theme(Part):
@@ -332,6 +218,11 @@ class Site(Part):
         description="Another model than `SHOPBELL_MODEL` for this shop.",
     )
     knowledge: Knowledge = Field(default_factory=Knowledge, description="How the help center is used.")
+    agents: tuple[Specialist, ...] = Field(
+        default=(),
+        max_length=MAX_AGENTS,
+        description="Specialists for kinds of questions; one agent for everything if absent.",
+    )
     demo: Demo = Field(default_factory=Demo, description="Only used by `serve --demo`.")
 
     @field_validator("origins")
@@ -346,7 +237,7 @@ class Site(Part):
     def chips_for(self, locale: str) -> tuple[str, ...]:
         """The first messages offered, in this language or in the shop's own."""
         chips = self.theme.chips
-        return chips if isinstance(chips, tuple) else tuple(_pick(chips, locale, self.locale) or ())
+        return chips if isinstance(chips, tuple) else tuple(pick(chips, locale, self.locale) or ())
 
     def theme_for(self, locale: str) -> dict[str, Any]:
         """The theme as the widget gets it: what is set, in one language."""
