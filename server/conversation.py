@@ -50,10 +50,13 @@ class Asked:
     verify: Literal["sign_in", "step_up"] | None = None
     approve: bool | None = None
     """None: no answer yet."""
+    decided_seq: int = 0
     by: str | None = None
     name: str | None = None
     comment: str | None = None
     expired: bool = False
+    message: str | None = None
+    """The customer's message that was the answer, if it was said in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,22 @@ class OpenTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """Which agent has the conversation, and how the customer's newest words were read."""
+
+    agent: str
+    turn: str | None
+    upto: int
+    """The seq of the newest customer message that was read for it."""
+    language: str | None = None
+    mood: str | None = None
+    cue: str | None = None
+    """What a person must see to, whatever the agent says: one of `server.policy.REASONS`."""
+    passes: int = 0
+    """How often the conversation was passed on in this turn."""
+
+
+@dataclass(frozen=True, slots=True)
 class Identified:
     """Who the customer proved to be. `until_ms` is when the proof ends; None: it does not end."""
 
@@ -176,6 +195,8 @@ class Conversation:
     ids: set[str] = field(default_factory=set)
     """Ids of the events that workflow runs have written, `RUN:n:i`: what is here has been carried out."""
     turn: OpenTurn | None = None
+    route: Route | None = None
+    """Where the newest customer message went; None while nothing was routed."""
     unanswered: list[str] = field(default_factory=list)
     """Ids of customer messages that no turn has answered, oldest first."""
     said: set[str] = field(default_factory=set)
@@ -208,6 +229,11 @@ class Conversation:
     def turn_calls(self, turn: str) -> list[CallRecord]:
         """The calls of this turn, in order."""
         return [call for call in self.calls.values() if call.turn == turn]
+
+    @property
+    def consumed(self) -> frozenset[str]:
+        """Ids of messages that were nothing but the answer to a question about a call."""
+        return frozenset(one.message for call in self.calls.values() for one in call.asks if one.message is not None)
 
     @property
     def open_run(self) -> RunRecord | None:
@@ -304,6 +330,20 @@ def _message(state: Conversation, event: Event) -> None:
             state.unanswered.append(event.id)
 
 
+def _routed(state: Conversation, event: Event) -> None:
+    body, before = event.body, state.route
+    same = before is not None and before.turn == event.turn
+    state.route = Route(
+        body.get("agent", ""),
+        event.turn,
+        body.get("upto", event.seq),
+        body.get("language"),
+        body.get("mood"),
+        body.get("cue"),
+        (before.passes if before is not None and same else 0) + ("from" in body),
+    )
+
+
 def _retrieved(state: Conversation, event: Event) -> None:
     if state.turn and event.turn == state.turn.id:
         state.turn = replace(
@@ -352,10 +392,12 @@ def _call_changed(state: Conversation, event: Event) -> None:
             answered = replace(
                 call.asks[-1],
                 approve=bool(body.get("approve")),
+                decided_seq=event.seq,
                 by=body.get("by"),
                 name=body.get("name"),
                 comment=body.get("comment"),
                 expired=bool(body.get("expired")),
+                message=body.get("message"),
             )
             call = replace(call, state="decided", asks=(*call.asks[:-1], answered))
         case "call.started":
@@ -458,6 +500,7 @@ _STEPS = {
     "opened": _opened,
     "identified": _identified,
     "message": _message,
+    "routed": _routed,
     "retrieved": _retrieved,
     "model.called": _model_called,
     "call.planned": _call_planned,

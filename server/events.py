@@ -12,6 +12,7 @@ Kind = Literal[
     "identified",
     "message",
     "thought",
+    "routed",
     "retrieved",
     "model.called",
     "call.planned",
