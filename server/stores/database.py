@@ -1,6 +1,6 @@
 """The SQLite file of a data directory: opening, checking, migrating it, and saying in words what is wrong with it.
 
-Knows nothing of events beyond the numbered files in `sql/`.
+Knows nothing of events beyond the numbered files in `sql/`, and how to chain those that an older version left unchained.
 """
 
 import re
@@ -10,9 +10,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from server.stores.chain import Link, follow, genesis
 from server.stores.failed import StoreFailed
 
 FILE: Final = "log.db"
+CHAINED: Final = 3
+"""The schema that brought the hash chain."""
 APPLICATION_ID: Final = 0x53484F50
 """`SHOP`: tells our files from other SQLite databases (`PRAGMA application_id`)."""
 BUSY_MS: Final = 5_000
@@ -130,9 +133,27 @@ def _migrate(db: sqlite3.Connection) -> None:
         if number > version:
             for statement in statements(sql):
                 db.execute(statement)
+            if number == CHAINED:
+                _chain(db)
             # PRAGMA takes no parameters; the number comes from a file name of the package.
             db.execute(f"PRAGMA user_version={number:d}")
     db.execute(f"PRAGMA application_id={APPLICATION_ID:d}")
+
+
+def _chain(db: sqlite3.Connection) -> None:
+    """Chain the rows of an older version as they are now: 10 µs a row, so a second for 100,000."""
+    for number, key in db.execute("SELECT n, key FROM conversations").fetchall():
+        chain = genesis(key)
+        links = db.execute(
+            "SELECT seq, at_ms, id, kind, role, turn, commitment FROM events WHERE conversation = ? ORDER BY seq",
+            (number,),
+        )
+        chained = []
+        for row in links:
+            chain = follow(chain, Link(*row))
+            chained.append((chain, number, row[0]))
+        db.executemany("UPDATE events SET chain = ? WHERE conversation = ? AND seq = ?", chained)
+        db.execute("UPDATE conversations SET chain = ? WHERE n = ?", (chain, number))
 
 
 def statements(sql: str) -> list[str]:

@@ -6,6 +6,7 @@ Keeps nothing beyond the process. No method awaits anything, so each is one tran
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from server.events import Event, NewEvent
 from server.ports import Find, Spend, Summary
@@ -84,7 +85,12 @@ class MemoryStore:
             return
         log.rows = [_emptied(row) for row in log.rows]
         log.by_id = {}
-        log.tail = Tail(log.tail.head, log.tail.fence, log.tail.last_ms, emptied(log.tail.summary))
+        log.tail = replace(log.tail, summary=emptied(log.tail.summary))
+
+    async def rows(self, conversation: str) -> list[Row]:
+        """All rows with what proves them, for an audit."""
+        log = self._logs.get(conversation)
+        return list(log.rows) if log else []
 
     async def spent(self, key: str) -> int:
         """See `server.ports.Store.spent`."""
@@ -102,4 +108,4 @@ class MemoryStore:
 def _emptied(row: Row) -> Row:
     event = row.event
     bare = Event(event.conversation, event.seq, event.at_ms, event.id, event.kind, event.role, {}, event.turn)
-    return Row(bare, b"{}", b"", row.commitment)
+    return Row(bare, b"{}", b"", row.commitment, row.chain)

@@ -3,7 +3,6 @@
 Pure: no I/O, no clock; salts come from the function that is passed in. Knows no database.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -13,6 +12,8 @@ import orjson
 from server.conversation import summarize
 from server.events import FENCING, Event, NewEvent
 from server.ports import Conflict, Find, Gone, IdempotencyMismatch, OverLimit, Spend, Summary
+from server.stores.chain import Link, follow, genesis
+from server.stores.content import commitment, encode
 
 SALT_BYTES: Final = 16
 """128 bits: a commitment whose salt was erased cannot be tried against guessed texts."""
@@ -22,22 +23,32 @@ SPEND_KEPT_MS: Final = 3 * 24 * 3600 * 1000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One stored event with what proves its content: `commitment = SHA-256(salt + canonical content)`."""
+    """One stored event with what proves its content (`content.commitment`) and its place (`chain.follow`)."""
 
     event: Event
     body_json: bytes
     salt: bytes
     commitment: bytes
+    chain: bytes
+
+
+def link_of(event: Event, proof: bytes) -> Link:
+    """An event's link in the chain; `proof` is its commitment."""
+    return Link(event.seq, event.at_ms, event.id, event.kind, event.role, event.turn, proof)
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """The end of a conversation, all that an append needs to know of it. `fence` is the seq of the last fencing event."""
+    """The end of a conversation, all that an append needs to know of it. `fence` is the seq of the last fencing event.
+
+    `chain` is the last row's; empty before the first.
+    """
 
     head: int = 0
     fence: int = 0
     last_ms: int = 0
     summary: Summary | None = None
+    chain: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +58,6 @@ class Appending:
     events: list[Event]
     fresh: list[Row]
     tail: Tail
-
-
-def encode(value: object) -> bytes:
-    """The value as JSON, in its own key order.
-
-    Raises:
-        TypeError: it is no JSON value.
-    """
-    return orjson.dumps(value, default=_plain)
-
-
-def commitment(salt: bytes, new: NewEvent) -> bytes:
-    """SHA-256 over the salt and the canonical (sorted, compact) JSON of kind, role and body."""
-    content = orjson.dumps([new.kind, new.role, new.body], default=_plain, option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(salt + content).digest()
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"expected a JSON value, got {type(value).__name__}")
 
 
 def plan(
@@ -93,12 +83,17 @@ def plan(
     rows = dict(known)
     events: list[Event] = []
     fresh: list[Row] = []
+    chain = tail.chain or genesis(conversation)
     for item in new:
         row = rows.get(item.id)
         if row is None:
-            row = rows[item.id] = _row(conversation, item, tail.head + len(fresh) + 1, at_ms, make_salt())
+            event, body_json = _event(conversation, item, tail.head + len(fresh) + 1, at_ms)
+            salt = make_salt()
+            proof = commitment(salt, item.kind, item.role, event.body)
+            chain = follow(chain, link_of(event, proof))
+            row = rows[item.id] = Row(event, body_json, salt, proof, chain)
             fresh.append(row)
-        elif commitment(row.salt, item) != row.commitment:
+        elif commitment(row.salt, item.kind, item.role, orjson.loads(encode(item.body))) != row.commitment:
             raise IdempotencyMismatch(item.id)
         events.append(row.event)
     if not fresh:
@@ -108,12 +103,12 @@ def plan(
     return Appending(events, fresh, _moved(tail, fresh))
 
 
-def _row(conversation: str, item: NewEvent, seq: int, at_ms: int, salt: bytes) -> Row:
+def _event(conversation: str, item: NewEvent, seq: int, at_ms: int) -> tuple[Event, bytes]:
+    """The event as stored, and its body's bytes."""
     body_json = encode(item.body)
     # Read back, so that the appender holds exactly what every later reader gets.
     body: dict[str, Any] = orjson.loads(body_json)
-    event = Event(conversation, seq, at_ms, item.id, item.kind, item.role, body, item.turn)
-    return Row(event, body_json, salt, commitment(salt, item))
+    return Event(conversation, seq, at_ms, item.id, item.kind, item.role, body, item.turn), body_json
 
 
 def _moved(tail: Tail, fresh: Sequence[Row]) -> Tail:
@@ -123,7 +118,7 @@ def _moved(tail: Tail, fresh: Sequence[Row]) -> Tail:
         if row.event.kind in FENCING:
             fence = row.event.seq
     last = fresh[-1].event
-    return Tail(last.seq, fence, last.at_ms, summary)
+    return Tail(last.seq, fence, last.at_ms, summary, fresh[-1].chain)
 
 
 def book(spend: Sequence[Spend], totals: Mapping[str, int]) -> dict[str, int]:

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -19,11 +19,12 @@ from server.events import Event, NewEvent
 from server.ports import Find, Spend, Summary
 from server.stores import database
 from server.stores.backup import copy_out
+from server.stores.content import encode
 from server.stores.failed import StoreFailed
 from server.stores.leases import Leases
 from server.stores.memory import wall_clock_ms
 from server.stores.owner import Owner
-from server.stores.rules import SALT_BYTES, SPEND_KEPT_MS, Row, Tail, book, emptied, encode, plan, unfinished
+from server.stores.rules import SALT_BYTES, SPEND_KEPT_MS, Row, Tail, book, emptied, plan, unfinished
 from server.stores.writer import Writer
 
 T = TypeVar("T")
@@ -33,6 +34,7 @@ READERS: Final = 2
 
 _SUMMARY_FIELDS: Final = frozenset(field.name for field in fields(Summary))
 _EVENT_COLUMNS: Final = "seq, at_ms, id, kind, role, turn, body"
+_ROW_COLUMNS: Final = f"{_EVENT_COLUMNS}, salt, commitment, chain"
 
 
 class SqliteStore:
@@ -109,6 +111,10 @@ class SqliteStore:
         await self._writer.run(lambda db: _erase(db, conversation))
         await self._read(_checkpoint)
 
+    async def rows(self, conversation: str) -> list[Row]:
+        """All rows with what proves them, for an audit."""
+        return await self._read(lambda db: _rows(db, conversation))
+
     async def spent(self, key: str) -> int:
         """See `server.ports.Store.spent`."""
         return await self._read(lambda db: _spent(db, key))
@@ -159,12 +165,12 @@ class SqliteStore:
 
 def _tail(db: sqlite3.Connection, conversation: str) -> tuple[int | None, Tail]:
     row = db.execute(
-        "SELECT n, head, fence, last_ms, summary FROM conversations WHERE key = ?", (conversation,)
+        "SELECT n, head, fence, last_ms, summary, chain FROM conversations WHERE key = ?", (conversation,)
     ).fetchone()
     if row is None:
         return None, Tail()
-    number, head, fence, last_ms, summary = row
-    return number, Tail(head, fence, last_ms, _summary(summary))
+    number, head, fence, last_ms, summary, chain = row
+    return number, Tail(head, fence, last_ms, _summary(summary), chain)
 
 
 def _summary(text: str) -> Summary:
@@ -176,12 +182,25 @@ def _known(db: sqlite3.Connection, conversation: str, number: int, new: list[New
     found = {}
     for item in new:
         row = db.execute(
-            f"SELECT {_EVENT_COLUMNS}, salt, commitment FROM events WHERE conversation = ? AND id = ?",  # noqa: S608 - a constant
+            f"SELECT {_ROW_COLUMNS} FROM events WHERE conversation = ? AND id = ?",  # noqa: S608 - a constant
             (number, item.id),
         ).fetchone()
         if row is not None:
-            found[item.id] = Row(_event(conversation, row[:7]), row[6].encode(), row[7], row[8])
+            found[item.id] = _row(conversation, row)
     return found
+
+
+def _row(conversation: str, row: tuple[Any, ...]) -> Row:
+    return Row(_event(conversation, row[:7]), row[6].encode(), *row[7:])
+
+
+def _rows(db: sqlite3.Connection, conversation: str) -> list[Row]:
+    found = db.execute(
+        f"SELECT {_ROW_COLUMNS} FROM events WHERE conversation = (SELECT n FROM conversations WHERE key = ?)"  # noqa: S608 - a constant
+        " ORDER BY seq",
+        (conversation,),
+    )
+    return [_row(conversation, row) for row in found]
 
 
 def _event(conversation: str, row: tuple[Any, ...]) -> Event:
@@ -206,28 +225,31 @@ def _move(db: sqlite3.Connection, conversation: str, number: int | None, tail: T
     if number is None:
         cursor = db.execute(
             "INSERT INTO conversations (key, head, fence, last_ms, site, customer, mode, unfinished, asked,"
-            " updated_ms, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (conversation, tail.head, tail.fence, tail.last_ms, *searched),
+            " updated_ms, summary, chain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (conversation, tail.head, tail.fence, tail.last_ms, *searched, tail.chain),
         )
         return int(cursor.lastrowid or 0)
     db.execute(
         "UPDATE conversations SET head = ?, fence = ?, last_ms = ?, site = ?, customer = ?, mode = ?, unfinished = ?,"
-        " asked = ?, updated_ms = ?, summary = ? WHERE n = ?",
-        (tail.head, tail.fence, tail.last_ms, *searched, number),
+        " asked = ?, updated_ms = ?, summary = ?, chain = ? WHERE n = ?",
+        (tail.head, tail.fence, tail.last_ms, *searched, tail.chain, number),
     )
     return number
 
 
 def _insert(db: sqlite3.Connection, number: int, rows: list[Row]) -> None:
     db.executemany(
-        "INSERT INTO events (conversation, seq, at_ms, id, kind, role, turn, body, salt, commitment)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO events (conversation, {_ROW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - a constant
         [
-            (number, e.seq, e.at_ms, e.id, e.kind, e.role, e.turn, row.body_json.decode(), row.salt, row.commitment)
+            (number, e.seq, e.at_ms, e.id, e.kind, e.role, e.turn, row.body_json.decode(), *_proof(row))
             for row in rows
             for e in (row.event,)
         ],
     )
+
+
+def _proof(row: Row) -> tuple[bytes, bytes, bytes]:
+    return row.salt, row.commitment, row.chain
 
 
 def _read(db: sqlite3.Connection, conversation: str, after: int, limit: int) -> list[Event]:
@@ -269,7 +291,7 @@ def _erase(db: sqlite3.Connection, conversation: str) -> None:
     if number is None or tail.summary is None:
         return
     db.execute("UPDATE events SET body = '{}', salt = x'' WHERE conversation = ?", (number,))
-    _move(db, conversation, number, Tail(tail.head, tail.fence, tail.last_ms, emptied(tail.summary)))
+    _move(db, conversation, number, replace(tail, summary=emptied(tail.summary)))
 
 
 def _checkpoint(db: sqlite3.Connection) -> None:
