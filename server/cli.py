@@ -178,6 +178,74 @@ def route(
     asyncio.run(run())
 
 
+@cli.group()
+def workflow() -> None:
+    """Workflows: what is offered and why the rest is not, drawings, and trying them out."""
+
+
+def shop_of(shops: tuple[Path, ...], data: Path | None) -> tuple[Path | None, Any]:
+    """The directory and the tools of the first shop; None and None if none was given. What is wrong with it is said."""
+    from server.shop import ShopError, read_shop
+
+    settings = settings_of(shops, need_shop=False, data=data)
+    if not settings.shops:
+        return None, None
+    found, problems = read_shop(settings.shops[0], data=settings.data, articles=False)
+    for problem in problems:
+        click.echo(str(problem), err=True)
+    if found is None:
+        raise ShopError(problems)
+    return found.dir, found.registry
+
+
+@workflow.command("list")
+@shop_option
+@data_option
+def workflow_list(shops: tuple[Path, ...], data: Path | None) -> None:
+    """Every workflow, whether the shop offers it, and if not, why."""
+    from server.commands import workflow as commands
+
+    directory, registry = shop_of(shops, data)
+    sys.exit(commands.listed(directory, registry, click.echo))
+
+
+@workflow.command("draw")
+@click.argument("name")
+@shop_option
+@data_option
+def workflow_draw(name: str, shops: tuple[Path, ...], data: Path | None) -> None:
+    """The workflow as a Mermaid chart."""
+    from server.commands import workflow as commands
+
+    directory, registry = shop_of(shops, data)
+    sys.exit(commands.draw(name, directory, registry, click.echo))
+
+
+@workflow.command("run")
+@click.argument("name")
+@shop_option
+@data_option
+@click.option("--set", "known", multiple=True, metavar="SLOT=VALUE", help="A slot that is known from the start.")
+@click.option("--customer", help="As this signed-in customer id.")
+@click.option("--email", help="The customer's e-mail.")
+@click.option("--locale", default="en", show_default=True, help="The customer's language.")
+@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="The day that rules count from. Default: today.")
+def workflow_run(name: str, shops: tuple[Path, ...], data: Path | None, **options: Any) -> None:  # noqa: ANN401 - options
+    """Step through a workflow in the terminal. Tools that read are real with --shop; nothing is changed."""
+    from server.commands import workflow as commands
+
+    directory, registry = shop_of(shops, data)
+    sys.exit(commands.run_in_terminal(name, directory, registry, click.echo, **options))
+
+
+@workflow.command("schema")
+def workflow_schema() -> None:
+    """The JSON Schema of workflow files, for editors."""
+    from server.commands import workflow as commands
+
+    sys.exit(commands.schema(click.echo))
+
+
 @cli.command()
 @shop_option
 @data_option

@@ -6,12 +6,12 @@ It carries out no effect: in a run, reading tools may be real; everything that c
 import asyncio
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from server.site import Problem
-from tools import Caller, Registry
+from tools import Caller, Level, Registry
 from tools import run as run_tool
 from tools.workflow.draw import draw as draw_chart
 from tools.workflow.events import (
@@ -30,7 +30,7 @@ from tools.workflow.events import (
     Say,
     Started,
 )
-from tools.workflow.load import Loaded, articles_of, check_loaded, offered, read_library, read_workflows
+from tools.workflow.load import Loaded, check_loaded, offered, read_library, read_workflows
 from tools.workflow.machine import State, advance
 from tools.workflow.program import Program, fits, make_program
 from tools.workflow.schema import json_schema
@@ -43,14 +43,6 @@ Calls that change something are never made: type the JSON of their result, `fail
 
 Read = Callable[[str], str | None]
 """Asks for a line with this prompt; None at the end of the input."""
-
-
-def check(directory: Path, registry: Registry) -> list[Problem]:
-    """Everything that is wrong with a shop's workflows, with these tools and the shop's articles."""
-    problems: list[Problem] = []
-    for one in read_workflows(directory / "workflows", problems):
-        problems.extend(check_loaded(one, registry, articles_of(directory)))
-    return sorted(dict.fromkeys(problems))
 
 
 def listed(directory: Path | None, registry: Registry | None, write: Callable[[str], object]) -> int:
@@ -110,6 +102,38 @@ def run(  # noqa: PLR0913 - keyword-only options of a command
     session.send(Started(args=dict(args or {}), caller=known, today=day, locale=locale))
     session.loop()
     return 0
+
+
+def run_in_terminal(  # noqa: PLR0913 - the options of a command
+    name: str,
+    directory: Path | None,
+    registry: Registry | None,
+    write: Callable[[str], object],
+    *,
+    known: Sequence[str] = (),
+    customer: str | None = None,
+    email: str | None = None,
+    locale: str = "en",
+    today: dt.datetime | None = None,
+) -> int:
+    """`run` with the command line's options, the customer's lines from stdin. Returns the exit code."""
+    pairs = [item.partition("=") for item in known]
+    wrong = next((item for item, (_, sign, _) in zip(known, pairs, strict=True) if not sign), None)
+    if wrong is not None:
+        write(f"--set: expected SLOT=VALUE, got {wrong!r}")
+        return 1
+    level: Level = "identified" if customer else "anonymous"
+    caller = Caller("pk_terminal", "terminal", customer=customer, email=email, level=level, locale=locale)
+    args = {slot.strip(): value.strip() for slot, _, value in pairs}
+    day = today.date().isoformat() if today else None
+    return run(name, directory, registry, write, _line, args=args, caller=caller, locale=locale, today=day)
+
+
+def _line(prompt: str) -> str | None:
+    try:
+        return input(prompt)
+    except EOFError:
+        return None
 
 
 class _Session:

@@ -1,4 +1,4 @@
-"""Load a shop directory: site.yaml, tools.yaml, plugin.py, and a look at help/.
+"""Load a shop directory: site.yaml, tools.yaml, plugin.py, workflows/, and a look at help/.
 
 It collects every problem it can find before it gives up.
 """
@@ -14,6 +14,7 @@ from server.kit import Kit
 from server.shop import advice
 from server.shop.connect import LiveRules, connect
 from server.shop.plugin import compile_plugin, plugin_file, run_plugin
+from server.shop.workflows import Workflows, about_workflows, read_own
 from server.site import Document, Problem, Site, check, check_articles, parse_yaml, read_text, read_tools
 from tools import Registry, Rule, ToolSpec
 from tools.connectors import Connectors
@@ -50,6 +51,8 @@ class Shop:
     kit: Kit
     connectors: Connectors
     """The tools over HTTP and MCP. Whoever serves the shop starts and closes them."""
+    workflows: Workflows
+    """Those of workflows/, and of the library those that the shop's tools fit."""
     problems: tuple[Problem, ...] = field(default=(), repr=False)
     """Warnings only."""
 
@@ -147,17 +150,19 @@ def read_shop(
         run_plugin(plugin, kit, problems)
         ran = len(problems) == before
     connectors = connect(written, kit.tools, environment, directory, problems)
+    own = read_own(directory, problems)
     problems.extend(advice.about_site(site, document, environment))
     if ran:  # else every rule would seem to be for an unknown tool
         problems.extend(advice.about_rules(written.rules, written.document, kit.tools))
         problems.extend(advice.about_tools(kit.tools, site))
         known = None if tags is None or len(kit.sources) else frozenset(tags)  # a plugin's articles are read by `serve`
         problems.extend(advice.about_agents(site, document, kit.tools, known, complete=not written.mcp))
+        problems.extend(about_workflows(own, kit.tools, directory, articles=articles))
     problems.sort()
     if any(problem.severity == "error" for problem in problems):
         return None, problems
     rules = LiveRules(_by_every_name(written.rules, kit.tools), connectors)
-    return Shop(directory, site, rules, kit, connectors, tuple(problems)), problems
+    return Shop(directory, site, rules, kit, connectors, Workflows(kit.tools, rules, own), tuple(problems)), problems
 
 
 def _by_every_name(rules: Mapping[str, Rule], registry: Registry) -> dict[str, Rule]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from server.commands import workflow
+from server.shop.workflows import about_workflows, read_own
 from tools import Caller, Registry, tool
 
 
@@ -34,6 +35,12 @@ def registry(calls: list[str]) -> Registry:
         return {}
 
     return made
+
+
+def checked(directory: Path) -> list[Any]:
+    problems: list[Any] = []
+    own = read_own(directory, problems)
+    return [*problems, *about_workflows(own, Registry(), directory, articles=True)]
 
 
 def test_a_run_uses_real_reading_tools_and_plays_effects_by_hand():
@@ -77,7 +84,7 @@ def test_a_shops_workflows_are_checked_with_its_articles(tmp_path: Path):
     (tmp_path / "help" / "cancel.md").write_text("# Cancel\n\nWithin 60 minutes.\n", encoding="utf-8")
     flow = tmp_path / "workflows" / "late.yaml"
     flow.write_text("policy: help/cancel.md\nexamples: [x]\nsteps:\n  - say: Within 90 minutes.\n", encoding="utf-8")
-    (found,) = workflow.check(tmp_path, Registry())
+    (found,) = checked(tmp_path)
     assert str(found).endswith("late.yaml:4:10: warning: late: 90 minutes here, but help/cancel.md says 60 minutes")
     assert workflow.draw("late", tmp_path, None, [].append) == 0
 
@@ -87,7 +94,7 @@ def test_articles_outside_of_the_shop_are_not_read(tmp_path: Path):
     (tmp_path / "secret.md").write_text("# Secret\n", encoding="utf-8")
     flow = tmp_path / "shop" / "workflows" / "x.yaml"
     flow.write_text("policy: ../secret.md\nexamples: [x]\nsteps: [{end: x}]\n", encoding="utf-8")
-    (found,) = workflow.check(tmp_path / "shop", Registry())
+    (found,) = checked(tmp_path / "shop")
     assert "there is no article" in found.message
 
 

@@ -1,0 +1,65 @@
+"""Workflows of a shop: its own files, and those of the library that its tools fit, ready to run when first wanted.
+
+It runs none of them.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from server.site import Problem
+from tools import Registry, Rule
+from tools.workflow.load import Loaded, articles_of, check_loaded, offered, read_library, read_workflows
+from tools.workflow.program import Program
+
+FOLDER = "workflows"
+
+
+class Workflows(Mapping[str, Program]):
+    """A shop's workflows by name, in order of their names.
+
+    Made when first looked at: reading the library takes 0.1 s, and a server must start at once.
+    """
+
+    def __init__(
+        self, registry: Registry, rules: Mapping[str, Rule] | None = None, own: tuple[Loaded, ...] = ()
+    ) -> None:
+        """`own` are those of the shop's folder; the registry must hold all tools by the first look.
+
+        A tool that is switched off or denied counts as not there: what cannot be done to its end is not begun.
+        """
+        self._registry = registry
+        self._rules = rules or {}
+        self._own = own
+
+    @cached_property
+    def _programs(self) -> dict[str, Program]:
+        usable = Registry()
+        for spec in self._registry:
+            rule = self._rules.get(spec.name) or Rule()
+            if rule.enabled and rule.permission != "deny":
+                usable.add(spec)
+        found = offered(list(self._own), usable, read_library())
+        return {name: found[name] for name in sorted(found)}
+
+    def __getitem__(self, name: str) -> Program:
+        return self._programs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._programs)
+
+    def __len__(self) -> int:
+        return len(self._programs)
+
+
+def read_own(directory: Path, problems: list[Problem]) -> tuple[Loaded, ...]:
+    """The workflows of a shop's folder; what cannot be read goes to `problems`."""
+    if not (directory / FOLDER).is_dir():
+        return ()
+    return tuple(read_workflows(directory / FOLDER, problems, read_library()))
+
+
+def about_workflows(own: tuple[Loaded, ...], registry: Registry, directory: Path, *, articles: bool) -> list[Problem]:
+    """What is wrong with them, given these tools; with `articles`, also numbers that the quoted articles contradict."""
+    look_up = articles_of(directory) if articles else None
+    return [problem for one in own for problem in check_loaded(one, registry, look_up)]
