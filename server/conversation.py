@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from server import proof
 from server.events import Event, Role
 from server.ports import Mode, Summary
+from server.proof import Identified, Verification
 
 CallState = Literal["planned", "asked", "decided", "started", "ended"]
 
@@ -159,17 +161,6 @@ class Route:
     """How often the conversation was passed on in this turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identified:
-    """Who the customer proved to be. `until_ms` is when the proof ends; None: it does not end."""
-
-    customer: str
-    email: str | None = None
-    name: str | None = None
-    until_ms: int | None = None
-    level: Literal["identified", "step_up"] = "identified"
-
-
 @dataclass(slots=True)
 class Conversation:
     """The state that the events add up to. Made by `fold`; treat it as read-only."""
@@ -182,6 +173,8 @@ class Conversation:
     mode_seq: int = 0
     mode_reason: str | None = None
     identity: Identified | None = None
+    verification: Verification = field(default_factory=Verification)
+    """Codes sent to the customer's mail, and what was tried."""
     generation: int = 0
     """How often somebody signed in or out: a visitor token of an older generation is refused."""
     signed_out: bool = False
@@ -232,8 +225,9 @@ class Conversation:
 
     @property
     def consumed(self) -> frozenset[str]:
-        """Ids of messages that were nothing but the answer to a question about a call."""
-        return frozenset(one.message for call in self.calls.values() for one in call.asks if one.message is not None)
+        """Ids of messages that were nothing but the answer to a question about a call, or the right code."""
+        answers = frozenset(one.message for call in self.calls.values() for one in call.asks if one.message is not None)
+        return answers | self.verification.passed
 
     @property
     def open_run(self) -> RunRecord | None:
@@ -292,21 +286,24 @@ def _opened(state: Conversation, event: Event) -> None:
 
 def _identified(state: Conversation, event: Event) -> None:
     body = event.body
+    if body.get("generation", state.generation) != state.generation:
+        return  # a proof that was begun before somebody signed in or out: it is nobody's any more
     customer = body.get("customer")
+    before = state.generation
     if customer is None:
         state.identity = None
         state.signed_out = True
         state.generation += 1
-        return
-    if state.identity is None or state.identity.customer != customer:
-        state.generation += 1
-    state.identity = Identified(
-        customer,
-        body.get("email"),
-        body.get("name"),
-        body.get("until_ms"),
-        "step_up" if body.get("verified") == "step_up" else "identified",
-    )
+    else:
+        if state.identity is None or state.identity.customer != customer:
+            state.generation += 1
+        state.identity = proof.identified(state.identity, event, before)
+    if state.generation != before:
+        state.verification = replace(state.verification, code=None)
+
+
+def _verify(state: Conversation, event: Event) -> None:
+    state.verification = state.verification.heard(event)
 
 
 def _message(state: Conversation, event: Event) -> None:
@@ -326,7 +323,7 @@ def _message(state: Conversation, event: Event) -> None:
     )
     if event.role == "customer":
         state.said.add(event.id)
-        if state.mode in ("agent", "waiting"):
+        if state.mode in ("agent", "waiting") and not body.get("taken"):
             state.unanswered.append(event.id)
 
 
@@ -515,6 +512,8 @@ _STEPS = {
     "turn.started": _turn_started,
     "turn.ended": _turn_ended,
     "rated": _rated,
+    "verify.sent": _verify,
+    "verify.tried": _verify,
 }
 
 
@@ -529,7 +528,7 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
             # Who waits to be known goes on now: whether that is so, `policy` sees.
             return replace(summary, customer=body.get("customer") or summary.customer, decided=min(summary.asked, 1))
         case "message":
-            counts = event.role == "customer" and summary.mode in ("agent", "waiting")
+            counts = event.role == "customer" and summary.mode in ("agent", "waiting") and not body.get("taken")
             return replace(
                 summary,
                 last_text=str(body.get("text", ""))[:PREVIEW_CHARS],

@@ -28,6 +28,8 @@ Kind = Literal[
     "turn.ended",
     "note",
     "rated",
+    "verify.sent",
+    "verify.tried",
 ]
 Role = Literal["customer", "agent", "staff", "system"]
 Reasoning = Literal["off", "steps", "full"]
@@ -99,8 +101,10 @@ _CUSTOMER_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "call.started": ("call",),
     "call.ended": ("call", "label", "ok"),
     "rated": ("score", "of", "text"),
+    "verify.sent": ("call", "to", "expires_ms"),
+    "verify.tried": ("call", "ok", "left", "message"),
 }
-_ASKED_OF_CUSTOMER_KEYS: Final = ("call", "label", "of", "args", "expires_ms", "verify")
+_ASKED_OF_CUSTOMER_KEYS: Final = ("call", "label", "of", "args", "expires_ms", "verify", "to")
 
 
 def visible(event: Event, viewer: Viewer) -> Event | None:

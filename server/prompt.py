@@ -135,9 +135,10 @@ def caller_of(state: Conversation, site: Site, now_ms: int) -> Caller:
     """Who asks, as the tools may know it: an identity whose proof has ended is a guest again."""
     known = state.identity
     caller = Caller(site=site.key, conversation=state.id, locale=spoken_in(state, site))
-    if known is None or (known.until_ms is not None and now_ms >= known.until_ms):
+    level = known.level(now_ms) if known is not None else "anonymous"
+    if known is None or level == "anonymous":
         return caller
-    return replace(caller, customer=known.customer, email=known.email, name=known.name, level=known.level)
+    return replace(caller, customer=known.customer, email=known.email, name=known.name, level=level)
 
 
 def _history(state: Conversation) -> tuple[Line, ...]:
