@@ -16,35 +16,14 @@ import click
 import orjson
 
 from server import __version__
-
-shop_option = click.option(
-    "--shop",
-    "shops",
-    multiple=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="A shop directory; may be given several times. Default: SHOPBELL_SHOPS.",
-)
-data_option = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where everything is kept. Default: SHOPBELL_DATA, ./data.",
-)
+from server.commands import control
+from server.commands.options import data_option, settings_of, shop_option
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="shopbell")
 def cli() -> None:
     """Shopbell: support chat for shops, embedded with one script tag."""
-
-
-def settings_of(shops: tuple[Path, ...] = (), *, need_shop: bool = True, **options: Any) -> Any:  # noqa: ANN401 - options; Settings
-    """The settings from the environment and these options; options win."""
-    from server.settings import load_settings
-
-    settings = load_settings(shops=shops or None, **options)
-    if need_shop and not settings.shops:
-        raise click.UsageError("no shop: give --shop DIR, or set SHOPBELL_SHOPS; `shopbell init DIR` writes one")
-    return settings
 
 
 def set_up_logging(level: str) -> None:
@@ -329,6 +308,9 @@ def doctor(shops: tuple[Path, ...], data: Path | None) -> None:
     sys.exit(look(settings, click.echo))
 
 
+cli.add_command(control.audit)
+
+
 def main() -> None:
     """Run the command line; what a person can mend is one clear message and exit status 1."""
     try:
@@ -354,6 +336,7 @@ def _is_for_people(error: Exception) -> bool:
         "ShopError",
         "StoreFailed",
         "Owned",
+        "BadHeads",
         "BadQueries",
         "NoSecret",
         "SourceError",

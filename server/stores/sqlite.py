@@ -91,7 +91,7 @@ class SqliteStore:
 
     async def read(self, conversation: str, *, after: int = 0, limit: int = 500) -> list[Event]:
         """See `server.ports.Store.read`."""
-        return await self._read(lambda db: _read(db, conversation, after, limit))
+        return await self._read(lambda db: read_events(db, conversation, after, max(limit, 0)))
 
     async def claim(self, conversation: str, owner: str, ttl_s: float) -> bool:
         """See `server.ports.Store.claim`. Kept in memory: this process owns the directory, and a lease outlives none."""
@@ -252,11 +252,12 @@ def _proof(row: Row) -> tuple[bytes, bytes, bytes]:
     return row.salt, row.commitment, row.chain
 
 
-def _read(db: sqlite3.Connection, conversation: str, after: int, limit: int) -> list[Event]:
+def read_events(db: sqlite3.Connection, conversation: str, after: int = 0, limit: int = -1) -> list[Event]:
+    """Events with seq > `after`, in order; all of them with a negative limit."""
     rows = db.execute(
         f"SELECT {_EVENT_COLUMNS} FROM events WHERE conversation = (SELECT n FROM conversations WHERE key = ?)"  # noqa: S608 - a constant
         " AND seq > ? ORDER BY seq LIMIT ?",
-        (conversation, after, max(limit, 0)),
+        (conversation, after, limit),
     )
     return [_event(conversation, row) for row in rows]
 

@@ -1,0 +1,38 @@
+"""Plain: text of strangers for a terminal, with everything that cannot be seen made visible.
+
+It changes nothing else: letters that look alike stay as they are.
+"""
+
+import unicodedata
+from typing import Final
+
+import orjson
+
+_KINDS: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+"""Unicode categories without a shape of their own: controls (terminal escapes), format (bidi, zero width), unassigned."""
+_BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks that draw nothing, though their category is that of letters and marks."""
+
+
+def visible(text: str) -> str:
+    """The text with each unseen character as `⟨U+202E⟩`; spaces other than the usual one, too."""
+    return "".join(f"⟨U+{ord(letter):04X}⟩" if _unseen(letter) else letter for letter in text)
+
+
+def _unseen(letter: str) -> bool:
+    if letter == " " or "!" <= letter <= "~":
+        return False
+    kind = unicodedata.category(letter)
+    return (
+        kind in _KINDS or kind == "Zs" or letter in _BLANK or "\ufe00" <= letter <= "\ufe0e" or ord(letter) >= 0xE0100
+    )
+
+
+def shown(value: object) -> str:
+    """A JSON value on one line, in its own key order, with unseen characters made visible."""
+    return visible(orjson.dumps(value).decode())
+
+
+def short(text: str, most: int = 160) -> str:
+    """At most so many characters of it, made visible, and a sign where there was more."""
+    return visible(text if len(text) <= most else text[: most - 1] + "…")
