@@ -13,7 +13,7 @@ DENSE, SPARSE = "dense", "sparse"
 # What ranking looks at; the rest of a payload is fetched for the winners only.
 RANKED = ("document", "title", "heading", "start", "terms", "head_terms", "head_vector")
 # Fields that queries and sync filter on.
-INDEXED = ("site", "document", "version", "language", "audience")
+INDEXED = ("site", "document", "version", "language", "audience", "tags")
 
 
 class IndexBusy(RuntimeError):
@@ -31,6 +31,7 @@ class Wanted:
     limit: int
     only_language: str | None = None  # passages of this language, or of none
     audience: tuple[str, ...] = ()  # besides what everybody may see
+    tags: tuple[str, ...] = ()  # documents with one of these only; all if empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Engine(Protocol):
 
 
 def to_payload(passage: Passage, *, version: str, part: int, parts: int, language: str) -> dict[str, Any]:
-    """The stored form of a passage; the fields of words and headings are added by `ingest`."""
+    """The stored form of a passage; the fields of words, headings and tags are added by `ingest`."""
     return {
         "site": passage.site,
         "document": passage.document,

@@ -183,6 +183,8 @@ def _equals(field: str, value: str) -> models.FieldCondition:
 def _filter(wanted: Wanted) -> models.Filter:
     audience = models.FieldCondition(key="audience", match=models.MatchAny(any=["", *wanted.audience]))
     must: list[Any] = [_equals("site", wanted.site), audience]
+    if wanted.tags:
+        must.append(models.FieldCondition(key="tags", match=models.MatchAny(any=list(wanted.tags))))
     if wanted.only_language:
         must.append(_equals("language", wanted.only_language))
     return models.Filter(must=must)

@@ -213,6 +213,16 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Colleague:
+    """Another agent of the site, to whom a model can pass the conversation on."""
+
+    name: str
+    purpose: str
+    score: float = 0.0
+    """How near the newest message is to it, 0..1; comparable with the own `Prompt.agent_score`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """All that a model gets: a stable prefix (rules, tools), the history, and the newest customer words with their passages.
 
@@ -240,6 +250,16 @@ class Prompt:
     """By language, what to tell a guest who needs to sign in, from the site's settings."""
     call_no: int = 1
     """Which model call of this turn this is, from 1."""
+    agent: str = ""
+    """Which of the site's agents answers; "" where there is only one."""
+    agent_score: float = 0.0
+    """How near the newest message is to this agent, 0..1; 0 for the default agent."""
+    colleagues: tuple[Colleague, ...] = ()
+    """To whom this turn may still be passed on; empty where there is nobody else, or after it was passed on too often."""
+    language: str = ""
+    """The language that the customer writes, as far as it is known."""
+    mood: str = ""
+    """How the newest message sounds: one of `server.site.Mood`, or "" if nobody listened."""
     seed: str = ""
     """The turn's id: for choices that should vary between turns and stay the same within one."""
     resumed: bool = False
@@ -297,6 +317,14 @@ class HandOver:
 
 
 @dataclass(frozen=True, slots=True)
+class PassOn:
+    """The model wants another agent of the site to answer this; what it wrote before is a thought, and no message."""
+
+    agent: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens used by this call, as the provider counts them."""
 
@@ -306,7 +334,30 @@ class Usage:
     """In the provider's currency, as a decimal string, where it says so."""
 
 
-Chunk = Text | Thinking | Call | Choices | HandOver | Usage
+Chunk = Text | Thinking | Call | Choices | HandOver | PassOn | Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """How a customer's words read, whoever answers them."""
+
+    language: str
+    """Two-letter code."""
+    mood: str
+    """One of `server.site.Mood`."""
+    cue: str | None = None
+    """What a person must see to, whatever a model says: one of `server.policy.REASONS`."""
+    reply: str = ""
+    """What the customer is told then, in their language."""
+    english: str = ""
+    """The words in English as far as a glossary goes; empty where there is none."""
+
+
+class Listener(Protocol):
+    """Hears language and mood of what customers write, without any model."""
+
+    async def hear(self, text: str, *, before: str, known: frozenset[str] = frozenset()) -> Tone:
+        """The tone of a message. `before` is the language so far; `known` words of the shop say nothing of a language."""
 
 
 class ModelFailed(Exception):
@@ -336,5 +387,8 @@ class Model(Protocol):
 class Retriever(Protocol):
     """Finds passages of one site's knowledge."""
 
-    async def search(self, site: str, query: str, *, k: int = 6) -> list[Passage]:
-        """At most `k` passages of this site, best first; `Passage.score` is in 0..1 and comparable between queries."""
+    async def search(self, site: str, query: str, *, k: int = 6, tags: Sequence[str] = ()) -> list[Passage]:
+        """At most `k` passages of this site, best first; `Passage.score` is in 0..1 and comparable between queries.
+
+        With `tags`, only passages of documents that have one of them.
+        """

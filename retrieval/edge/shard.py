@@ -234,6 +234,8 @@ def _filter(wanted: Wanted) -> Any:
         qd.FieldCondition("site", match=qd.MatchValue(wanted.site)),
         qd.FieldCondition("audience", match=qd.MatchAny(["", *wanted.audience])),
     ]
+    if wanted.tags:
+        must.append(qd.FieldCondition("tags", match=qd.MatchAny(list(wanted.tags))))
     if wanted.only_language:
         must.append(qd.FieldCondition("language", match=qd.MatchAny([wanted.only_language])))
     return qd.Filter(must=must)

@@ -20,6 +20,8 @@ from retrieval.types import Document, Embedder, Hit, Passage, Progress, Source, 
 
 # Of each arm; the right passage of the question sets is below the 50th place of both in under 1 % of cases.
 _CANDIDATES = 50
+# Of what is stored with a passage: whenever it changes, `sync` stores every document anew.
+_STORED = "2"
 # Documents embedded together: large enough for even batches, small enough that a crash costs seconds.
 _GROUP = 16
 # After this long another process may have synced the server's collection: its words are counted anew.
@@ -123,12 +125,13 @@ class Index:
         k: int = 6,
         locale: str | None = None,
         audience: Sequence[str] = (),
+        tags: Sequence[str] = (),
     ) -> list[Passage]:
         """At most `k` passages of this site, best first; what is marked for another audience is left out.
 
-        `locale` prefers articles in that language where the site has some.
+        `locale` prefers articles in that language where the site has some; `tags` leave only articles with one of them.
         """
-        ranked = await self._ranked(site, query, locale, audience)
+        ranked = await self._ranked(site, query, locale, audience, tags)
         return await self._passages(ranked[:k])
 
     async def search_documents(
@@ -148,7 +151,7 @@ class Index:
         ]
 
     async def _ranked(
-        self, site: str, query: str, locale: str | None, audience: Sequence[str]
+        self, site: str, query: str, locale: str | None, audience: Sequence[str], tags: Sequence[str] = ()
     ) -> list[tuple[float, Candidate]]:
         if not query.strip():
             return []
@@ -161,7 +164,9 @@ class Index:
         question = Question.of(query, vocabulary, languages)
         words = " ".join((query, *question.corrected))
         found = await self._engine.search(
-            Wanted(site, vector, words, languages, _CANDIDATES, only, tuple(one.lower() for one in audience))
+            Wanted(
+                site, vector, words, languages, _CANDIDATES, only, tuple(one.lower() for one in audience), tuple(tags)
+            )
         )
         return rank(found, question, vector)
 
@@ -217,7 +222,7 @@ def _version(document: Document, embedder: str, language: str) -> str:
     """Whatever the stored passages depend on."""
     parts = (
         document.hash, document.title, document.url, document.locale or "", document.audience or "",
-        "\n".join(document.tags), embedder, SPLITTER, language_of(document.locale, language),
+        "\n".join(document.tags), embedder, SPLITTER, _STORED, language_of(document.locale, language),
     )  # fmt: skip
     return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]
 

@@ -105,6 +105,7 @@ def _node(passage: Passage, document: Document, version: str, place: tuple[int, 
     part, parts = place
     payload = to_payload(passage, version=version, part=part, parts=parts, language=language)
     head = f"{passage.title} {passage.heading} {' '.join(document.tags)}"
+    payload["tags"] = sorted(set(document.tags))
     payload["head_terms"] = sorted(set(terms(head, language)))
     payload["terms"] = sorted(set(terms(f"{head} {passage.text}", language)))
     # The same passage of the same version has the same id on every run: a sync that died half-way writes over its own.

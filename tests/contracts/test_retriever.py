@@ -46,12 +46,14 @@ class Articles:
         self.articles = articles
         self.locale: dict[str, str] = {}
         self.audience: dict[str, str] = {}
+        self.tags: dict[str, tuple[str, ...]] = {}
 
     async def documents(self) -> list[Document]:
         return [
             Document(
                 f"{name}.md", name.capitalize(), f"https://shop.example/{name}", self.locale.get(name),
                 self.audience.get(name), text, hashlib.sha256(text.encode()).hexdigest(),
+                self.tags.get(name, ()),
             )
             for name, text in self.articles.items()
         ]  # fmt: skip
@@ -261,3 +263,28 @@ async def test_a_sync_that_fails_at_any_step_leaves_a_usable_index_that_the_next
     assert [p.text for p in await index.search("a", "sale items", k=20) if p.heading] == [
         "Sale items go back within 21 days."
     ]
+
+
+async def test_a_search_with_tags_finds_only_articles_that_have_one_of_them(index):
+    articles = Articles(returns=RETURNS, shipping=SHIPPING, plain="# Plain\n\nReturn and ship to Norway, too.\n")
+    articles.tags = {"returns": ("returns", "after"), "shipping": ("delivery",)}
+    await index.sync("pk_a", [articles])
+
+    async def found(*tags: str) -> set[str]:
+        return {p.document for p in await index.search("pk_a", "return to Norway", k=9, tags=tags)}
+
+    assert await found() == {"returns.md", "shipping.md", "plain.md"}
+    assert await found("delivery") == {"shipping.md"}
+    assert await found("after", "delivery") == {"returns.md", "shipping.md"}
+    assert await found("nothing") == set()
+
+
+async def test_an_article_that_gets_another_tag_is_found_by_it_after_the_next_sync(index):
+    articles = Articles(shipping=SHIPPING)
+    articles.tags = {"shipping": ("old",)}
+    await index.sync("pk_a", [articles])
+    articles.tags = {"shipping": ("new",)}
+    report = await index.sync("pk_a", [articles])
+    assert report.changed == 1
+    assert await index.search("pk_a", "Norway", tags=["old"]) == []
+    assert len(await index.search("pk_a", "Norway", tags=["new"])) == 1
