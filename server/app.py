@@ -23,6 +23,7 @@ from retrieval.index import Index, open_index
 from retrieval.sources import MarkdownFolder
 from retrieval.types import Embedder, Source
 from server import auth, socket
+from server.approvals import Approvals
 from server.hub import Hub
 from server.limits import Buckets
 from server.log import Log
@@ -213,6 +214,7 @@ class Running:
     door: Door
     gates: Mapping[str, Gate]
     line: socket.Line
+    approvals: Approvals
 
 
 @contextlib.asynccontextmanager
@@ -234,11 +236,12 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
             await stack.enter_async_context(shop.connectors)  # connects behind: it returns at once
         turns = Turns(log, hub, parts.agents, node=parts.node, new_id=new_id, clock_ms=clock_ms)
         await stack.enter_async_context(turns)
-        sweep = Sweep(log, hub, turns, sites, clock_ms=clock_ms)
+        approvals = Approvals(log, parts.agents, poke=turns.poke, clock_ms=clock_ms, new_id=new_id)
+        sweep = Sweep(log, hub, turns, sites, clock_ms=clock_ms, approvals=approvals)
         async with asyncio.TaskGroup() as group:
             sweeping = group.create_task(sweep.forever())
             line = socket.Line(log, hub, turns, door, clock_ms, new_id, Buckets())
-            yield Running(parts, log, hub, turns, door, gates, line)
+            yield Running(parts, log, hub, turns, door, gates, line, approvals)
             sweeping.cancel()
 
 

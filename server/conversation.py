@@ -12,6 +12,7 @@ from server import proof
 from server.events import Event, Role
 from server.ports import Mode, Summary
 from server.proof import Identified, Verification
+from tools.types import Level
 
 CallState = Literal["planned", "asked", "decided", "started", "ended"]
 
@@ -47,7 +48,8 @@ class Asked:
     policy: str = ""
     """Version of the rule and the tool that were asked under."""
     customer: str | None = None
-    """For whom the call was to be made."""
+    """For whom the call was to be made, and how well he was known."""
+    level: Level = "anonymous"
     why: str = ""
     verify: Literal["sign_in", "step_up"] | None = None
     approve: bool | None = None
@@ -419,7 +421,7 @@ def _call_changed(state: Conversation, event: Event) -> None:
                 ended_ms=event.at_ms,
             )
             run = state.runs.get(call.run or "")
-            if run is not None:
+            if run is not None and call.code != "replaced":
                 state.runs[run.id] = replace(run, heard=(*run.heard, {"kind": "call_ended", "of": call.id}))
     state.calls[call.id] = call
 
@@ -435,6 +437,7 @@ def _asked(event: Event) -> Asked:
         body.get("args_sha256", ""),
         body.get("policy", ""),
         caller.get("customer"),
+        caller.get("level", "anonymous"),
         body.get("why", ""),
         body.get("verify"),
     )

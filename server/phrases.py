@@ -17,7 +17,15 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "interrupted": "Sorry, I was interrupted before I could finish. I have asked a colleague to take over.",
         "budget": "I can't answer any more questions here today, so I have asked a colleague to take over.",
         "unsupported": "I could not find that in our help center, so I would rather not guess. Would you like to talk to a person?",
-        "not_yet": "Somebody of the team has to do this; I have asked a colleague to take over.",
+        "switched_off": "I have been switched off for now, so I have asked a colleague to take over.",
+        "declined": "All right, I have left everything as it is.",
+        "refused": "A colleague has decided against it, so I have not done it.",
+        "expired": "Nobody answered in time, so I have not done it. Ask me again if you still want it.",
+        "asked_customer": "Before I do this, please confirm it: {label}",
+        "asked_staff": "A colleague has to approve this first: {label}. I have asked, and you will hear from me here.",
+        "asked_sign_in": "Before I can look, please show that it is you: give me the order number and the email address "
+        "of the order, and I will send a code there.",
+        "asked_step_up": "Before I do this, please show that it is you: I can send a code to the email address we have on file.",
         "unknown_outcome": "I could not tell whether this went through, so I have asked a colleague to check it. "
         "Please don't try again until you hear from us.",
         "already_waiting": "A colleague has been asked already and will answer here.",
@@ -40,7 +48,16 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "budget": "Ich kann hier heute keine weiteren Fragen beantworten und habe jemanden aus dem Team gebeten zu übernehmen.",
         "unsupported": "Dazu habe ich in unserem Hilfebereich nichts gefunden und möchte nicht raten. "
         "Möchten Sie mit einem Menschen sprechen?",
-        "not_yet": "Das muss jemand aus dem Team tun; ich habe darum gebeten.",
+        "switched_off": "Ich bin gerade abgeschaltet und habe jemanden aus dem Team gebeten zu übernehmen.",
+        "declined": "In Ordnung, ich habe alles gelassen, wie es ist.",
+        "refused": "Jemand aus dem Team hat sich dagegen entschieden, daher habe ich es nicht getan.",
+        "expired": "Niemand hat rechtzeitig geantwortet, daher habe ich es nicht getan. Fragen Sie gern noch einmal.",
+        "asked_customer": "Bevor ich das tue, bestätigen Sie es bitte: {label}",
+        "asked_staff": "Das muss jemand aus dem Team freigeben: {label}. Ich habe gefragt, und Sie hören hier von mir.",
+        "asked_sign_in": "Bevor ich nachsehen kann, zeigen Sie bitte, dass Sie es sind: Nennen Sie mir Bestellnummer und "
+        "E-Mail-Adresse der Bestellung, dann schicke ich dorthin einen Code.",
+        "asked_step_up": "Bevor ich das tue, zeigen Sie bitte, dass Sie es sind: Ich kann einen Code an die E-Mail-Adresse "
+        "schicken, die wir von Ihnen haben.",
         "unknown_outcome": "Ich konnte nicht feststellen, ob das geklappt hat, und habe jemanden gebeten nachzusehen. "
         "Bitte versuchen Sie es nicht noch einmal, bis Sie von uns hören.",
         "already_waiting": "Jemand aus dem Team ist schon gefragt und antwortet hier.",

@@ -4,14 +4,15 @@ Pure: no I/O, no clock, no ids made here. The log is the program counter: after 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from server.consent import Code, No, Rules, Wanted, judge, known_enough
 from server.conversation import CallRecord, Conversation
 from server.ports import PlannedCall, Usage
 from server.site import Limits
-from tools import Caller, Registry, Rule, Verdict, canonical, verdict
+from tools import Caller, canonical
 
 MAX_ATTEMPTS: Final = 3
 """A turn that took three processes with it is ended with an apology instead of taking a fourth."""
@@ -22,7 +23,7 @@ MAX_LOOKUPS: Final = 4
 
 Reason = Literal[
     "asked", "anger", "legal", "self_harm", "unknown", "unknown_outcome", "limits", "failed", "interrupted", "language",
-    "budget", "not_yet", "handed_over",
+    "budget", "switched_off", "handed_over",
 ]  # fmt: skip
 REASONS: Final = frozenset(Reason.__args__)  # type: ignore[attr-defined]
 """Why a conversation goes to a person."""
@@ -50,10 +51,25 @@ class RunCall:
 
 @dataclass(frozen=True, slots=True)
 class AskPerson:
-    """Ask somebody for consent to this call."""
+    """Ask for consent, or for proof of who is asking, for each of these calls; the turn ends until somebody answers."""
+
+    asks: tuple[tuple[CallRecord, Wanted], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Write down an answer to the question about this call: the customer said it in words, or the proof has come."""
 
     call: CallRecord
-    verdict: Verdict
+    approve: bool
+    by: Literal["customer", "system"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """A dead process started this call: find out what became of it."""
+
+    call: CallRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +77,7 @@ class EndCall:
     """End this call without running it. `code` says why, for programs; `reason` in words."""
 
     call: CallRecord
-    code: Literal["denied", "sign_in", "sign_in_again", "unknown_outcome", "repeated"]
+    code: Code
     reason: str
 
 
@@ -85,16 +101,7 @@ class Rest:
     """Nothing to do until something new is in the log."""
 
 
-Step = StartTurn | CallModel | RunCall | AskPerson | EndCall | HandOver | EndTurn | Rest
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a site allows: its tools, the merchant's rule for each, and the limits of a turn."""
-
-    registry: Registry
-    rules: Mapping[str, Rule]
-    limits: Limits
+Step = StartTurn | CallModel | RunCall | AskPerson | Decide | Reconcile | EndCall | HandOver | EndTurn | Rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +120,16 @@ def decide(state: Conversation, rules: Rules, caller: Caller, runner: Runner, no
     """What to do next; several steps at once are independent of each other and never include a `Rest`."""
     turn = state.turn
     if state.mode in ("staff", "closed"):
-        return [EndTurn("handed_over")] if turn is not None and turn.id == runner.turn else [Rest()]
+        return _with_staff(state, rules, caller, runner, now_ms)
     if turn is None:
-        return [StartTurn()] if state.unanswered else [Rest()]
+        return [StartTurn()] if state.unanswered or due(state, caller) else [Rest()]
     if (turn.id, turn.attempt) != (runner.turn, runner.attempt):
         # A dead process left it, or another one took it from this runner: whoever wins the next `turn.started` goes on.
         return [StartTurn(turn.id, turn.attempt + 1)]
     if turn.attempt > MAX_ATTEMPTS:
         return [HandOver("interrupted", "interrupted")]
+    if rules.off:
+        return [HandOver("switched_off")]
     calls = _next_calls(state, rules, caller, now_ms)
     if calls:
         return calls
@@ -128,48 +137,103 @@ def decide(state: Conversation, rules: Rules, caller: Caller, runner: Runner, no
     return [gone] if gone is not None else [CallModel()]
 
 
+def due(state: Conversation, caller: Caller) -> list[CallRecord]:
+    """Calls that can go on though no turn is open: decided, the proof has come, or left in flight by a dead process."""
+    return [call for call in state.calls.values() if call.state in ("decided", "started") or known_enough(call, caller)]
+
+
+def _with_staff(state: Conversation, rules: Rules, caller: Caller, runner: Runner, now_ms: int) -> list[Step]:
+    """A person has the conversation: no word of the agent, and no effect but one that staff agreed to since."""
+    turn = state.turn
+    steps: list[Step] = []
+    run: list[CallRecord] = []
+    for call in due(state, caller):
+        asked = call.question
+        agreed = asked is not None and asked.of == "staff" and asked.approve and state.mode == "staff"
+        if call.state == "started":
+            steps.append(Reconcile(call))
+        elif asked is not None and asked.approve is False:
+            stop = judge(state, call, rules, caller, now_ms)
+            if isinstance(stop, No):
+                steps.append(EndCall(call, stop.code, stop.reason))
+        elif agreed and asked is not None and asked.decided_seq > state.mode_seq:
+            stop = judge(state, call, rules, caller, now_ms)
+            if stop is None:
+                run.append(call)
+            elif isinstance(stop, No):
+                steps.append(EndCall(call, stop.code, stop.reason))
+    if steps or run:
+        return [*steps, *([RunCall(tuple(run))] if run else [])]
+    return [EndTurn("handed_over")] if turn is not None and turn.id == runner.turn else [Rest()]
+
+
 def _next_calls(state: Conversation, rules: Rules, caller: Caller, now_ms: int) -> list[Step]:
     assert state.turn is not None  # noqa: S101 - decide() has looked
     run: list[CallRecord] = []
+    asks: list[tuple[CallRecord, Wanted]] = []
     steps: list[Step] = []
+    waiting = {_key(call): call.id for call in state.calls.values() if call.state == "asked"}
     done: set[bytes] = set()
-    for call in state.turn_calls(state.turn.id):
-        key = call.tool.encode() + b"\0" + canonical(call.args)
-        if call.state in ("planned", "decided"):
-            step: Step | None = EndCall(call, "repeated", "already called in this turn") if key in done else None
-            step = step or _judge(state, call, rules, caller, now_ms)
-            if step is None:
-                run.append(call)
-            else:
-                steps.append(step)
+    for call in state.calls.values():
+        if call.turn != state.turn.id and call.state not in ("decided", "started") and not known_enough(call, caller):
+            continue
+        key = _key(call)
+        if call.state == "asked" and known_enough(call, caller):
+            steps.append(Decide(call, True, "system"))
+        elif call.state == "planned" and call.run is None and (key in done or waiting.get(key, call.id) != call.id):
+            again = "already called in this turn" if key in done else "this waits for an answer already"
+            steps.append(EndCall(call, "repeated", again))
+        elif call.state in ("planned", "decided"):
+            match judge(state, call, rules, caller, now_ms):
+                case None:
+                    run.append(call)
+                case No(code=code, reason=why):
+                    steps.append(EndCall(call, code, why))
+                case wanted:
+                    asks.append((call, wanted))
         elif call.state == "started":
             # Only a dead process leaves a started call behind: this attempt has not started it.
             spec = rules.registry.get(call.tool)
-            if spec is not None and (spec.effect == "read" or spec.idempotent):
-                run.append(call)
-            else:
-                steps.append(
-                    EndCall(call, "unknown_outcome", "outcome unknown: the server stopped while this was running")
-                )
+            again_is_safe = spec is not None and (spec.effect == "read" or spec.idempotent)
+            (run.append if again_is_safe else _later(steps))(call)
         done.add(key)
-    return [RunCall(tuple(run)), *steps] if run else steps
+    if (answer := _said_in_words(state)) is not None:
+        steps.append(answer)
+    if run:
+        return [RunCall(tuple(run)), *steps]
+    return steps or ([AskPerson(tuple(asks))] if asks else [])
 
 
-def _judge(state: Conversation, call: CallRecord, rules: Rules, caller: Caller, now_ms: int) -> Step | None:
-    """The step for a planned call; None: it may run."""
-    if state.mode != "agent":
-        return EndCall(call, "denied", "a person has been asked for; nothing is done until then")
-    found = verdict(rules.registry.get(call.tool), rules.rules.get(call.tool), caller, call.args)
-    if found.permission == "auto":
+def _later(steps: list[Step]) -> Callable[[CallRecord], None]:
+    return lambda call: steps.append(Reconcile(call))
+
+
+def _key(call: CallRecord) -> bytes:
+    return call.tool.encode() + b"\0" + canonical(call.args)
+
+
+_WORDS: Final[Mapping[str, bool]] = dict.fromkeys(
+    ("yes", "yes please", "yep", "yeah", "ok", "okay", "confirm", "i confirm", "go ahead", "please do", "do it", "ja",
+     "ja bitte", "ja gerne", "gerne", "bestätigen", "einverstanden", "mach das", "bitte machen"), True
+) | dict.fromkeys(
+    ("no", "nope", "no thanks", "no thank you", "cancel", "don't", "stop", "nein", "nein danke", "abbrechen", "doch nicht"),
+    False,
+)  # fmt: skip
+"""Whole messages that answer a question which is open: nothing that could mean anything else."""
+
+
+def _said_in_words(state: Conversation) -> Decide | None:
+    """The customer's bare yes or no to the one question that is open for him, right after it was asked."""
+    open_asks = [c for c in state.calls.values() if c.state == "asked" and c.asked_of == "customer"]
+    if len(open_asks) != 1 or len(state.unanswered) != 1:
         return None
-    if found.permission in ("confirm", "approve"):
-        return AskPerson(call, found)
-    if found.code == "sign_in":
-        lapsed = (
-            state.identity is not None and state.identity.until_ms is not None and now_ms >= state.identity.until_ms
-        )
-        return EndCall(call, "sign_in_again" if lapsed else "sign_in", found.reason)
-    return EndCall(call, "denied", found.reason)
+    asked = open_asks[0].question
+    message = state.message(state.unanswered[0])
+    if asked is None or asked.verify is not None or message is None or message.seq < asked.seq:
+        return None
+    since = [m for m in state.messages if m.role == "customer" and m.seq > asked.seq]
+    said = _WORDS.get(" ".join(message.text.lower().replace("’", "'").strip(" .,!").replace(",", " ").split()))
+    return None if said is None or since != [message] else Decide(open_asks[0], said, "customer")
 
 
 def _gave_out(state: Conversation, limits: Limits, runner: Runner, now_ms: int) -> HandOver | None:
@@ -178,7 +242,7 @@ def _gave_out(state: Conversation, limits: Limits, runner: Runner, now_ms: int) 
     if any(call.unknown for call in state.turn_calls(turn.id)):
         return HandOver("unknown_outcome")
     if runner.failed is not None:
-        return HandOver(runner.failed, "handed_over" if runner.failed in ("budget", "not_yet") else "failed")
+        return HandOver(runner.failed, "handed_over" if runner.failed in ("budget", "switched_off") else "failed")
     if runner.empty >= MAX_EMPTY:
         return HandOver("failed", "failed")
     over_calls = turn.model_calls >= limits.model_calls_per_turn or turn.tool_calls >= limits.tool_calls_per_turn

@@ -61,15 +61,18 @@ def build(state: Conversation, voice: Voice, caller: Caller, passages: Sequence[
     """The prompt for the next model call of the open turn."""
     turn = state.turn
     locale = locale_of(state, voice.site)
+    spoken = spoken_in(state, voice.site)
     return Prompt(
         site=voice.site.key,
         site_name=voice.site.name,
         rules=rules_text(voice),
         tools=voice.tools if state.mode == "agent" else (),
-        history=_history(state),
-        asked=tuple(m.text for mid in state.unanswered if (m := state.message(mid)) is not None),
+        history=_history(state, spoken),
+        asked=tuple(
+            m.text for mid in state.unanswered if (m := state.message(mid)) is not None and mid not in state.consumed
+        ),
         passages=tuple(passages),
-        results=tuple(_result(call) for call in state.turn_calls(turn.id)) if turn else (),
+        results=tuple(_result(call, spoken) for call in state.turn_calls(turn.id)) if turn else (),
         person=Person(caller.customer, caller.name, caller.verified),
         locale=locale,
         mode=state.mode,
@@ -77,6 +80,7 @@ def build(state: Conversation, voice: Voice, caller: Caller, passages: Sequence[
         sign_in={code: sign_in_text(voice.site, code, state, now_ms) for code in phrases.LANGUAGES},
         call_no=(turn.model_calls if turn else 0) + 1,
         seed=turn.id if turn else "",
+        resumed=turn is not None and any(call.state == "ended" and call.asks for call in state.turn_calls(turn.id)),
     )
 
 
@@ -141,7 +145,7 @@ def caller_of(state: Conversation, site: Site, now_ms: int) -> Caller:
     return replace(caller, customer=known.customer, email=known.email, name=known.name, level=level)
 
 
-def _history(state: Conversation) -> tuple[Line, ...]:
+def _history(state: Conversation, locale: str) -> tuple[Line, ...]:
     """Messages and, before the message that rests on them, the calls of the same turn; the open turn's calls are `results`."""
     open_turn = state.turn.id if state.turn else None
     told: set[str] = set()
@@ -149,7 +153,7 @@ def _history(state: Conversation) -> tuple[Line, ...]:
     for message in state.messages:
         if message.role == "agent" and message.turn and message.turn != open_turn and message.turn not in told:
             told.add(message.turn)
-            calls = tuple(_result(call) for call in state.turn_calls(message.turn))
+            calls = tuple(_result(call, locale) for call in state.turn_calls(message.turn))
             if calls:
                 lines.append(Line("agent", calls=calls))
         if message.role in ("customer", "agent", "staff"):
@@ -158,8 +162,18 @@ def _history(state: Conversation) -> tuple[Line, ...]:
     return tuple(lines[-HISTORY_LINES:])
 
 
-def _result(call: CallRecord) -> CallResult:
+def _result(call: CallRecord, locale: str) -> CallResult:
     if call.state == "ended":
         state = "unknown" if call.unknown else "ended"
         return CallResult(call.id, call.tool, call.args, bool(call.ok), call.result, call.error, state)  # type: ignore[arg-type]
-    return CallResult(call.id, call.tool, call.args, False, None, None, "waiting")
+    return CallResult(call.id, call.tool, call.args, False, None, waiting_text(call, locale), "waiting")
+
+
+def waiting_text(call: CallRecord, locale: str) -> str | None:
+    """What a customer is told of a call that waits for somebody's answer; None for one that waits for nobody."""
+    asked = call.question
+    if call.state != "asked" or asked is None:
+        return None
+    if asked.verify is not None:
+        return phrases.say(f"asked_{asked.verify}", locale)
+    return phrases.say(f"asked_{asked.of}", locale, label=call.label)

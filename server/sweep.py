@@ -1,4 +1,4 @@
-"""Sweep: what nobody else sees to: turns that a dead process left behind, and conversations past their retention.
+"""Sweep: what nobody else sees to: turns that a dead process left behind, questions whose time is over, retention.
 
 It decides nothing: it finds conversations and pokes `turns`, or erases.
 """
@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from server.approvals import Approvals
 from server.hub import Hub
 from server.log import Log
 from server.ports import Find
@@ -27,13 +28,21 @@ class Sweep:
     """Looks again and again. Run `forever` in a task group."""
 
     def __init__(
-        self, log: Log, hub: Hub, turns: Turns, sites: Mapping[str, Site], *, clock_ms: Callable[[], int]
+        self,
+        log: Log,
+        hub: Hub,
+        turns: Turns,
+        sites: Mapping[str, Site],
+        *,
+        clock_ms: Callable[[], int],
+        approvals: Approvals,
     ) -> None:
         self._log = log
         self._hub = hub
         self._turns = turns
         self._sites = sites
         self._clock_ms = clock_ms
+        self._approvals = approvals
 
     async def forever(self) -> None:
         """At once, and then every 2 s; retention and old bookings once an hour."""
@@ -42,6 +51,7 @@ class Sweep:
         while True:
             try:
                 await self.unfinished()
+                await self._approvals.expire()
                 if loop.time() >= clean_s:
                     clean_s = loop.time() + RETENTION_EVERY_S
                     await self.retention()

@@ -17,6 +17,8 @@ _LONG_DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "sa
 
 _SPAN: Final = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
 _FULL_DAY_MIN: Final = 24 * 60
+_HORIZON_DAYS: Final = 92
+"""How far ahead hours are looked through: a shop that is closed for three months has nobody to wait for."""
 
 
 def _minutes(text: str) -> tuple[int, int]:
@@ -133,6 +135,23 @@ class Hours(BaseModel):
                 if opens > local:
                     return opens
         return None
+
+    def after_open(self, now: datetime, seconds: float) -> datetime:
+        """When people will have been there for that many seconds from `now` on; `now` plus them if they never are."""
+        zone = ZoneInfo(self.timezone)
+        left, local = timedelta(seconds=seconds), now.astimezone(zone)
+        for offset in range(_HORIZON_DAYS):
+            day = local.date() + timedelta(days=offset)
+            for start, end in self._of(day):
+                midnight = datetime.combine(day, time(), zone)
+                opens = max(midnight + timedelta(minutes=start), local)
+                closes = midnight + timedelta(minutes=end)
+                if closes <= opens:
+                    continue
+                if closes - opens >= left:
+                    return opens + left
+                left -= closes - opens
+        return now + timedelta(seconds=seconds)
 
     def _of(self, day: Date) -> list[tuple[int, int]]:
         if any(holiday.date == day for holiday in self.holidays):

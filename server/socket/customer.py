@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from server import phrases, prompt, wire
+from server.consent import decision_id
 from server.events import NewEvent
 from server.hub import Hub
 from server.limits import Buckets
@@ -126,8 +127,12 @@ class Customer:
         if call.expires_ms is not None and self._line.clock_ms() >= call.expires_ms:
             self._send(wire.error("bad_frame", "the question has expired", frame_id=frame.call))
             return
-        body = {"call": call.id, "approve": frame.approve, "by": "customer"}
-        event = NewEvent(f"{call.id}:decided", "call.decided", "customer", body, call.turn)
+        asked = call.question
+        if asked is None or asked.verify is not None:
+            self._send(wire.error("bad_frame", "this asks for a proof, not for a decision", frame_id=frame.call))
+            return
+        body = {"call": call.id, "approve": frame.approve, "by": "customer", "args_sha256": asked.args_sha256}
+        event = NewEvent(decision_id(call), "call.decided", "customer", body, call.turn)
         try:
             await self._line.log.append(session.key, [event], after=state.head)
         except (Conflict, IdempotencyMismatch):

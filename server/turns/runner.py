@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from server import phrases, policy, prompt
@@ -18,7 +17,7 @@ from server.hub import Hub
 from server.log import Log
 from server.policy import Runner
 from server.ports import Conflict, Gone, Usage
-from server.turns.calls import Calls, ended
+from server.turns.calls import Calls
 from server.turns.knowledge import Knowledge
 from server.turns.speech import Speech, turn_ended
 from server.turns.work import Agent, Node, Work
@@ -89,6 +88,16 @@ class Turns:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def cut(self, site: str, tool: str | None = None) -> None:
+        """The merchant has switched a site's agent, or one tool of it, off: stop what can be stopped, and decide anew.
+
+        Effects that are under way are let finish, and written down.
+        """
+        for key, work in self._running.items():
+            if key.partition("/")[0] == site and (tool is None or tool in work.calling):
+                work.fence()
+                self._again.add(key)
+
     def foresee(self, state: Conversation, text: str) -> None:
         """A message is about to be committed: search for it meanwhile."""
         agent = self._agents.get(state.site)
@@ -156,7 +165,7 @@ class Turns:
         while not self._closing:
             state = await self._log.load(work.key)
             caller = prompt.caller_of(state, work.agent.site, self._node.clock_ms())
-            rules = policy.Rules(work.agent.registry, work.agent.rules, work.agent.site.limits)
+            rules = work.agent.ruled(caller)
             steps = policy.decide(state, rules, caller, work.runner, self._node.clock_ms())
             for step in steps:
                 try:
@@ -179,10 +188,11 @@ class Turns:
             case policy.EndCall():
                 await self._calls.end(work, state, step)
             case policy.AskPerson():
-                locale = prompt.spoken_in(state, work.agent.site)
-                body = ended(step.call, error=phrases.say("not_yet", locale), code="not_yet", why=step.verdict.reason)
-                await self._log.append(work.key, [work.new("call.ended", "system", body)], after=state.head)
-                work.runner = replace(work.runner, failed="not_yet")
+                await self._calls.ask(work, state, step)
+            case policy.Decide():
+                await self._calls.decide(work, state, step)
+            case policy.Reconcile():
+                await self._calls.reconcile(work, state, step.call)
             case policy.HandOver():
                 await self._hand_over(work, state, step)
             case policy.EndTurn():

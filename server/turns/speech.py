@@ -197,7 +197,9 @@ class Speech:
         hands_over = answer.hand_over is not None and current.mode == "agent"
         if hands_over:
             events.append(work.new("mode", "system", {"mode": "waiting", "reason": answer.hand_over}))
-        events.append(turn_ended(self._node, work, asked, "handed_over" if hands_over else "answered"))
+        waits = asked.turn is not None and any(call.state == "asked" for call in asked.turn_calls(asked.turn.id))
+        ended = "handed_over" if hands_over else "waiting" if waits else "answered"
+        events.append(turn_ended(self._node, work, asked, ended))
         await self._node.log.append(work.key, events, after=asked.head)
 
     def _checked(self, work: Work, state: Conversation, answer: Answer) -> Cited:

@@ -10,6 +10,7 @@ from typing import Any
 
 from retrieval.types import Passage
 from server import prompt
+from server.consent import Level, Rules
 from server.drafts import Drafts
 from server.events import NewEvent
 from server.hub import Hub
@@ -17,7 +18,7 @@ from server.log import Log
 from server.policy import Runner
 from server.ports import Model, Retriever, Usage
 from server.site import Site
-from tools import Registry, Rule
+from tools import Caller, Registry, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,14 @@ class Agent:
     rules: Mapping[str, Rule]
     model: Model
     retriever: Retriever
+    verifies: Callable[[Caller], frozenset[Level]] = lambda _: frozenset()
+    """What this caller could prove in the chat, so that a call waits for it instead of being refused."""
+    is_off: Callable[[], bool] = lambda: False
+    """Whether the merchant has switched the agent off."""
+
+    def ruled(self, caller: Caller) -> Rules:
+        """What the site allows, as `policy` takes it."""
+        return Rules(self.registry, self.rules, self.site.limits, self.verifies(caller), self.is_off())
 
     def voice(self) -> prompt.Voice:
         """What the prompt says of this site. Tools that are denied are not even named to the model."""
@@ -69,6 +78,8 @@ class Work:
     noted: int = -1
     query: str = ""
     usage: Usage = field(default_factory=Usage)
+    calling: list[str] = field(default_factory=list)
+    """Names of the tools whose calls run now."""
     cancellable: set[asyncio.Task[Any]] = field(default_factory=set)
     """What may be cut off when somebody else fences this run: the model's stream, tools that only read."""
 

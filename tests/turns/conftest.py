@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from server.approvals import Approvals
+from server.consent import decision_id
 from server.events import NewEvent, Viewer
 from server.hub import Hub
 from server.log import Log
@@ -57,15 +59,37 @@ class Node:
         self.log = Log(store)
         self.hub = Hub(self.log, self.node)
         self.site = Site.model_validate({"key": "pk_test", "name": "Test", "limits": limits})
+        self.now_ms = None
         agent = Agent(self.site, "", registry, rules, model, NoKnowledge())
+        new_id = lambda: f"{self.node}-{next(self.ids)}"  # noqa: E731 - used twice
         self.turns = Turns(
             self.log,
             self.hub,
             {"pk_test": agent},
             node=self.node,
-            new_id=lambda: f"{self.node}-{next(self.ids)}",
-            clock_ms=lambda: time.time_ns() // 1_000_000,
+            new_id=new_id,
+            clock_ms=self.clock_ms,
         )
+        self.approvals = Approvals(
+            self.log, {"pk_test": agent}, poke=self.turns.poke, clock_ms=self.clock_ms, new_id=new_id
+        )
+
+    def clock_ms(self):
+        return self.now_ms if self.now_ms is not None else time.time_ns() // 1_000_000
+
+    async def signs_in(self, customer="cus_1", *, level="identified", key=KEY, said="e:in"):
+        body = {"customer": customer, "verified": level}
+        await self.log.append(key, [NewEvent(said, "identified", "system", body)])
+
+    async def state(self, key=KEY):
+        return await self.log.load(key)
+
+    async def customer_decides(self, call, *, approve=True, key=KEY):
+        """As the socket writes it down."""
+        record = (await self.state(key)).calls[call]
+        body = {"call": call, "approve": approve, "by": "customer", "args_sha256": record.question.args_sha256}
+        await self.log.append(key, [NewEvent(decision_id(record), "call.decided", "customer", body, record.turn)])
+        self.turns.poke(key)
 
     async def say(self, text, *, said="m1", key=KEY):
         await self.log.append(key, [NewEvent(said, "message", "customer", {"text": text})])

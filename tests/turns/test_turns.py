@@ -103,14 +103,14 @@ async def test_an_identity_whose_proof_has_ended_is_a_guest_again(make_node):
     assert bodies(events, "call.ended")[0]["code"] == "sign_in_again"
 
 
-async def test_a_call_that_needs_consent_does_not_run_and_a_person_is_asked(make_node):
-    node = await make_node([call("refund", order_id="1")], tools=[refund])
+async def test_a_call_that_needs_consent_does_not_run_and_staff_are_asked(make_node):
+    node = await make_node([call("refund", order_id="1")], [Text("I have asked.")], tools=[refund])
     await node.say("refund")
     events = await node.until("turn.ended")
     assert bodies(events, "call.started") == []
-    assert bodies(events, "call.ended")[0]["code"] == "not_yet"
-    assert bodies(events, "mode") == [{"mode": "waiting", "reason": "not_yet"}]
-    assert bodies(events, "turn.ended")[0]["reason"] == "handed_over"
+    assert bodies(events, "call.asked")[0]["of"] == "staff"
+    assert bodies(events, "mode") == []
+    assert bodies(events, "turn.ended")[0]["reason"] == "waiting"
 
 
 @pytest.mark.parametrize("name", ["nothing_like_it", "refund"])
