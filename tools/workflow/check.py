@@ -80,7 +80,7 @@ def _base_names(look: Looked) -> dict[str, Type]:
 def _slot_type(slot: Slot) -> Type:
     found = types.from_yaml(slot.type)
     if isinstance(slot.choices, tuple):
-        found = Type("text", options=slot.choices)
+        found = Type("text", options=tuple(option.value for option in slot.choices))
     return types.nullable(found) if slot.optional else found
 
 
@@ -109,6 +109,8 @@ def _slots(look: Looked) -> None:
                 look.error((*at, "choices", "value"), message)
             if slot.choices.label:
                 look_at_text(look, (*at, "choices", "label"), slot.choices.label, {**everything, "item": part})
+        for n, option in enumerate(slot.choices if isinstance(slot.choices, tuple) else ()):
+            look_at_text(look, (*at, "choices", n, "label"), option.label or None, everything)
         if slot.default is not None:
             look_at_argument(look, (*at, "default"), slot.default, everything)
             if not isinstance(slot.default, str) or "{{" not in slot.default:
@@ -121,7 +123,7 @@ def _slots(look: Looked) -> None:
 
 
 def _fixed(slot: Slot) -> list[Choice]:
-    return [Choice(value, value) for value in slot.choices] if isinstance(slot.choices, tuple) else []
+    return [Choice(o.value, o.value, o.words) for o in slot.choices] if isinstance(slot.choices, tuple) else []
 
 
 def _calls(look: Looked) -> Iterator[Node]:

@@ -31,10 +31,15 @@ class Started(_Record):
     today: str
     """The day as 2026-11-21: its rules hold to the end."""
     locale: str = "en"
+    text: str = ""
+    """The customer's words: what they name of a choice's options is taken, what they do not name is asked for."""
 
 
 class Said(_Record):
-    """The customer said something: slots that were understood, and the words themselves."""
+    """The customer said something: slots that were understood, and the words themselves.
+
+    Without slots the words answer the question that was asked; otherwise they may also name other choices.
+    """
 
     kind: Literal["said"] = "said"
     slots: JsonObject = Field(default_factory=dict)
@@ -54,7 +59,8 @@ class CallEnded(_Record):
     refused: bool = False
     """The tool itself said no (a ToolError), or staff did: trying again is no use."""
     code: str = ""
-    """`sign_in`, `sign_in_again` and `step_up` wait for the customer; `declined`: the customer did not want it."""
+    """`sign_in`, `sign_in_again` and `step_up` wait for the customer; `declined`: the customer did not want it;
+    `withdrawn`: it was given up before it began, since the customer said something else meanwhile."""
 
 
 class Corrected(_Record):

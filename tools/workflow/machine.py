@@ -99,6 +99,7 @@ def _first(program: Program, event: Started) -> JsonObject:
         "locale": event.locale,
         "caller": _json(event.caller),
         "context": _json(event.context),
+        "words": event.text,
         "heard": {name: _json(value) for name, value in event.args.items() if name in program.slots},
         "was": {},
         "skipped": [],
@@ -125,6 +126,7 @@ def _take_in(program: Program, state: JsonObject, event: Event) -> bool:
         case CallEnded():
             return _call_ended(program, state, event)
         case Corrected() if event.slot in program.slots and _may_reopen(state):
+            state["words"] = ""
             state["status"], state["outcome"] = "running", None
             hear(program, state, {event.slot: event.value}, correct=True)
             state["paused"] = None
@@ -162,6 +164,7 @@ def _said(program: Program, state: JsonObject, event: Said) -> bool:
             return False
         slots[wanted] = event.text  # the walk reads the words, with the choices that hold then
     state["reask"] = wanted is not None and wanted not in slots
+    state["words"] = event.text
     hear(program, state, slots)
     state["paused"] = None
     return True
@@ -227,8 +230,10 @@ def _call_ended(program: Program, state: JsonObject, event: CallEnded) -> bool:
     elif event.code in WAITING_CODES:
         state["paused"] = event.code
         return False
+    elif event.code == "withdrawn":
+        pass  # it was never made: what is wanted now is seen anew
     elif event.code == "declined":
-        state["ending"] = "declined"
+        state["ending"] = state["ending"] or "declined"
     elif event.unknown and effect != "read":
         state["results"][key] = {**note, "ok": None, "error": event.error, "value": None}
     elif _may_retry(node, tool, entry, event):

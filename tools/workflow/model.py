@@ -53,12 +53,24 @@ def texts_of(text: "str | Mapping[str, str] | None") -> tuple[str, ...]:
     return () if text is None else (text,) if isinstance(text, str) else tuple(text.values())
 
 
+def _option(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
+    return {"value": value} if isinstance(value, str) else value
+
+
 class Each(Part):
     """Choices made from a list that a call has found."""
 
     each: str = Field(description="An expression that gives a list, such as `order.items`.")
     value: str = Field(description="The entry's field that is the value, such as `id`.")
     label: str = Field(default="", description="What the customer reads: text over `item`; the value if absent.")
+
+
+class Option(Part):
+    """One choice of a fixed list."""
+
+    value: str = Field(description="The value, as conditions and tools get it.")
+    label: Text = Field(default="", description="What the customer reads; the value if absent. Per language possible.")
+    words: tuple[str, ...] = Field(default=(), description="Other words for it: `too small` for `does not fit`.")
 
 
 class Slot(Part):
@@ -69,8 +81,9 @@ class Slot(Part):
     ask: Text | None = Field(default=None, description="The question. Per language possible.")
     invalid: Text | None = Field(default=None, description="Said before asking again, when the answer cannot be used.")
     pattern: str | None = Field(default=None, max_length=200, description="How an order number or text looks (regex).")
-    choices: tuple[str, ...] | Each | None = Field(
-        default=None, description="For a choice: a list of texts, or `{each, value, label}` over a result."
+    choices: tuple[Annotated[Option, BeforeValidator(_option)], ...] | Each | None = Field(
+        default=None,
+        description="For a choice: a list of texts or `{value, label, words}`, or `{each, value, label}` over a result.",
     )
     take_single: bool = Field(default=False, description="A choice of one is taken without asking.")
     min: Decimal | None = Field(default=None, description="Smallest number or amount.")

@@ -39,6 +39,7 @@ def _short_forms(definitions: dict[str, Any]) -> dict[str, Any]:
     words: dict[str, dict[str, Any]] = {
         "OnError": {"enum": ["go_on", "hand_over"]},
         "ToolMap": {"type": "string"},
+        "Option": {"type": "string"},
     }
     for name, short in words.items():
         if name in found:

@@ -62,6 +62,15 @@ _NO: Final = frozenset(
         "falsch", "lieber",
     )
 )  # fmt: skip
+_COMMON: Final = frozenset(
+    (
+        "the", "and", "for", "not", "but", "from", "with", "this", "that", "these", "those", "want", "would", "like", "have",
+        "has", "had", "you", "your", "are", "was", "were", "can", "could", "will", "please", "need", "them", "they", "there",
+        "der", "die", "das", "den", "dem", "des", "und", "oder", "nicht", "für", "von", "aus", "mit", "ich", "mir", "mich",
+        "ist", "sind", "war", "ein", "eine", "einen", "einer", "meine", "meinen", "möchte", "will", "bitte", "habe", "sie",
+    )
+)  # fmt: skip
+"""Words that say nothing about which choice is meant."""
 _OTHER: Final = frozenset(("other", "others", "andere", "anderen", "anderes", "anderer"))
 _WORD: Final = re.compile(r"[^\W_]+(?:'[a-z]+)?")
 
@@ -72,6 +81,13 @@ class Choice:
 
     value: str
     label: str
+    words: tuple[str, ...] = ()
+    """Other words for it."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that it is called, lower-cased."""
+        return tuple(name.casefold() for name in (self.value, self.label, *self.words) if name)
 
 
 @dataclass(frozen=True)
@@ -167,20 +183,31 @@ def _yes_no(said: str) -> bool | None:
 
 
 def _choice(said: str, choices: Sequence[Choice]) -> Heard:
-    plain = said.casefold().strip(" .!")
-    exact = [c for c in choices if plain in (c.value.casefold(), c.label.casefold())]
+    plain = said.casefold().replace("’", "'").strip(" .!")
+    exact = [c for c in choices if plain in c.names]
     if exact:
         return Heard(exact[0].value, True) if len({c.value for c in exact}) == 1 else Heard(choices=tuple(exact))
-    whole = [c for c in choices if c.label.casefold() in plain and c.label]
+    spaced = f" {' '.join(_WORD.findall(plain))} "
+    whole = [c for c in choices if any(f" {' '.join(_WORD.findall(name))} " in spaced for name in c.names[1:])]
     if len(whole) == 1:
         return Heard(whole[0].value, True)
-    words = {_stem(w) for w in _WORD.findall(plain) if len(w) > 2 or w.isdigit()}
-    scores = [(len(words & {_stem(w) for w in _WORD.findall(c.label.casefold())}), c) for c in choices]
+    words = {_stem(w) for w in _WORD.findall(plain) if (len(w) > 2 and w not in _COMMON) or w.isdigit()}
+    scores = [(len(words & _stems(c)), c) for c in choices]
     best = max((score for score, _ in scores), default=0)
     near = [c for score, c in scores if score == best and best > 0]
     if len(near) == 1:
         return Heard(near[0].value, True)
     return Heard(choices=tuple(near) if len(near) < len(choices) else ())
+
+
+def _stems(choice: Choice) -> set[str]:
+    return {_stem(word) for name in choice.names[1:] for word in _WORD.findall(name)}
+
+
+def mentioned(said: str, choices: Sequence[Choice]) -> Heard:
+    """The choice that a message names while it is about more ("I want to return the boots"); nothing if it names none."""
+    found = _choice(said, choices) if said.strip() and len(said) <= MAX_HEARD_CHARS else Heard()
+    return found if found.ok or len(found.choices) < len(choices) else Heard()
 
 
 def _other(said: str, choices: Sequence[Choice], before: str) -> Heard:
@@ -189,8 +216,8 @@ def _other(said: str, choices: Sequence[Choice], before: str) -> Heard:
     found = _choice(" ".join(w for w in _WORD.findall(said) if w.lower() not in _OTHER), rest)
     if found.ok or len(rest) == 1:
         return found if found.ok else Heard(rest[0].value, True)
-    kind = {_stem(w) for c in choices if c.value == before for w in _WORD.findall(c.label.casefold()) if len(w) > 2}
-    alike = [c for c in rest if kind & {_stem(w) for w in _WORD.findall(c.label.casefold())}]
+    kind = {word for c in choices if c.value == before for word in _stems(c) if len(word) > 2 and word not in _COMMON}
+    alike = [c for c in rest if kind & _stems(c)]
     if len(alike) == 1 and not found.choices:
         return Heard(alike[0].value, True)
     return Heard(choices=tuple(found.choices or alike or rest))

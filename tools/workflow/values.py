@@ -11,7 +11,7 @@ from tools.workflow.events import End, HandOver, JsonObject
 from tools.workflow.expr import ExprError, Expression, argument, expression, text
 from tools.workflow.model import Each, Slot, Text, text_in
 from tools.workflow.program import Program
-from tools.workflow.slots import Choice, read
+from tools.workflow.slots import Choice, mentioned, read
 from tools.workflow.types import Type
 
 MAX_CHOICES: Final = 20
@@ -139,7 +139,13 @@ class Values:
             state["heard"].pop(name)
             state["missed"], state["asking"] = name, None
             near = found.choices
-        elif slot.default is not None and state["missed"] != name:
+        elif slot.type == "choice" and state["words"] and state["missed"] != name:
+            said = mentioned(state["words"], choices)
+            if said.ok:
+                state["heard"][name] = said.value
+                return True, said.value, ()
+            near = said.choices
+        if name not in state["heard"] and slot.default is not None and state["missed"] != name:
             given = self.json_of(slot.default)
             found = read(slot, given, today=state["today"], choices=choices)
             if found.ok:
@@ -152,7 +158,10 @@ class Values:
         if slot.choices is None:
             return ()
         if not isinstance(slot.choices, Each):
-            return tuple(Choice(value, value) for value in slot.choices)
+            return tuple(
+                Choice(option.value, self.text_of(option.label) if option.label else option.value, option.words)
+                for option in slot.choices
+            )
         each = slot.choices
         entries = self.value_of(expression(each.each))
         made = []

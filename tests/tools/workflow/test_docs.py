@@ -18,7 +18,7 @@ from tools.workflow.load import check_loaded, read_file
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "workflows.md").read_text(encoding="utf-8")
 MODELS = [
-    model.Workflow, model.Slot, model.Each, model.Step, model.Call, model.OnError, model.Undo, model.Ask, model.When,
+    model.Workflow, model.Slot, model.Option, model.Each, model.Step, model.Call, model.OnError, model.Undo, model.Ask, model.When,
     model.Say, model.Parallel, model.HandOver, model.End, model.Need, model.Use, model.ToolMap,
 ]  # fmt: skip
 
