@@ -109,7 +109,7 @@ class Values:
         slot = self.program.slots[name]
         self._resolving.append(name)
         try:
-            choices = self._choices(slot)
+            choices = self.choices(slot)
             known, value, near = self._known(name, slot, choices)
             if known:
                 self._known_slots[name] = types.dress(value, Type(_KINDS[slot.type]))
@@ -154,7 +154,8 @@ class Values:
             return True, choices[0].value, ()
         return False, None, near
 
-    def _choices(self, slot: Slot) -> tuple[Choice, ...]:
+    def choices(self, slot: Slot) -> tuple[Choice, ...]:
+        """The choices of a slot, made from what is known; slots that they need are asked for."""
         if slot.choices is None:
             return ()
         if not isinstance(slot.choices, Each):

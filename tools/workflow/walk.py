@@ -70,7 +70,7 @@ class Walk:
         self.wanted: list[Want] = []
         self._kept: list[Say] = []
         self._says: list[tuple[str, Say]] = []
-        self._values = Values(program, state)
+        self.values = Values(program, state)
         self._visited: set[str] = set()
         self._unknown: Unknown | None = None
 
@@ -83,7 +83,7 @@ class Walk:
         """
         for _ in range(MAX_RESTARTS):
             self.wanted, self._says = [], []
-            self._values, self._visited, self._unknown = Values(self.program, self.state), set(), None
+            self.values, self._visited, self._unknown = Values(self.program, self.state), set(), None
             try:
                 if self._block(self.program.nodes):
                     self._no_orphans()
@@ -128,7 +128,7 @@ class Walk:
         state["asking"] = unknown.slot
         words = unknown.question
         if again and not unknown.narrowed:
-            words = f"{self._values.text_of(slot.invalid or _UNUSABLE)} {words}"
+            words = f"{self.values.text_of(slot.invalid or _UNUSABLE)} {words}"
         choices = tuple({"value": c.value, "label": c.label} for c in unknown.choices)
         return Ask(slot=unknown.slot, text=words, type=slot.type, choices=choices, again=again), ""
 
@@ -174,9 +174,9 @@ class Walk:
             case CallStep():
                 self._call(node, step)
             case AskStep():
-                self._values.slot(step.ask, ask=True, words=step.text)
+                self.values.slot(step.ask, ask=True, words=step.text)
             case When():
-                holds = bool(self._values.value_of(expression(step.when)))
+                holds = bool(self.values.value_of(expression(step.when)))
                 chosen, other = node.bodies if holds else tuple(reversed(node.bodies))
                 self._leave({inner for n in other for inner in _ids(n)})
                 return self._block(chosen)
@@ -196,7 +196,7 @@ class Walk:
         return True
 
     def _say(self, node: Node, said: Text, choices: tuple[str, ...] = (), **extra: Any) -> None:  # noqa: ANN401 - values
-        words = self._values.text_of(said, **extra)
+        words = self.values.text_of(said, **extra)
         if words:
             policy = self.program.workflow.policy if node.step.policy == "workflow" else node.step.policy
             self._says.append((f"{node.id}:{_sha(words.encode())}", Say(text=words, choices=choices, policy=policy)))
@@ -206,7 +206,7 @@ class Walk:
         if tool is None:  # optional, and the shop has none
             self._set(step, None)
             return
-        args = {name: self._values.json_of(value) for name, value in step.args.items()}
+        args = {name: self.values.json_of(value) for name, value in step.args.items()}
         args = {name: value for name, value in args.items() if value is not None}
         key = f"{node.id}:{_sha(step.call.encode() + b' ' + canonical(args))}"
         self._visited.add(key)
@@ -230,7 +230,7 @@ class Walk:
     def _set(self, step: CallStep, value: Any) -> None:  # noqa: ANN401 - JSON
         if step.as_ is not None:
             tool = self.program.tools.get(step.call)
-            self._values.results[step.as_] = types.dress(value, tool.result if tool is not None else types.ANY)
+            self.values.results[step.as_] = types.dress(value, tool.result if tool is not None else types.ANY)
 
     def _failed(self, node: Node, step: CallStep, key: str, error: str) -> None:
         """Go on after a failure as the step says; by default a person does."""
@@ -262,7 +262,7 @@ class Walk:
             raise Stop(HandOver(reason=way.hand_over or "failed", detail=error))
 
     def _kept_say(self, node: Node, said: Text, error: str) -> None:
-        words = self._values.text_of(said, error=error)
+        words = self.values.text_of(said, error=error)
         if words:
             self._kept.append(Say(text=words, policy=node.step.policy))
 
@@ -322,7 +322,7 @@ class Walk:
             reason = "unknown_outcome" if before["ok"] is None else "undo_failed"
             raise Stop(HandOver(reason=reason, detail=f"{tool.name}: {before['error']}"))
         extra = {"done": types.dress(entry["value"], types.ANY), "args": types.dress(entry["args"], types.ANY)}
-        args = {name: self._values.json_of(value, **extra) for name, value in undo.args.items()}
+        args = {name: self.values.json_of(value, **extra) for name, value in undo.args.items()}
         self.wanted.append(Want(node, undo_key, undo.call, tool, args, undoes=key))
 
 
