@@ -6,17 +6,32 @@ It only collects: nothing is run, indexed or connected here, and `sys.path` is n
 import importlib.util
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
 from retrieval.types import Source
+from server.mail import ShopMail
 from server.ports import Model
 from server.site import Site
 from tools import Registry
 
 S = TypeVar("S", bound=Source)
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Who placed an order: the customer as the shop's tools know them, and the address that a code may be sent to."""
+
+    customer: str
+    email: str
+    name: str | None = None
+
+
+GuestLookup = Callable[[str, str], Awaitable[Guest | None]]
+"""`await lookup(order, email)`: who placed this order with this address, or None."""
 
 
 class Sources:
@@ -58,6 +73,11 @@ class Kit:
         """Tone and rules for the model; starts with those of site.yaml."""
         self.model: Model | str | None = site.model
         """Another model for this shop: a name as in SHOPBELL_MODEL, or a `server.ports.Model`; None is the server's."""
+        self.guests: GuestLookup | None = None
+        """Finds a guest by order number and e-mail address (both as typed, without spaces and `#`): with it, guests can show
+        with a code who they are. Shopbell compares the address again, and mails only to the one that is returned."""
+        self.mail = ShopMail(site, data / "mail")
+        """`await kit.mail.send(to, subject, text)`, when a tool runs; nothing is sent in `setup`."""
 
     @property
     def data(self) -> Path:

@@ -72,6 +72,19 @@ class Settings(BaseSettings):
         "Made and kept in the data "
         "directory when not set.",
     )
+    smtp: SecretStr | None = Field(
+        default=None,
+        description="The mail server: `smtp://user@host:587` (STARTTLS) or `smtps://user@host:465`. Without one, mails are "
+        "written into a directory, for development.",
+    )
+    smtp_password: SecretStr | None = Field(default=None, description="The password of that user.")
+    mail_from: str | None = Field(
+        default=None, description="The sender of mails, `Name <address>`, for shops whose site.yaml has no `mail.from`."
+    )
+    mail_dir: Path | None = Field(
+        default=None,
+        description="Where mails are written without a mail server; `mail` in the data directory if absent.",
+    )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(

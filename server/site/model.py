@@ -27,6 +27,7 @@ from server.site.forms import (
     text_for,
 )
 from server.site.hours import Hours
+from tools.connectors.mail import is_address
 
 _FONT: Final = re.compile(r"[\w\s,'\"-]{1,200}")  # a CSS font-family list; nothing that could end the declaration
 
@@ -164,6 +165,22 @@ class Customer(Part):
     email: str | None = Field(default=None, description="E-mail address.")
 
 
+class SiteMail(Part):
+    """Who the shop's mails come from."""
+
+    sender: Email | None = Field(
+        default=None, alias="from", description="The sender's address; `SHOPBELL_MAIL_FROM` if absent."
+    )
+    name: str = Field(default="", max_length=80, description="The sender's name; the shop's name if absent.")
+
+    @field_validator("sender")
+    @classmethod
+    def _can_be_a_sender(cls, value: str | None) -> str | None:
+        if value is not None and not is_address(value):
+            raise ValueError(f"expected an e-mail address in plain letters, got {value!r}")
+        return value
+
+
 class Demo(Part):
     """Only used by `serve --demo`."""
 
@@ -208,6 +225,7 @@ class Site(Part):
     hours: Hours | None = Field(default=None, description="When people answer; always, if absent.")
     contact: Contact = Field(default_factory=Contact, description="How else to reach people.")
     sign_in: SignIn = Field(default_factory=SignIn, description="Where and how customers sign in.")
+    mail: SiteMail = Field(default_factory=SiteMail, description="The shop's mails: codes, and what its tools send.")
     identity: Identity = Field(default_factory=Identity, description="How the shop vouches for signed-in customers.")
     limits: Limits = Field(default_factory=Limits, description="What a conversation and the shop may use up.")
     retention_days: int | None = Field(

@@ -1,0 +1,93 @@
+"""Mail: how this server sends, and `kit.mail`, one shop's way to send.
+
+It decides nothing about what is sent to whom, and writes no address and no text into the log.
+"""
+
+import re
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from server.settings import Settings, SettingsError
+from server.site import Site
+from tools.connectors.mail import FolderMailer, Mail, Mailer, MailRefused, is_address, make_mailer
+
+NOBODY: Final = "no-reply@shop.invalid"
+"""The sender of mails that only go into a directory (RFC 2606: `.invalid` is nobody's)."""
+
+
+class ShopMail:
+    """One shop's mail. Until the server sets it up (`send_by`), mails go into the shop's own directory."""
+
+    def __init__(self, site: Site, directory: Path) -> None:
+        self._mailer: Mailer = FolderMailer(directory, sender=sender_of(site, None) or NOBODY)
+
+    def send_by(self, mailer: Mailer) -> None:
+        """From now on, mails go out this way."""
+        self._mailer = mailer
+
+    async def send(self, to: str, subject: str, text: str) -> None:
+        """Send one mail in plain text to one address.
+
+        Raises:
+            tools.connectors.mail.MailRefused: the address or the subject is none, or the mail server refuses for good.
+            tools.connectors.mail.MailFailed: it can be tried again later.
+        """
+        await self._mailer.send(Mail(to, subject, text))
+
+
+def directory_of(settings: Settings) -> Path | None:
+    """The directory that mails go into instead of out; None when a mail server is set."""
+    if settings.smtp is not None:
+        return None
+    return settings.mail_dir or settings.data / "mail"
+
+
+def mailer_of(settings: Settings, site: Site) -> Mailer:
+    """How mails of this shop are sent.
+
+    Raises:
+        SettingsError: the mail server or the sender cannot be used; no password is shown.
+    """
+    sender = sender_of(site, settings.mail_from)
+    directory = directory_of(settings)
+    try:
+        if directory is not None:
+            return FolderMailer(directory, sender=sender or NOBODY)
+        if sender is None:
+            message = "SHOPBELL_MAIL_FROM: expected the address that mails come from, since SHOPBELL_SMTP is set"
+            raise SettingsError(f"{message}; or set mail.from in the site.yaml of {site.key}")
+        return make_mailer(_with_password(settings), sender=sender, directory=settings.data / "mail")
+    except MailRefused as refused:
+        raise SettingsError(str(refused)) from None
+
+
+def sender_of(site: Site, default: str | None) -> str | None:
+    """`Name <address>` for this shop's mails: of its site.yaml, else `default` (SHOPBELL_MAIL_FROM); None without either.
+
+    Raises:
+        SettingsError: `default` is no sender.
+    """
+    found = re.fullmatch(r"\s*(?P<name>[^<>]*?)\s*<(?P<address>[^<>\s]+)>\s*|\s*(?P<bare>[^<>\s]+)\s*", default or "")
+    if default is not None and (found is None or not is_address(found["address"] or found["bare"])):
+        raise SettingsError("SHOPBELL_MAIL_FROM: expected an address, or Name <address>")
+    address = site.mail.sender or (found and (found["address"] or found["bare"]))
+    if not address:
+        return None
+    name = site.mail.name or (found and found["name"]) or site.name
+    plain = "".join(char for char in name if char.isprintable() and char not in "<>")
+    return f"{' '.join(plain.split())} <{address}>"
+
+
+def _with_password(settings: Settings) -> str:
+    """SHOPBELL_SMTP with SHOPBELL_SMTP_PASSWORD in its place."""
+    url = settings.smtp.get_secret_value() if settings.smtp is not None else ""
+    if settings.smtp_password is None:
+        return url
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at or ":" in user:
+        raise SettingsError(
+            "SHOPBELL_SMTP_PASSWORD: expected SHOPBELL_SMTP to name a user without a password: smtp://user@host:port"
+        )
+    return f"{parts.scheme}://{user}:{quote(settings.smtp_password.get_secret_value(), safe='')}@{host}{parts.path}"
