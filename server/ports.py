@@ -188,6 +188,8 @@ class CallResult:
     result: Any = None
     error: str | None = None
     state: Literal["ended", "denied", "waiting", "unknown"] = "ended"
+    code: str | None = None
+    """Why it ended without running, such as `declined`, `refused`, `expired`, `over_limit`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,8 @@ class Person:
     customer: str | None = None
     name: str | None = None
     verified: bool = False
+    can_verify: bool = False
+    """A guest can show here who he is: a call that needs it waits for that instead of being refused."""
 
 
 @dataclass(frozen=True, slots=True)

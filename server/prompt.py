@@ -57,8 +57,16 @@ def rules_text(voice: Voice) -> str:
     )
 
 
-def build(state: Conversation, voice: Voice, caller: Caller, passages: Sequence[Passage], now_ms: int) -> Prompt:
-    """The prompt for the next model call of the open turn."""
+def build(
+    state: Conversation,
+    voice: Voice,
+    caller: Caller,
+    passages: Sequence[Passage],
+    now_ms: int,
+    *,
+    can_verify: bool = False,
+) -> Prompt:
+    """The prompt for the next model call of the open turn. `can_verify`: a guest can show in the chat who he is."""
     turn = state.turn
     locale = locale_of(state, voice.site)
     spoken = spoken_in(state, voice.site)
@@ -73,7 +81,7 @@ def build(state: Conversation, voice: Voice, caller: Caller, passages: Sequence[
         ),
         passages=tuple(passages),
         results=tuple(_result(call, spoken) for call in state.turn_calls(turn.id)) if turn else (),
-        person=Person(caller.customer, caller.name, caller.verified),
+        person=Person(caller.customer, caller.name, caller.verified, can_verify),
         locale=locale,
         mode=state.mode,
         people={code: people_text(voice.site, code, now_ms) for code in phrases.LANGUAGES},
@@ -165,7 +173,7 @@ def _history(state: Conversation, locale: str) -> tuple[Line, ...]:
 def _result(call: CallRecord, locale: str) -> CallResult:
     if call.state == "ended":
         state = "unknown" if call.unknown else "ended"
-        return CallResult(call.id, call.tool, call.args, bool(call.ok), call.result, call.error, state)  # type: ignore[arg-type]
+        return CallResult(call.id, call.tool, call.args, bool(call.ok), call.result, call.error, state, call.code)  # type: ignore[arg-type]
     return CallResult(call.id, call.tool, call.args, False, None, waiting_text(call, locale), "waiting")
 
 

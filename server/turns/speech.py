@@ -61,7 +61,8 @@ class Speech:
         await self._knowledge.look_up(work, state)
         now_ms = self._node.clock_ms()
         caller = prompt.caller_of(state, work.agent.site, now_ms)
-        asked = prompt.build(state, work.agent.voice(), caller, work.passages, now_ms)
+        can_verify = "sign_in" in work.agent.verifies(caller)
+        asked = prompt.build(state, work.agent.voice(), caller, work.passages, now_ms, can_verify=can_verify)
         spend = self._reserve(work)
         if spend:
             try:

@@ -106,6 +106,8 @@ class Offline:
             language = await asyncio.to_thread(self._language_of, prompt)
         if language is None:
             return Plan(foreign=True, lang=prompt.locale.split("-")[0] if prompt.locale else "en")
+        if prompt.resumed and not prompt.asked:
+            return Plan(resumed=True, lang=language.code)
         asked = [*prompt.asked] or history.last_said(prompt)
         verbs = command_verbs(prompt.tools, language)
         bank = await self._bank(prompt.tools)

@@ -196,7 +196,8 @@ def _unclear(part: Part, context: Context) -> Step:
 
 def _call(part: Part, spec: ToolSpec, score: float, context: Context, said: Sequence[str] = ()) -> Step:
     """The call, or what stands in its way: signing in, a missing argument, a value that cannot be."""
-    if spec.needs != "anonymous" and not context.prompt.person.verified:
+    person = context.prompt.person
+    if spec.needs != "anonymous" and not (person.verified or person.can_verify):
         return Step("sign_in", part, tool=spec, score=score)
     filled = filled_for(part, spec, context)
     if filled.missing and said:

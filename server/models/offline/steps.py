@@ -62,6 +62,8 @@ class Plan:
     readings: tuple[tuple[Any, str, float, str], ...] = ()
     lang: str = "en"
     foreign: bool = False
+    resumed: bool = False
+    """Nothing is asked: the reply says how the calls that somebody has decided about went."""
 
 
 @dataclass(frozen=True)

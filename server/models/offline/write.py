@@ -15,6 +15,8 @@ from server.models.offline.steps import Plan, Step
 from server.ports import CallResult, Prompt
 from tools import canonical
 
+_ANSWERED: Final = frozenset({"declined", "refused", "expired", "over_limit", "repeated"})
+"""Ends of a call that are an answer, not a failure."""
 _REASONS: Final = {"human": "asked", "legal": "legal", "anger": "anger", "self_harm": "self_harm"}
 
 
@@ -124,21 +126,23 @@ def _call(step: Step, draft: _Draft) -> None:
             if step.tool and result.tool == step.tool.name and canonical(result.args) == canonical(args)
         ]
         if made:
-            _result(step, made[-1], draft)
+            _result(made[-1], draft)
 
 
-def _result(step: Step, result: CallResult, draft: _Draft) -> None:
+def _result(result: CallResult, draft: _Draft) -> None:
     say = draft.say
     if result.ok and result.state == "ended":
-        spec = next((spec for spec in draft.prompt.tools if spec.name == result.tool), step.tool)
+        spec = next((spec for spec in draft.prompt.tools if spec.name == result.tool), None)
         text = reply(spec, result, draft.prompt.person, draft.language)
         draft.add(_lead_for(text, result, draft) + text)
         return
     if result.state == "waiting":
-        draft.add(say["pending"])
+        draft.add(unmarked(result.error or say["pending"]))
     elif result.state == "unknown":
         draft.add(say["outcome_unknown"])
         draft.hand_over = "failed"
+    elif result.code in _ANSWERED:
+        draft.add(unmarked(result.error or say["failed"]))
     elif result.state == "denied":
         draft.add(say["denied"])
         draft.offer_person()
@@ -249,5 +253,5 @@ def _leftovers(plan: Plan, draft: _Draft) -> None:
     """Results of calls that the plan does not name (made before the customer said more): shown all the same."""
     planned = {(step.tool.name, canonical(args)) for step in plan.steps if step.tool for args in step.args}
     for result in draft.prompt.results:
-        if (result.tool, canonical(result.args)) not in planned and plan.steps:
-            _result(plan.steps[0], result, draft)
+        if (result.tool, canonical(result.args)) not in planned and (plan.steps or plan.resumed):
+            _result(result, draft)
