@@ -60,12 +60,11 @@ def check(
         write(f"broken: {broken}")
     events = sum(head.events for head in found.heads)
     erased = sum(head.erased for head in found.heads)
-    whole = f"{len(found.heads)} conversations with {events} events are whole"
-    write(f"{whole}, {erased} of them erased" if erased else whole)
+    write(f"whole: {len(found.heads)} conversations, {events} events; {erased} conversations erased")
     if found.broken:
         return 1
     if kept is not None:
-        write(f"{len(kept)} heads of {against} hold")
+        write(f"{against}: all {len(kept)} heads hold")
     if heads is not None:
         write_heads(heads, found)
         write(f"wrote {heads}; keep it where nobody who can write to {data} can change it")

@@ -15,8 +15,12 @@ _BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 def visible(text: str) -> str:
-    """The text with each unseen character as `⟨U+202E⟩`; spaces other than the usual one, too."""
-    return "".join(f"⟨U+{ord(letter):04X}⟩" if _unseen(letter) else letter for letter in text)
+    """The text on one line (`⏎` ends one), with each unseen character as `⟨U+202E⟩`; spaces but the usual one, too."""
+    return "".join(_sign(letter) if _unseen(letter) else letter for letter in text)
+
+
+def _sign(letter: str) -> str:
+    return "⏎" if letter == "\n" else f"⟨U+{ord(letter):04X}⟩"
 
 
 def _unseen(letter: str) -> bool:

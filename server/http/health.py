@@ -7,7 +7,6 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from ipaddress import ip_address
 from typing import Final
 
 import orjson
@@ -15,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from server.http.answers import from_this_machine
 from server.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -87,10 +87,4 @@ def may_read_metrics(request: Request, token: str | None) -> bool:
     if token:
         given = request.headers.get("authorization", "").encode()
         return hmac.compare_digest(given, f"Bearer {token}".encode())
-    # A proxy on this machine would make the whole world look like loopback.
-    if any(name in request.headers for name in ("x-forwarded-for", "forwarded", "x-real-ip", "via")):
-        return False
-    try:
-        return request.client is not None and ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
+    return from_this_machine(request)

@@ -3,45 +3,22 @@
 It knows no store: what it does comes in as ports. A key sees its own site only; another site's conversation is not found.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from server.auth import Refused
 from server.events import Event
+from server.http.answers import STATUS, as_error, as_json, bearer, body_of, parsed
 from server.ports import Gone, IdempotencyMismatch
-
-_T = TypeVar("_T", bound=BaseModel)
-
-MAX_BODY_BYTES: Final = 65_536
-"""As a WebSocket frame (CONTRACT §4)."""
-BODY_S: Final = 10.0
-"""For a whole body; as the handshake."""
-
-_STATUS: Final[Mapping[str, int]] = {
-    "bad_frame": 400,
-    "unauthorized": 401,
-    "bad_token": 401,
-    "forbidden_origin": 403,
-    "not_found": 404,
-    "unknown_site": 404,
-    "method_not_allowed": 405,
-    "idempotency_mismatch": 409,
-    "erased": 410,
-    "too_large": 413,
-    "too_fast": 429,
-    "failed": 500,
-    "busy": 503,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +57,21 @@ def routes(ports: RestPorts) -> list[Route]:
     """The REST routes and `/openapi.json`."""
 
     async def create(request: Request, site: str) -> tuple[int, object]:
-        await _body(request, OpenConversation)
+        await body_of(request, OpenConversation)
         return 201, {"conversation": await ports.create(site)}
 
     async def say(request: Request, site: str) -> tuple[int, object]:
-        message = await _body(request, PostMessage)
+        message = await body_of(request, PostMessage)
         event = await ports.say(site, request.path_params["conversation"], message.id, message.text)
         return 200, {"event": event.wire()}
 
     async def events(request: Request, site: str) -> tuple[int, object]:
-        after = _parsed(_After, orjson.dumps(dict(request.query_params)), strict=False).after
+        after = parsed(_After, orjson.dumps(dict(request.query_params)), strict=False).after
         found = await ports.events(site, request.path_params["conversation"], after)
         return 200, {"events": [event.wire() for event in found], "upto": found[-1].seq if found else after}
 
     async def openapi(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
-        return _json(200, OPENAPI)
+        return as_json(200, OPENAPI)
 
     answers = _Answers(ports.key_site)
     return [
@@ -109,7 +86,7 @@ async def unrouted(request: Request, error: Exception) -> Response:  # noqa: ARG
     """The answer where no route gave one: no such page, another method, or a bug of ours (logged by the server)."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     code = {404: "not_found", 405: "method_not_allowed", 500: "failed"}.get(status, "bad_frame")
-    answer = _json(status, {"error": {"code": code, "message": HTTPStatus(status).phrase.lower()}})
+    answer = as_json(status, {"error": {"code": code, "message": HTTPStatus(status).phrase.lower()}})
     answer.headers.update(getattr(error, "headers", None) or {})
     return answer
 
@@ -125,57 +102,24 @@ class _Answers:
     ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             try:
-                return _json(*await act(request, self._site(request)))
+                return as_json(*await act(request, self._site(request)))
             except Refused as error:
-                return _error(error.code, error.message)
+                return as_error(error.code, error.message)
             except LookupError:
-                return _error("not_found", "no such conversation")
+                return as_error("not_found", "no such conversation")
             except IdempotencyMismatch as error:
-                return _error("idempotency_mismatch", str(error))
+                return as_error("idempotency_mismatch", str(error))
             except Gone:
-                return _error("erased", "the conversation was erased")
+                return as_error("erased", "the conversation was erased")
 
         return endpoint
 
     def _site(self, request: Request) -> str:
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        site = self.key_site(key.strip()) if scheme.lower() == "bearer" and key.strip().startswith("sk_") else None
+        key = bearer(request)
+        site = self.key_site(key) if key.startswith("sk_") else None
         if site is None:
             raise Refused("unauthorized", "expected Authorization: Bearer sk_… with a key of this server")
         return site
-
-
-async def _body(request: Request, model: type[_T]) -> _T:
-    data = bytearray()
-    try:
-        async with asyncio.timeout(BODY_S):
-            async for part in request.stream():
-                data += part
-                if len(data) > MAX_BODY_BYTES:
-                    raise Refused("too_large", f"a body has at most {MAX_BODY_BYTES} bytes")
-    except (TimeoutError, ClientDisconnect):
-        raise Refused("bad_frame", f"the body did not come within {BODY_S:g} s") from None
-    return _parsed(model, bytes(data) or b"{}", strict=True)
-
-
-def _parsed(model: type[_T], data: bytes, *, strict: bool) -> _T:
-    try:
-        return model.model_validate_json(data, strict=strict)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(step) for step in first["loc"]) or "body"
-        raise Refused("bad_frame", f"{where}: {first['msg']}") from None
-
-
-def _json(status: int, body: object) -> Response:
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    return Response(orjson.dumps(body), status, headers, "application/json")
-
-
-def _error(code: str, message: str) -> Response:
-    return _json(_STATUS.get(code, 400), {"error": {"code": code, "message": message}})
 
 
 def _reference(name: str) -> dict[str, Any]:
@@ -245,7 +189,7 @@ OPENAPI: Final[Mapping[str, Any]] = {
             "Events": _object(
                 events={"type": "array", "items": {"$ref": "#/components/schemas/Event"}}, upto={"type": "integer"}
             ),
-            "Error": _object(error=_object(code={"enum": sorted(_STATUS)}, message={"type": "string"})),
+            "Error": _object(error=_object(code={"enum": sorted(STATUS)}, message={"type": "string"})),
         },
     },
 }
