@@ -3,6 +3,7 @@
 A leaf package: it knows neither server nor retrieval nor widget.
 """
 
+from tools.breaker import Breakers
 from tools.canonical import canonical
 from tools.permission import (
     Rule,
@@ -15,19 +16,24 @@ from tools.permission import (
     verdict,
 )
 from tools.registry import Registry
-from tools.run import Outcome, run
+from tools.run import Outcome, Pace, Reconciled, reconcile, run
 from tools.signature import BadTool
 from tools.spec import ToolSpec, tool
-from tools.types import Ask, Caller, Effect, Level, Permission, ToolError
+from tools.types import AnswerLost, Ask, Caller, Effect, Level, NotSent, Permission, ToolError
 
 __all__ = [
+    "AnswerLost",
     "Ask",
     "BadTool",
+    "Breakers",
     "Caller",
     "Effect",
     "Level",
+    "NotSent",
     "Outcome",
+    "Pace",
     "Permission",
+    "Reconciled",
     "Registry",
     "Rule",
     "ToolError",
@@ -39,6 +45,7 @@ __all__ = [
     "limits_of",
     "needed_level",
     "policy_version",
+    "reconcile",
     "run",
     "tool",
     "verdict",

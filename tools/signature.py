@@ -6,7 +6,7 @@ Pure: it looks at functions and never calls them.
 import inspect
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import pydantic
@@ -86,6 +86,41 @@ def result_schema(fn: Callable[..., Any], local: Mapping[str, Any]) -> dict[str,
         return pydantic.TypeAdapter(returns).json_schema(mode="serialization", schema_generator=Untitled)
     except pydantic.errors.PydanticUserError:
         return None
+
+
+def fitting(fn: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the values that the function names among its parameters; all of them if it takes `**`."""
+    parameters = inspect.signature(fn).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return dict(values)
+    return {parameter.name: values[parameter.name] for parameter in parameters if parameter.name in values}
+
+
+def check_beside(fn: Callable[..., Any], what: str, name: str, given: Sequence[str], fields: Collection[str]) -> None:
+    """Whether a function can stand beside the tool `name`, as its `reconcile` or `undo` (`what`).
+
+    It is async, takes the parameters `given` first, and after them only arguments of the tool's (`fields`).
+
+    Raises:
+        BadTool: it does not.
+    """
+    if not inspect.iscoroutinefunction(fn):
+        raise BadTool(_somewhere(fn), f"{name}: {what} must be an async function, got {fn!r}")
+    parameters = list(inspect.signature(fn).parameters.values())
+    if [parameter.name for parameter in parameters[: len(given)]] != list(given):
+        raise BadTool(place(fn), f"{name}: the parameters of {what} must begin with {', '.join(given)}")
+    for parameter in parameters[len(given) :]:
+        if parameter.kind is parameter.VAR_KEYWORD:
+            continue
+        if parameter.name not in fields or parameter.kind in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY):
+            raise BadTool(
+                place(fn),
+                f"{name}: {what} has `{parameter}`; it may take the tool's own arguments: {', '.join(fields) or 'none'}",
+            )
+
+
+def _somewhere(fn: object) -> str:
+    return place(fn) if inspect.isfunction(fn) else "?:1"
 
 
 class Untitled(GenerateJsonSchema):

@@ -16,7 +16,7 @@ import jinja2
 from pydantic import BaseModel, ValidationError
 
 from tools import words
-from tools.signature import BadTool, Untitled, arguments, place, result_schema
+from tools.signature import BadTool, Untitled, arguments, check_beside, place, result_schema
 from tools.types import LEVELS, Ask, Effect, Level, ToolError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,6 +26,8 @@ _SCOPE: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
 MAX_TIMEOUT_S: Final = 60.0
 """A turn's own default limit: a single tool cannot have longer than the whole turn."""
+MAX_UNDO_S: Final = 30 * 86400.0
+"""Taking back after that is a new matter, with rules of its own."""
 MAX_RETRIES: Final = 5
 """With full jitter up to 5 s between them, more would outlast a customer's patience."""
 
@@ -51,7 +53,7 @@ class ToolSpec:
     timeout_s: float = 10.0
     """For one attempt."""
     retries: int = 0
-    """Further attempts after a failure that is no ToolError; only if the tool reads or is idempotent."""
+    """Further attempts after a failure that is no ToolError, only where that is safe: see `tools.run`."""
     examples: tuple[str, ...] = ()
     """Customer messages that should start this tool."""
     reply: str = ""
@@ -65,9 +67,18 @@ class ToolSpec:
     amount: str = "amount"
     """The argument that holds the money it moves, for `auto_up_to` and the daily limits."""
     reconcile: Callable[..., Any] | None = None
+    """`async def (caller, **args)`: what the call `caller.call` has returned, or None: it did not happen, and will not."""
     undo: Callable[..., Any] | None = None
+    """`async def (caller, result, **args)`: takes back the call that had these arguments and this result."""
+    undo_s: float = 3600.0
+    """How long after its end a call can be taken back."""
     fallback: str | None = None
     """What to do when it fails: the name of another tool, or a sentence to say."""
+    circuit: str = ""
+    """The system that it talks to, which other tools may talk to as well: they are left alone together when it is silent.
+    Empty: a system of its own."""
+    undoes: str | None = None
+    """The tool whose calls this one takes back; None for every tool that was not made from another's `undo`."""
     where: str = ""
     """`file:line` of the function."""
 
@@ -142,6 +153,7 @@ def tool(  # noqa: PLR0913 - keyword-only: this is the form in which a merchant'
     amount: str = "amount",
     reconcile: Callable[..., Any] | None = None,
     undo: Callable[..., Any] | None = None,
+    undo_s: float = 3600.0,
     fallback: str | None = None,
 ) -> Callable[[F], F]:
     """Make an async function a tool. The function stays callable as it was; its `spec` is the ToolSpec.
@@ -181,6 +193,7 @@ def tool(  # noqa: PLR0913 - keyword-only: this is the form in which a merchant'
             amount=amount,
             reconcile=reconcile,
             undo=undo,
+            undo_s=undo_s,
             fallback=fallback,
             where=place(fn),
         )
@@ -199,6 +212,7 @@ def _texts(what: str, values: Sequence[str], fn: Callable[..., Any]) -> tuple[st
 
 def _check(spec: ToolSpec) -> None:
     """Raise BadTool at the first field that cannot be."""
+    fields = spec.args_model.model_fields.keys()
     expectations = (
         (
             all(_NAME.fullmatch(name) for name in (spec.name, *spec.aliases)),
@@ -213,10 +227,18 @@ def _check(spec: ToolSpec) -> None:
         (0 <= spec.retries <= MAX_RETRIES, "retries", f"0 to {MAX_RETRIES}", spec.retries),
         (spec.max_output_chars >= 200, "max_output_chars", "at least 200", spec.max_output_chars),
         (spec.ask is None or isinstance(spec.ask, Ask), "ask", "Ask(…) or None", spec.ask),
+        (0 < spec.undo_s <= MAX_UNDO_S, "undo_s", f"more than 0, at most {MAX_UNDO_S:.0f} (30 days)", spec.undo_s),
+        (spec.fallback is None or spec.fallback.strip(), "fallback", "a tool's name or a sentence", spec.fallback),
     )
     for holds, field, expected, got in expectations:
         if not holds:
             raise BadTool(spec.where, f"{spec.name}: {field} must be {expected}, got {got!r}")
+    if spec.reconcile is not None:
+        check_beside(spec.reconcile, "reconcile", spec.name, ("caller",), fields)
+    if spec.undo is not None:
+        check_beside(spec.undo, "undo", spec.name, ("caller", "result"), fields)
+        if spec.effect == "read":
+            raise BadTool(spec.where, f"{spec.name}: undo has nothing to take back, since the effect is read")
     for field, source, check in (("reply", spec.reply, words.check), ("label", spec.label, words.template)):
         try:
             check(source)

@@ -1,4 +1,4 @@
-"""Who is asking, what a tool may ask for, and the error a tool may raise.
+"""Who is asking, what a tool may ask for, and the errors a tool may raise.
 
 Pure: no I/O, no clock, no ids made here.
 """
@@ -19,6 +19,24 @@ LEVELS: Final[tuple[Level, ...]] = ("anonymous", "identified", "step_up")
 
 class ToolError(Exception):
     """A tool could not do what was asked. The message is what the model, and through it the customer, may read."""
+
+
+class NotSent(Exception):
+    """Nothing has reached the other system: no address, no connection, or it must not be talked to.
+
+    So nothing has happened, and trying again is safe, whatever the tool does. The message goes into the log only.
+    """
+
+
+class AnswerLost(Exception):
+    """The request went out, and no usable answer came back: whether it had an effect is open.
+
+    `answered`: the other system did say something, so it is not one that has gone silent.
+    """
+
+    def __init__(self, message: str, *, answered: bool = False) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from tools import Caller, Outcome, ToolError, ToolSpec, output, tool
+from tools import Caller, Outcome, Pace, ToolError, ToolSpec, output, tool
 from tools import run as run_tool
 from tools.run import FAILED, TIMED_OUT
 
@@ -43,9 +43,11 @@ class Waits:
         self.waited.append(seconds)
 
 
-async def go(tool_spec: ToolSpec, args: dict[str, Any] | None = None, waits: Waits | None = None) -> Outcome:
+async def go(
+    tool_spec: ToolSpec, args: dict[str, Any] | None = None, waits: Waits | None = None, **rest: Any
+) -> Outcome:
     waits = waits or Waits()
-    return await run_tool(tool_spec, CALLER, args or {}, jitter=waits.jitter, sleep=waits.sleep)
+    return await run_tool(tool_spec, CALLER, args or {}, pace=Pace(waits.jitter, waits.sleep), **rest)
 
 
 class Shop:
@@ -196,7 +198,7 @@ async def test_a_cancellation_while_waiting_to_try_again_passes_on():
         waiting.set()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(run_tool(Shop(OSError()).tool(retries=1), CALLER, {}, sleep=sleep))
+    task = asyncio.create_task(run_tool(Shop(OSError()).tool(retries=1), CALLER, {}, pace=Pace(sleep=sleep)))
     await waiting.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -14,19 +14,12 @@ import httpx
 
 from tools.connectors.egress import Egress, EgressRefused
 from tools.connectors.transport import pinned_transport, tls_context
+from tools.types import AnswerLost, NotSent
 
 MAX_BYTES: Final = 5_000_000
 """Of an answer, unpacked. A tool's result is cut to some thousand characters anyway; this bounds memory."""
 MAX_REDIRECTS: Final = 3
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
-
-
-class NotSent(Exception):
-    """Nothing has reached the other system: no address, no connection, or it must not be talked to."""
-
-
-class AnswerLost(Exception):
-    """The request went out, and no usable answer came back: whether it had an effect is open."""
 
 
 @dataclass(frozen=True, slots=True)

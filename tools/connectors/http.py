@@ -19,16 +19,15 @@ from pydantic_core import SchemaError, to_jsonable_python
 
 from tools import words
 from tools.connectors import pick as picks
-from tools.connectors.client import Answer, AnswerLost, Client, NotSent, Request
+from tools.connectors.client import Answer, Client, Request
 from tools.connectors.config import Auth, CallerField, HttpTool, Param
 from tools.signature import BadTool
 from tools.spec import ToolSpec
-from tools.types import Caller, Json, ToolError
+from tools.types import AnswerLost, Caller, Json, NotSent, ToolError
 
 log = logging.getLogger("shopbell.tools")
 
 SIGN_IN: Final = "This is only possible for customers who are signed in."
-NOTHING_DONE: Final = "The shop's system cannot be reached at the moment; nothing was done."
 REFUSED: Final = "The shop's system did not accept this; nothing was done."
 BUSY: Final = "The shop's system is too busy at the moment; nothing was done."
 MAX_SAID_CHARS: Final = 300
@@ -153,21 +152,15 @@ async def _call(
     caller: Caller,
     args: Mapping[str, Any],
 ) -> Json:
-    """Send it and say what came back. ToolError: nothing has happened. Anything else raised: that is open."""
+    """Send it and say what came back. ToolError and NotSent: nothing has happened. Anything else raised: that is open."""
     one_shot = tool.effect != "read" and not tool.idempotent
     request = build(tool, caller, args)
-    try:
-        if secret is not None:
-            key, value = secret()
-            request = Request(
-                request.method, request.url, {**request.headers, key: value}, request.body, request.content_type
-            )
-        answer = await client.send(request, timeout_s=tool.timeout_s, once=one_shot)
-    except NotSent as error:
-        if not one_shot:
-            raise  # tried again where the tool allows it; an earlier attempt may have arrived
-        log.warning("tool %s: %s (site %s, call %s)", name, error, caller.site, caller.call)
-        raise ToolError(NOTHING_DONE) from None
+    if secret is not None:
+        key, value = secret()
+        request = Request(
+            request.method, request.url, {**request.headers, key: value}, request.body, request.content_type
+        )
+    answer = await client.send(request, timeout_s=tool.timeout_s, once=one_shot)
     return judge(name, tool, answer, caller, args)
 
 
@@ -249,26 +242,29 @@ def judge(name: str, tool: HttpTool, answer: Answer, caller: Caller, args: Mappi
             raise AnswerLost(f"{name}: the system is busy (429)")
         raise ToolError(BUSY)
     if status == 409 and tool.idempotent and status not in tool.errors:
-        raise AnswerLost(f"{name}: the system answered 409")  # many say so while the first attempt is still under way
+        raise AnswerLost(
+            f"{name}: the system answered 409", answered=True
+        )  # many say so while the first attempt is still under way
     if 400 <= status <= 499 and status not in (408, 425):
         if status in (401, 403, 407):
             log.error("tool %s: the shop's system answers %d; is its secret right?", name, status)
         said = words.line(tool.errors[status], {**args, "args": args}) if status in tool.errors else None
         raise ToolError(said or _their_words(tool, answer) or REFUSED)
-    raise AnswerLost(f"{name}: the system answered {status}")
+    # 502, 503 and 504 are what stands before a system that is down; other errors may be about this one request.
+    raise AnswerLost(f"{name}: the system answered {status}", answered=status not in (408, 502, 503, 504))
 
 
 def _result(tool: HttpTool, answer: Answer, caller: Caller, args: Mapping[str, Any]) -> Json:
     if tool.answer == "none" or answer.status == 204 or not (answer.body or answer.too_large):
         return None
     if answer.too_large:
-        raise AnswerLost("the answer is larger than 5 MB")
+        raise AnswerLost("the answer is larger than 5 MB", answered=True)
     if answer.content_type != "application/json" and not answer.content_type.endswith("+json"):
-        raise AnswerLost(f"expected JSON, got the content type {answer.content_type[:60]!r}")
+        raise AnswerLost(f"expected JSON, got the content type {answer.content_type[:60]!r}", answered=True)
     try:
         value = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
-        raise AnswerLost("expected JSON, got something that cannot be read as such") from None
+        raise AnswerLost("expected JSON, got something that cannot be read as such", answered=True) from None
     if tool.owner:
         value = _own(tool, value, caller)
         if value is None:

@@ -3,22 +3,18 @@
 What a server says about a tool's effect is a hint to the merchant, never a permission.
 """
 
-import logging
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from tools import words
-from tools.connectors.client import NotSent
 from tools.connectors.config import McpTool, is_customer
-from tools.connectors.http import BACKSTOP_S, NOTHING_DONE, of_caller
+from tools.connectors.http import BACKSTOP_S, of_caller
 from tools.connectors.lock import Definition
 from tools.connectors.schema import SchemaArgs, SchemaSpec, offered
 from tools.connectors.server import Server
 from tools.signature import BadTool, _property_names
-from tools.types import Caller, Json, ToolError
-
-log = logging.getLogger("shopbell.tools")
+from tools.types import Caller, Json
 
 
 def mcp_spec(server: Server, definition: Definition, said: McpTool | None, *, where: str) -> SchemaSpec:
@@ -41,19 +37,12 @@ def mcp_spec(server: Server, definition: Definition, said: McpTool | None, *, wh
                 f"`caller: {{{key}: customer}}`",
             )
     settled = said or McpTool(effect="write", scope="mcp", timeout_s=server.config.timeout_s)
-    one_shot = settled.effect != "read" and not settled.idempotent
     final_errors = settled.effect == "read" or settled.errors_are_final
     description = settled.description or str(definition.get("description") or words.sentence(name) + ".")
 
     async def call(caller: Caller, arguments: Mapping[str, Any]) -> Json:
         args = {**arguments, **{key: of_caller(caller, field) for key, field in injected.items()}}
-        try:
-            return await server.call(remote, args, timeout_s=settled.timeout_s, final_errors=final_errors)
-        except NotSent as error:
-            if not one_shot:
-                raise
-            log.warning("tool %s: %s (site %s, call %s)", name, error, caller.site, caller.call)
-            raise ToolError(NOTHING_DONE) from None
+        return await server.call(remote, args, timeout_s=settled.timeout_s, final_errors=final_errors)
 
     call.__doc__ = description
     return SchemaSpec(

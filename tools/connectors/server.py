@@ -15,12 +15,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tools.connectors.client import MAX_BYTES, AnswerLost, NotSent
+from tools.connectors.client import MAX_BYTES
 from tools.connectors.config import McpServer
 from tools.connectors.egress import Egress
 from tools.connectors.lock import Definition, digest
 from tools.connectors.transport import pinned_transport, tls_context
-from tools.types import Json, ToolError
+from tools.types import AnswerLost, Json, NotSent, ToolError
 
 log = logging.getLogger("shopbell.tools")
 
@@ -114,7 +114,7 @@ class Server:
             said = _texts(result)[:MAX_SAID_CHARS] or REFUSED
             if final_errors:
                 raise ToolError(said)
-            raise AnswerLost(f"MCP server {self.name}: {tool} reports an error")
+            raise AnswerLost(f"MCP server {self.name}: {tool} reports an error", answered=True)
         return _value(result)
 
     async def _own(self) -> None:

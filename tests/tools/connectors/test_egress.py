@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tests.tools.connectors.certificates import server_context
 from tests.tools.connectors.conftest import Names, Shop, answer, redirect, shop_running
-from tools.connectors.client import AnswerLost, Client, NotSent, Request
+from tools import AnswerLost, NotSent
+from tools.connectors.client import Client, Request
 from tools.connectors.egress import Egress, EgressRefused, normal_host, refusal
 
 NEVER = [

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.tools.connectors.conftest import Shop, answer, hang_up, local, raw, redirect, shop_running, silent
-from tools import BadTool, Caller, Outcome, Rule, run, verdict
+from tools import BadTool, Caller, Outcome, Pace, Rule, run, verdict
 from tools.connectors import client as client_module
 from tools.connectors.client import Client
 from tools.connectors.config import HttpTool
@@ -37,7 +37,7 @@ async def no_wait(_: float) -> None: ...
 
 
 async def call(spec: ToolSpec, caller: Caller = CALLER, **args: Any) -> Outcome:
-    return await run(spec, caller, args, sleep=no_wait)
+    return await run(spec, caller, args, pace=Pace(sleep=no_wait))
 
 
 FIND = {
