@@ -11,6 +11,9 @@ from typing import Any, Literal, Protocol
 from retrieval.types import Passage
 from server.events import Event, NewEvent, Role
 from tools import ToolSpec
+from tools.workflow.events import Cancelled, Corrected, Said
+from tools.workflow.program import Program
+from tools.workflow.view import RunView
 
 Mode = Literal["agent", "waiting", "staff", "closed"]
 
@@ -227,6 +230,14 @@ class Colleague:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A workflow's run that the customer's newest words may be meant for."""
+
+    id: str
+    view: RunView
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """All that a model gets: a stable prefix (rules, tools), the history, and the newest customer words with their passages.
 
@@ -252,6 +263,12 @@ class Prompt:
     """By language, what to tell a customer about reaching a person, from the site's settings (hours, contact)."""
     sign_in: Mapping[str, str] = field(default_factory=dict)
     """By language, what to tell a guest who needs to sign in, from the site's settings."""
+    workflows: tuple[Program, ...] = ()
+    """What can be started; none while a person has been asked for."""
+    run: OpenRun | None = None
+    """The run that is open, or else the one that has just come to a good end, which a correction opens again."""
+    began: tuple[str, ...] = ()
+    """Names of the workflows that were started, or heard something, in this turn: not to be started once more."""
     call_no: int = 1
     """Which model call of this turn this is, from 1."""
     agent: str = ""
@@ -329,6 +346,24 @@ class PassOn:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """Begin this workflow. `args` are slots as the customer's words say them; the machine reads them, and asks for the rest."""
+
+    workflow: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+    text: str = ""
+    """The customer's words, in which choices may be named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the customer's words mean to a workflow's run."""
+
+    run: str
+    event: Said | Corrected | Cancelled
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens used by this call, as the provider counts them."""
 
@@ -338,7 +373,7 @@ class Usage:
     """In the provider's currency, as a decimal string, where it says so."""
 
 
-Chunk = Text | Thinking | Call | Choices | HandOver | PassOn | Usage
+Chunk = Text | Thinking | Call | Choices | HandOver | PassOn | Start | Heard | Usage
 
 
 @dataclass(frozen=True, slots=True)
