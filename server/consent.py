@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from server.conversation import Asked, CallRecord, Conversation, id_of
+from server.proof import masked
 from server.site import Limits, Site
 from tools import Caller, Registry, Rule, ToolSpec, Verdict, args_sha256, canonical, policy_version, verdict
 from tools.types import LEVELS
@@ -206,7 +207,11 @@ def question_body(
         "caller": {"customer": caller.customer, "level": caller.level},
         "why": wanted.why,
     }
-    return body if wanted.verify is None else body | {"verify": wanted.verify}
+    if wanted.verify is None:
+        return body
+    # With an address on file a code can be sent at once; without, the front end asks for order number and address.
+    to = {"to": masked(caller.email)} if caller.email else {}
+    return body | {"verify": wanted.verify} | to
 
 
 def booking_keys(site: str, conversation: str, tool: str, customer: str | None, day: str) -> dict[str, str]:

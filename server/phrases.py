@@ -36,6 +36,21 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "sign_in_again": "Your sign-in has run out. Please sign in again on this page, then ask once more.",
         "looked_up": "Looked in the help center: {titles}",
         "looking_up": "Searching the help center",
+        "code_sent": "A code is on its way to {to}, if that is right. It has six digits and is good for 10 minutes: type it here.",
+        "code_wrong": "That code is not right. You have {left} left.",
+        "code_used_up": "That code is not right, and it has been tried too often. Ask for a new one, please.",
+        "code_over": "That code has run out. Ask for a new one, please.",
+        "code_too_many": "Too many codes were asked for. Please try again in {minutes} minutes, or ask for a person.",
+        "code_busy": "I could not check that just now. Please try once more.",
+        "code_need_email": "And which email address was it ordered with?",
+        "code_need_order": "And what is the order number? It is in the confirmation email.",
+        "code_subject": "Your code for {shop}",
+        "code_mail": "Hello,\n\nyour code for the chat with {shop} is:\n\n    {code}\n\n"
+        "It is good for 10 minutes, in that chat alone. "
+        "Nobody of {shop} will ever ask you for it on the phone or by email.\n\nIf you did not ask for a code, you can ignore "
+        "this email: without the code nothing happens.\n\n{shop}\n",
+        "try": "try",
+        "tries": "tries",
         "or": "or",
     },
     "de": {
@@ -68,6 +83,23 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "sign_in_again": "Ihre Anmeldung ist abgelaufen. Bitte melden Sie sich auf dieser Seite neu an und fragen Sie noch einmal.",
         "looked_up": "Im Hilfebereich nachgesehen: {titles}",
         "looking_up": "Suche im Hilfebereich",
+        "code_sent": "Wenn das stimmt, ist ein Code unterwegs an {to}. "
+        "Er hat sechs Ziffern und gilt 10 Minuten: Geben Sie ihn hier ein.",
+        "code_wrong": "Dieser Code stimmt nicht. Sie haben noch {left}.",
+        "code_used_up": "Dieser Code stimmt nicht und wurde zu oft versucht. Bitte fordern Sie einen neuen an.",
+        "code_over": "Dieser Code ist abgelaufen. Bitte fordern Sie einen neuen an.",
+        "code_too_many": "Es wurden zu viele Codes angefordert. Bitte versuchen Sie es in {minutes} Minuten wieder, oder fragen "
+        "Sie nach einem Menschen.",
+        "code_busy": "Das konnte ich gerade nicht prüfen. Bitte versuchen Sie es noch einmal.",
+        "code_need_email": "Und mit welcher E-Mail-Adresse wurde bestellt?",
+        "code_need_order": "Und wie lautet die Bestellnummer? Sie steht in der Bestätigung per E-Mail.",
+        "code_subject": "Ihr Code für {shop}",
+        "code_mail": "Guten Tag,\n\nIhr Code für den Chat mit {shop} lautet:\n\n    {code}\n\n"
+        "Er gilt 10 Minuten und nur in diesem Chat. "
+        "Niemand von {shop} wird Sie je am Telefon oder per E-Mail danach fragen.\n\nWenn Sie keinen Code angefordert haben, "
+        "brauchen Sie nichts zu tun: Ohne den Code geschieht nichts.\n\n{shop}\n",
+        "try": "Versuch",
+        "tries": "Versuche",
         "or": "oder",
     },
 }

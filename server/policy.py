@@ -222,6 +222,11 @@ _WORDS: Final[Mapping[str, bool]] = dict.fromkeys(
 """Whole messages that answer a question which is open: nothing that could mean anything else."""
 
 
+def bare_answer(text: str) -> bool | None:
+    """The yes or no that a message is, and nothing else; None if it says more."""
+    return _WORDS.get(" ".join(text.lower().replace("’", "'").strip(" .,!").replace(",", " ").split()))
+
+
 def _said_in_words(state: Conversation) -> Decide | None:
     """The customer's bare yes or no to the one question that is open for him, right after it was asked."""
     open_asks = [c for c in state.calls.values() if c.state == "asked" and c.asked_of == "customer"]
@@ -232,7 +237,7 @@ def _said_in_words(state: Conversation) -> Decide | None:
     if asked is None or asked.verify is not None or message is None or message.seq < asked.seq:
         return None
     since = [m for m in state.messages if m.role == "customer" and m.seq > asked.seq]
-    said = _WORDS.get(" ".join(message.text.lower().replace("’", "'").strip(" .,!").replace(",", " ").split()))
+    said = bare_answer(message.text)
     return None if said is None or since != [message] else Decide(open_asks[0], said, "customer")
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from server.events import Event
+from tools import Caller
 
 Provable = Literal["sign_in", "step_up"]
 """What a customer can prove in the chat itself: who they are, or that they read the mail on file."""
@@ -133,19 +134,14 @@ def identified(known: Identified | None, event: Event, generation: int) -> Ident
     return Identified(customer, email, body.get("name"), until_ms, step_up_until_ms, is_guest, event.at_ms, generation)
 
 
-def can_verify(known: Identified | None, *, guests: bool) -> frozenset[Provable]:
-    """What this customer can prove with a code in a shop that can look guests up (`guests`), or cannot.
+def can_verify(caller: Caller, *, guests: bool) -> frozenset[Provable]:
+    """What this caller can prove with a code, in a shop that can look guests up (`guests`) or cannot.
 
-    Who was signed in by the shop signs in there again. The shop's customer without a mail on file proves it as guests do.
+    A code goes to the mail on file; for who has none here, to the address of an order that they name.
     """
-    if known is None or known.is_guest:
-        return frozenset({"sign_in", "step_up"}) if guests else frozenset()
-    return frozenset({"step_up"}) if known.email or guests else frozenset()
-
-
-def on_file(known: Identified | None) -> str | None:
-    """The address that a code can go to without a question, if there is one."""
-    return known.email if known is not None else None
+    if guests:
+        return frozenset({"sign_in", "step_up"})
+    return frozenset({"step_up"}) if caller.email else frozenset()
 
 
 def code_in(text: str) -> str | None:
