@@ -145,6 +145,12 @@ class OpenTurn:
     query: str | None = None
     looked_up: int = 0
     """The seq of the newest customer message that the passages were searched for."""
+    told_upto: int = 0
+    """The seq of the newest customer message that the model was told of."""
+    fresh: bool = False
+    """A call that no workflow planned has moved since the model was last asked."""
+    ran: bool = False
+    """A workflow's run has moved in this turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +273,7 @@ def fold(key: str, events: Iterable[Event], base: Conversation | None = None) ->
             step(state, event)
         if event.id.startswith(RUN_PREFIX):
             state.ids.add(event.id)
+            _moved(state, event, ran=True)
     return state
 
 
@@ -355,7 +362,8 @@ def _retrieved(state: Conversation, event: Event) -> None:
 
 def _model_called(state: Conversation, event: Event) -> None:
     if state.turn and event.turn == state.turn.id:
-        state.turn = replace(state.turn, model_calls=state.turn.model_calls + 1)
+        upto = max(state.turn.told_upto, event.body.get("upto", 0))
+        state.turn = replace(state.turn, model_calls=state.turn.model_calls + 1, told_upto=upto, fresh=False)
 
 
 def _call_planned(state: Conversation, event: Event) -> None:
@@ -377,11 +385,18 @@ def _call_planned(state: Conversation, event: Event) -> None:
         state.turn = replace(state.turn, tool_calls=state.turn.tool_calls + 1)
 
 
+def _moved(state: Conversation, event: Event, *, ran: bool) -> None:
+    """Note in the open turn what has moved: a workflow's run, or a call of the model's own."""
+    if state.turn is not None and event.turn == state.turn.id:
+        state.turn = replace(state.turn, ran=True) if ran else replace(state.turn, fresh=True)
+
+
 def _call_changed(state: Conversation, event: Event) -> None:
     body = event.body
     call = state.calls.get(body.get("call", ""))
     if call is None:
         return
+    _moved(state, event, ran=call.run is not None)
     match event.kind:
         case "call.asked":
             call = replace(call, state="asked", asks=(*call.asks, _asked(event)))
@@ -449,6 +464,7 @@ def _workflow_started(state: Conversation, event: Event) -> None:
         body["run"], event.seq, body.get("workflow", ""), body.get("digest", ""), event.turn, (body.get("event") or {},)
     )
     state.runs[run.id] = run
+    _moved(state, event, ran=True)
 
 
 def _workflow_heard(state: Conversation, event: Event) -> None:
@@ -456,6 +472,7 @@ def _workflow_heard(state: Conversation, event: Event) -> None:
     if run is not None:
         # A correction after the end opens it again: what was done stands, and is undone or kept by the machine.
         state.runs[run.id] = replace(run, heard=(*run.heard, event.body.get("event") or {}), outcome=None)
+        _moved(state, event, ran=True)
 
 
 def _workflow_ended(state: Conversation, event: Event) -> None:

@@ -43,6 +43,8 @@ State = JsonObject | None
 MAX_RESULT_CHARS: Final = 32_000
 """Of one result as JSON: four times what tools may give a model. Larger ones would make every fold slow."""
 WAITING_CODES: Final = frozenset({"sign_in", "sign_in_again", "step_up"})
+REFUSING_CODES: Final = frozenset({"declined", "refused", "expired"})
+"""Somebody did not agree, or did not answer in time."""
 
 
 def fold(program: Program, events: Iterable[Event], state: State = None) -> State:
@@ -68,7 +70,10 @@ def advance(program: Program, state: State, event: Event) -> tuple[State, tuple[
     if state["digest"] != program.digest and state["status"] == "running":
         return _ended(state, [], HandOver(reason="changed", detail="the workflow was changed while it was running"))
     state["events"] += 1
+    was = state["paused"]
     handled = _take_in(program, state, event)
+    if isinstance(event, CallEnded) and event.code in WAITING_CODES and was is None and state["paused"] and event.error:
+        return state, (Say(text=event.error),)  # how to go on: the tool's or the server's own sentence
     if not handled or state["status"] == "ended":
         return state, ()
     if state["events"] > program.workflow.max_events:
@@ -115,6 +120,7 @@ def _first(program: Program, event: Started) -> JsonObject:
         "events": 0,
         "calls": 0,
         "missed": None,
+        "barred": False,
         "reask": False,
     }
 
@@ -232,16 +238,21 @@ def _call_ended(program: Program, state: JsonObject, event: CallEnded) -> bool:
         return False
     elif event.code == "withdrawn":
         pass  # it was never made: what is wanted now is seen anew
-    elif event.code == "declined":
-        state["ending"] = state["ending"] or "declined"
+    elif event.code in REFUSING_CODES and (event.code == "declined" or not _has_other_way(node)):
+        state["ending"], state["words"] = state["ending"] or event.code, event.error
     elif event.unknown and effect != "read":
         state["results"][key] = {**note, "ok": None, "error": event.error, "value": None}
     elif _may_retry(node, tool, entry, event):
         state["retry"][key] = entry["action"]["attempt"]
     else:
         state["retry"].pop(key, None)
+        state["barred"] = event.code in ("denied", "over_limit")
         state["results"][key] = {**note, "ok": False, "error": event.error, "value": None}
     return state["status"] != "ended" and (state["paused"] is None or state["ending"] is not None)
+
+
+def _has_other_way(node: Node | None) -> bool:
+    return node is not None and isinstance(node.step, CallStep) and node.step.on_error is not None
 
 
 def _may_retry(node: Node | None, tool: Tool | None, entry: JsonObject, event: CallEnded) -> bool:
@@ -318,6 +329,8 @@ def _go(program: Program, state: JsonObject) -> tuple[State, tuple[Action, ...]]
 
 
 def _cancel_words(program: Program, state: JsonObject) -> list[Action]:
+    if state["ending"] in REFUSING_CODES and state["words"]:
+        return [Say(text=state["words"])]
     said = program.workflow.on_cancel
     if state["ending"] != "cancelled" or said is None:
         return []

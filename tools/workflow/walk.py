@@ -259,7 +259,8 @@ class Walk:
         if way.end is not None:
             raise Stop(End(outcome=way.end))
         if not way.goes_on:
-            raise Stop(HandOver(reason=way.hand_over or "failed", detail=error))
+            barred = step.on_error is None and self.state["barred"]
+            raise Stop(HandOver(reason="not_allowed" if barred else way.hand_over or "failed", detail=error))
 
     def _kept_say(self, node: Node, said: Text, error: str) -> None:
         words = self.values.text_of(said, error=error)
