@@ -1,0 +1,11 @@
+"""Claims: what a model says to have done is shown only if a call that did it succeeded.
+
+Pure. `words` names actions, `judge` finds a claim in a sentence, `proof` compares it with calls, `hold` does so in a stream.
+"""
+
+from server.claims.hold import Hold
+from server.claims.judge import Claim, claim_in
+from server.claims.proof import Deed, Proof
+from server.claims.words import Lexicon
+
+__all__ = ["Claim", "Deed", "Hold", "Lexicon", "Proof", "claim_in"]

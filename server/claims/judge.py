@@ -1,0 +1,397 @@
+"""Judge: whether a sentence says that something was done, and what.
+
+Pure; knows no calls. When in doubt a sentence with a form of "was done" is a claim: what is no claim has to show it.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from retrieval.text import stem
+from server.claims.text import WORD, mixed, plain
+from server.claims.words import ADVERBS, ANY, COMPLETION, NO_VERB, STATES, TALK, Lexicon
+
+_TOKEN: Final = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|[#€$£?]")
+_CLAUSE: Final = re.compile(r"[,;:()–—\n…!]|\s-\s|\.(?=\s|$)|\b(?:but|aber|sondern|mais|pero|maar|because|weil)\b")
+CITED: Final = re.compile(r"\[\d+(?:\s*,\s*\d+)*\]")
+_FILLER: Final = re.compile(
+    r"\b(?:no (?:worries|problem|need to worry)|not a problem|don't worry|keine sorge|kein problem|not (?:only|just)"
+    r"|nicht nur|once (?:again|more)|as you (?:said|asked|requested|wished|wanted|know|can see))\b"
+)
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_HAVE: Final = _set("have has had having haven't hasn't hadn't")
+_BE: Final = _set(
+    "is are was were been being isn't aren't wasn't weren't am it's that's everything's all's there's they're"
+)
+_PRESENT: Final = _set("is are isn't aren't it's that's everything's all's am they're you're")
+_MODAL: Final = _set(
+    """will would can could may might must shall should won't wouldn't can't cannot couldn't shouldn't be i'll we'll you'll
+    it'll they'll he'll she'll that'll i'd we'd you'd they'd let's please need needs want wants get gets getting do does
+    don't doesn't didn't did prefer like wish"""
+)
+_OWN_HAVE: Final = _set("i've we've ive weve")
+_OWN: Final = _set("i we")
+_FINITE: Final = _HAVE | _BE | _MODAL | _OWN_HAVE | _set("you've ich habe haben hat wurde wurden ist sind wird werden")
+_IF: Final = _set(
+    "if once soon when whenever after until unless whether before while where wherever how why until till"
+)
+_ASKING: Final = _set(
+    """do does did has have had is are was were can could would will shall should may might what when where why how which who
+    whose haven't hasn't isn't aren't wasn't didn't don't doesn't hat haben habe ist sind war waren wurde wurden wann wie wo
+    was warum welche welcher welches wer kann können könnte möchten soll sollen darf a-t-il avez ha han è hebt"""
+)
+_NOT: Final = _set("not never n't no nothing none neither nor without cannot yet nobody")
+_DETERMINERS: Final = _set(
+    "the a an any your this these those each every no other such of for with on in from by about my our"
+)
+_DEFINITE: Final = _set(
+    "your the this these both it that my all i've we've its everything everything's it's that's i we"
+)
+_OBJECT: Final = _set("your the it this that these both them you € $ £ # order everything all my our ihre")
+_FUNCTION: Final = _set(
+    "the a an your to in on for of with by from at as and or within it you that if when until after before"
+)
+_USUAL: Final = _set(
+    """within usually normally typically generally always automatically every each only daily sometimes often default most
+    generell normalerweise innerhalb automatisch immer üblicherweise binnen jeweils"""
+)
+_DE_HAVE: Final = _set("habe haben hat hatte hatten hab")
+_DE_DONE: Final = _set("wurde wurden worden")
+_DE_BE: Final = _set("ist sind war waren")
+_NO_CLAIM: Final = _set(
+    """nicht kein keine keinen keiner keinem nie niemals kann können könnte könnten kannst muss müssen soll sollen sollte sollten
+    darf dürfen möchte möchten würde würden wenn falls sobald nachdem sofern bis ob bevor solange ohne du ihr wie wann warum
+    ne pas jamais si peut pouvez pourra sera seront quand dès après no nunca puede pueden será serán cuando después
+    non mai può possono sarà saranno quando dopo niet geen kan kunnen moet zal zullen als wanneer zodra na indien"""
+)
+_FOREIGN_SHORT: Final = 4
+"""A participle of another language with no verb beside it is a claim in a line as short as this: "Erledigt!"."""
+_SHORT: Final = 8
+"""Words of a headline such as "Refund of order 1042 issued"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a sentence says to have been done.
+
+    `needs`: for each thing that it claims the actions of which one must have succeeded. `own`: the speaker claims to have
+    done it, so that a look-up proves nothing. `forms`: the words that say so.
+    """
+
+    needs: tuple[frozenset[str], ...]
+    own: bool
+    forms: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    """A clause as words, and what of its sentence bears on it."""
+
+    words: Sequence[str]
+    asks: bool
+    conditional: bool
+    usual: bool
+    cited: bool
+
+
+def claim_in(sentence: str, lexicon: Lexicon, *, quoted: bool = False) -> Claim | None:
+    """What the sentence claims; None if nothing. `quoted`: its words stand in a passage that it cites."""
+    if any(mixed(match.group()) for match in WORD.finditer(sentence)):
+        return Claim((frozenset({"?"}),), True, frozenset())
+    text = _FILLER.sub(" ", plain(sentence))
+    cited = quoted and CITED.search(text) is not None
+    text = CITED.sub(" ", text)
+    clauses = [words for part in _CLAUSE.split(text) if (words := _TOKEN.findall(part))]
+    every = [word for words in clauses for word in words]
+    asks = text.rstrip(" \n\t\"'”»)").endswith("?")
+    conditional = any(words[0] in _IF or "if" in words for words in clauses) or text.startswith("as soon")
+    usual = any(word in _USUAL for word in every)
+    needs: list[frozenset[str]] = []
+    said: set[str] = set()
+    own = False
+    for words in clauses:
+        clause = _Clause([w for w in words if w != "?"], asks, conditional, usual, cited)
+        for at, word in enumerate(clause.words):
+            found = _evidence(clause, at, lexicon)
+            if found is not None:
+                own = own or found
+                said.add(word)
+                needs.append(_needs(word, clause.words, every, lexicon))
+    return Claim(tuple(needs), own, frozenset(said)) if needs else None
+
+
+def _needs(word: str, words: Sequence[str], every: Sequence[str], lexicon: Lexicon) -> frozenset[str]:
+    """The actions that would make it true: the word's own, or with a verb that names none those that are spoken of."""
+    action = lexicon.past.get(word) or lexicon.doing.get(word)
+    topics = frozenset(
+        named for part in (words, every) for w in part if (named := lexicon.nouns.get(w)) is not None
+    ) or frozenset(topic for w in words if w != word and (topic := lexicon.bases.get(w)) not in (None, ANY))
+    if word in STATES or action == ANY:
+        return topics or frozenset({ANY})
+    if action is None:
+        return frozenset({stem(word, "en")})
+    if action == "send" and "refund" in topics:
+        return frozenset({"refund"})
+    if action in ("send", "create", "book", "change"):
+        return topics | {action}
+    return frozenset({action})
+
+
+def _evidence(clause: _Clause, at: int, lexicon: Lexicon) -> bool | None:
+    """Whether the word there says that something was done: True by the speaker, False by anyone; None if it does not."""
+    word = clause.words[at]
+    if word in STATES and (state := _state(clause, at)) is not None:
+        return state
+    if word in lexicon.past:
+        return _foreign(clause) if word in lexicon.foreign else _past(clause, at, lexicon)
+    if word in lexicon.doing:
+        return _doing(clause, at)
+    if _unknown_verb(clause.words, at):
+        return None if _not_said(clause, at, own=True) else True
+    if lexicon.bases.get(word) is not None and _able(clause.words, at):
+        return None if _not_said(clause, at, own=True) else True
+    return None
+
+
+def _past(clause: _Clause, at: int, lexicon: Lexicon) -> bool | None:
+    words = clause.words
+    aux = next((i for i in range(at - 1, -1, -1) if words[i] in _FINITE), None)
+    subject = _before(words, at)
+    if subject in _OWN and (aux is None or words[aux] not in _MODAL or aux < at - 3):
+        return None if _not_said(clause, at, own=True) else True
+    if _describes(words, at):
+        return None
+    if aux is None or (words[aux] in _MODAL and _clear_between(words, aux, at)):
+        return None if aux is not None else _bare(clause, at, lexicon)
+    verb = words[aux]
+    speaker = verb in _OWN_HAVE or (verb in _HAVE and _before(words, aux) in _OWN and "been" not in words[aux:at])
+    if speaker:
+        return None if _not_said(clause, at, own=True) or at - aux > _REACH else True
+    if verb in _MODAL or (aux and verb in _HAVE | _BE and (words[aux - 1] in _MODAL or words[aux - 1] == "to")):
+        return None
+    if verb == "you've" or (verb in _HAVE and _before(words, aux) in ("you", "they") and "been" not in words[aux:at]):
+        return None if "been" not in words[aux:at] else (None if _not_said(clause, at) else False)
+    if verb == "been" and any(word in _MODAL for word in words[max(0, aux - 3) : aux]):
+        return None
+    return None if _not_said(clause, at) or _general_rule(clause, aux, at, lexicon) else False
+
+
+_REACH: Final = 14
+"""Words between "I have" and its participle: "I have, as you asked in your last message, cancelled it"."""
+
+
+def _clear_between(words: Sequence[str], aux: int, at: int) -> bool:
+    """Whether a modal still governs the participle: "will be refunded", "can be returned or exchanged"."""
+    return not any(word in _OWN_HAVE for word in words[aux:at])
+
+
+def _before(words: Sequence[str], at: int) -> str:
+    """The nearest word before that is no adverb; "" at the beginning."""
+    return next((words[i] for i in range(at - 1, -1, -1) if words[i] not in ADVERBS), "")
+
+
+def _describes(words: Sequence[str], at: int) -> bool:
+    """Whether the participle describes a noun: "the cancelled order", "for returned items"."""
+    if at == 0 or at + 1 >= len(words):
+        return False
+    after = words[at + 1]
+    return words[at - 1] in _DETERMINERS and after not in _FUNCTION and after.isalpha() and after not in ADVERBS
+
+
+def _bare(clause: _Clause, at: int, lexicon: Lexicon) -> bool | None:
+    """A participle without an auxiliary: a headline ("Refund issued"), or somebody else's deed ("Our team cancelled it")."""
+    words = clause.words
+    if _not_said(clause, at) or _before(words, at) in ("you", "they", "who"):
+        return None
+    if words[at] in lexicon.bases or words[at] == "given":
+        return None  # "Set the font": as likely a command
+    finite = any(word in _FINITE for word in words)
+    after = words[at + 1] if at + 1 < len(words) else ""
+    first = all(word in ADVERBS for word in words[:at])
+    named = [
+        word for word in words[:at] if word in lexicon.nouns or word.isdigit() or word in ("your", "it", "order", "all")
+    ]
+    if first:
+        return None if finite or _noun_phrase(words, at) else False
+    if finite:
+        return None
+    last = all(word in ADVERBS or word.isdigit() or word in "#€$£" for word in words[at + 1 :])
+    if (last and len(words) <= _SHORT) or (after in _OBJECT and at > 1) or (named and len(words) <= _SHORT):
+        return False
+    return None
+
+
+def _noun_phrase(words: Sequence[str], at: int) -> bool:
+    """Whether a participle at the beginning only describes what follows: "Returned items", "Fixed version", "Made in"."""
+    after = words[at + 1] if at + 1 < len(words) else ""
+    return bool(after) and after not in _OBJECT and after not in ADVERBS and after != "to" and not after.isdigit()
+
+
+def _general_rule(clause: _Clause, aux: int, at: int, lexicon: Lexicon) -> bool:
+    """Whether the passive states a rule instead of a fact: "Refunds are paid within five days"."""
+    words = clause.words
+    before = words[:aux]
+    definite = any(word in _DEFINITE or word.isdigit() for word in [*before, words[aux]])
+    if words[aux] in _PRESENT:
+        if any(word in COMPLETION for word in words[aux:at]):
+            return False
+        if words[at] in _STATIVE and not any(word == "your" or word.isdigit() for word in before):
+            return True
+        if at + 1 < len(words) and words[at + 1] in _IF | {"as"}:
+            return True
+        spoken_of = any(word in lexicon.nouns or word in _IT for word in words[: aux + 1])
+        light = lexicon.past.get(words[at]) == ANY and not spoken_of
+        return light or not definite or clause.usual or clause.conditional or clause.cited
+    relative = any(word in ("that", "which", "who") for word in before[-2:])
+    return relative and not any(word in _DEFINITE - {"that"} or word.isdigit() for word in before)
+
+
+_STATIVE: Final = _set("closed fixed made given set put open")
+"""Said of how things are at least as often as of what was done."""
+_IT: Final = _set("it that this everything all it's that's everything's all's these both they they're")
+
+
+def _not_said(clause: _Clause, at: int, *, own: bool = False) -> bool:
+    """Whether the clause denies it, asks for it, or makes it a condition."""
+    words = clause.words
+    aux = next((i for i in range(at - 1, -1, -1) if words[i] in _FINITE), None)
+    start = 0 if aux is None else aux
+    if any(word in _NOT or word.endswith("n't") for word in words[start if own else max(0, start - 1) : at]):
+        return True
+    if clause.asks and words[0] in _ASKING:
+        return True
+    if not own and _doubted(words[:at]):
+        return True
+    opener = next((i for i in range(start, -1, -1) if words[i] in _IF), None)
+    if own:
+        subject = next(
+            (i for i in range(min(at, start + 1), -1, -1) if words[i] in _OWN or words[i] in _OWN_HAVE), start
+        )
+        return opener is not None and opener >= subject - 2
+    if any(word in ("no", "nothing", "none", "neither", "nobody") for word in words[:at]):
+        return True
+    return opener is not None and not any(word in ("i", "we", "you", "they") for word in words[opener + 1 : start])
+
+
+_KNOW: Final = _set("confirm tell say see know sure verify check promise guarantee find")
+
+
+def _doubted(words: Sequence[str]) -> bool:
+    """A doubt: "I can't confirm that …", "I'm not sure whether …", "make sure that …"."""
+    if "ensure" in words or "verify" in words or ("make" in words and "sure" in words):
+        return True
+    return any(
+        word in _KNOW and any(w in ("not", "cannot", "unable") or w.endswith("n't") for w in words[max(0, at - 3) : at])
+        for at, word in enumerate(words)
+    )
+
+
+def _state(clause: _Clause, at: int) -> bool | None:
+    """A state that somebody brought about: "Done!", "you're all set", "it is on its way", "went through"."""
+    words = clause.words
+    word = words[at]
+    before = words[at - 1] if at else ""
+    if before == "to":
+        return None
+    if at + 1 < len(words) and words[at + 1] in _IF | {"as"}:
+        return None
+    if word in ("set", "sorted") and before not in ("all", "is", "are", "now", ""):
+        return None
+    if word == "way" and before not in ("its", "the", "their", "your"):
+        return None
+    if word == "care" and "taken" not in words[max(0, at - 2) : at]:
+        return None
+    if word in ("through", "durch") and before not in ("gone", "went", "ist", "sind"):
+        return None
+    if word in ("route", "chemin", "camino", "cammino") and before not in ("en", "in"):
+        return None
+    aux = next((i for i in range(at - 1, max(-1, at - 6), -1) if words[i] in _FINITE | {"you're"}), None)
+    alone = aux is None and len([w for w in words if w not in ADVERBS and w not in ("and", "consider", "it")]) <= 3
+    moves = word in ("way", "unterwegs", "onderweg") and (word != "way" or words[max(0, at - 2)] == "on")
+    if aux is not None and words[aux] in _MODAL:
+        return None
+    if word == "way" and not moves:
+        return None
+    if not (alone or aux is not None or moves or before in ("gone", "went", "taken")):
+        return None
+    if "you" in words[:at] and aux is not None and words[aux] in _HAVE:
+        return None
+    if any(w in _NO_CLAIM - {"no", "si", "na", "als", "ihr"} for w in words[:at]):
+        return None
+    return None if _not_said(clause, at) else False
+
+
+def _doing(clause: _Clause, at: int) -> bool | None:
+    """Under way, says the speaker: "I'm refunding your order now"."""
+    words = clause.words
+    before = _before(words, at)
+    speaks = before in ("i'm", "im", "we're") or (
+        before in ("am", "are") and _before(words, max(words.index(before), 0)) in _OWN
+    )
+    if not speaks:
+        return None
+    return None if _not_said(clause, at, own=True) else True
+
+
+def _unknown_verb(words: Sequence[str], at: int) -> bool:
+    """After "I've" or as "I ...ed", a verb that no list holds: only looking, thinking and talking need no call."""
+    word = words[at]
+    if (
+        word in TALK
+        or word in NO_VERB
+        or word in ADVERBS
+        or not word.replace("-", "").isalpha()
+        or word in _FINITE
+        or word in _OWN
+    ):
+        return False
+    before = _before(words, at)
+    if before in _OWN_HAVE or (before in ("have", "had") and _before(words, _index_before(words, at)) in _OWN):
+        return word.endswith(("ed", "en", "wn", "ght", "ung", "elt", "ept", "ought"))
+    return before in _OWN and word.endswith("ed") and word != "need"
+
+
+def _index_before(words: Sequence[str], at: int) -> int:
+    return next((i for i in range(at - 1, -1, -1) if words[i] not in ADVERBS), 0)
+
+
+def _able(words: Sequence[str], at: int) -> bool:
+    """What succeeded: "I was able to cancel it", "we managed to refund it"."""
+    lead = list(words[max(0, at - 5) : at])
+    return (
+        any(w in ("able", "managed", "succeeded", "ahead") for w in lead)
+        and not any(w in _MODAL - {"to"} for w in lead)
+        and any(w in _OWN or w in _OWN_HAVE for w in words[:at])
+        and "if" not in words[:at]
+    )
+
+
+def _foreign(clause: _Clause) -> bool | None:
+    """A participle of another language: German, or one of those with a list only."""
+    words = clause.words
+    if clause.asks and words[0] in _ASKING:
+        return None
+    if any(word in _NO_CLAIM for word in words) or ("wird" in words or "werden" in words):
+        return None
+    if "sie" in words and "haben" in words and "ich" not in words and "wir" not in words:
+        return None  # "Sie haben bestellt": what the customer did
+    speaker = any(word in ("ich", "wir", "j'ai", "nous", "he", "hemos", "ho", "abbiamo", "ik", "wij") for word in words)
+    if any(word in _DE_HAVE for word in words) and speaker:
+        return True
+    done = any(word in _DE_DONE for word in words)
+    if any(word in _DE_BE for word in words) and not done:
+        definite = any(word in ("ihre", "ihr", "die", "der", "das", "es", "alles") or word.isdigit() for word in words)
+        return None if clause.usual or clause.conditional or clause.cited or not definite else False
+    spoken = speaker or done or any(word in _ROMANCE for word in words)
+    return speaker if spoken or len(words) <= _FOREIGN_SHORT else None
+
+
+_ROMANCE: Final = _set(
+    "j'ai ai avons a été est sont he hemos ha han sido está fue ho abbiamo è stato stata heb hebben is zijn werd"
+)
