@@ -332,8 +332,10 @@ def _message(state: Conversation, event: Event) -> None:
     )
     if event.role == "customer":
         state.said.add(event.id)
-        if state.mode in ("agent", "waiting") and not body.get("taken"):
+        if state.mode in ("agent", "waiting"):
             state.unanswered.append(event.id)
+    elif answers := body.get("answers"):  # a fixed sentence that answered without a turn
+        state.unanswered = [m for m in state.unanswered if m not in answers]
 
 
 def _routed(state: Conversation, event: Event) -> None:
@@ -548,11 +550,11 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
             # Who waits to be known goes on now: whether that is so, `policy` sees.
             return replace(summary, customer=body.get("customer") or summary.customer, decided=min(summary.asked, 1))
         case "message":
-            counts = event.role == "customer" and summary.mode in ("agent", "waiting") and not body.get("taken")
+            counts = event.role == "customer" and summary.mode in ("agent", "waiting")
             return replace(
                 summary,
                 last_text=str(body.get("text", ""))[:PREVIEW_CHARS],
-                unanswered=summary.unanswered + (1 if counts else 0),
+                unanswered=max(0, summary.unanswered + (1 if counts else 0) - len(body.get("answers") or ())),
             )
         case "mode":
             mode: Mode = body.get("mode", summary.mode)

@@ -91,7 +91,7 @@ class Viewer:
 
 # What of each kind's body a customer gets; a kind that is absent is not for customers at all.
 _CUSTOMER_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
-    "message": ("text", "citations", "name", "choices"),
+    "message": ("text", "citations", "name", "choices", "answers"),
     "mode": ("mode", "reason", "name"),
     "turn.started": ("attempt",),
     "turn.ended": ("reason", "answers"),
