@@ -6,6 +6,7 @@ It holds no logic of its own: what it decides is only which part is used.
 import asyncio
 import contextlib
 import ctypes
+import functools
 import gc
 import hashlib
 import hmac
@@ -15,7 +16,7 @@ import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from retrieval.embed import make_embedder
@@ -23,6 +24,7 @@ from retrieval.index import Index, open_index
 from retrieval.sources import MarkdownFolder
 from retrieval.types import Embedder, Source
 from server import auth, socket
+from server.admin import Admin
 from server.approvals import Approvals
 from server.hub import Hub
 from server.limits import Buckets
@@ -37,6 +39,7 @@ from server.stores.memory import MemoryStore
 from server.stores.owner import Owner
 from server.stores.sqlite import SqliteStore
 from server.sweep import Sweep
+from server.switches import EVERY, SwitchedRules, Switches
 from server.turns import Agent, Turns
 
 logger = logging.getLogger(__name__)
@@ -62,6 +65,7 @@ class Parts:
     index: Index
     embedder: Embedder
     agents: Mapping[str, Agent]
+    switches: Switches
     node: str = field(default_factory=new_id)
 
     @property
@@ -75,7 +79,7 @@ async def open_parts(settings: Settings, *, remember: bool = True) -> AsyncItera
     """Own the data directory and open everything in it. `remember=False` keeps the log in memory (`shopbell chat`).
 
     Raises:
-        SettingsError, ShopError, StoreFailed: with a message for the person at the command line.
+        SettingsError, ShopError, StoreFailed, BadSwitch: with a message for the person at the command line.
     """
     check_broker(settings)
     shops = load_shops(settings.shops, data=settings.data)
@@ -86,10 +90,11 @@ async def open_parts(settings: Settings, *, remember: bool = True) -> AsyncItera
         embedder = open_embedder(settings)
         index = open_configured_index(settings, embedder)
         stack.push_async_callback(index.close)
+        switches = Switches(settings.data)
         models: dict[str, Model] = {}
         stack.push_async_callback(_close_models, models)
-        agents = {shop.site.key: _agent(shop, settings, embedder, index, models) for shop in shops}
-        yield Parts(settings, shops, store, index, embedder, agents)
+        agents = {shop.site.key: _under(switches, _agent(shop, settings, embedder, index, models)) for shop in shops}
+        yield Parts(settings, shops, store, index, embedder, agents, switches)
 
 
 def open_store(settings: Settings, owner: Owner) -> Store:
@@ -164,6 +169,13 @@ def _agent(shop: Shop, settings: Settings, embedder: Embedder, index: Retriever,
     return Agent(shop.site, shop.instructions, shop.registry, shop.rules, wanted, index)
 
 
+def _under(switches: Switches, agent: Agent) -> Agent:
+    """The agent, as far as the merchant has not switched it off."""
+    site = agent.site.key
+    rules = SwitchedRules(agent.rules, switches, site)
+    return replace(agent, rules=rules, is_off=functools.partial(switches.is_off, site))
+
+
 async def _close_models(models: Mapping[str, Model]) -> None:
     for model in models.values():
         close = getattr(model, "close", None)
@@ -215,6 +227,7 @@ class Running:
     gates: Mapping[str, Gate]
     line: socket.Line
     approvals: Approvals
+    admin: Admin
 
 
 @contextlib.asynccontextmanager
@@ -237,12 +250,21 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
         turns = Turns(log, hub, parts.agents, node=parts.node, new_id=new_id, clock_ms=clock_ms)
         await stack.enter_async_context(turns)
         approvals = Approvals(log, parts.agents, poke=turns.poke, clock_ms=clock_ms, new_id=new_id)
+        parts.switches.listeners.append(functools.partial(_switched, turns, list(parts.agents)))
+        admin = Admin(log, approvals, parts.switches, parts.agents, clock_ms)
         sweep = Sweep(log, hub, turns, sites, clock_ms=clock_ms, approvals=approvals)
         async with asyncio.TaskGroup() as group:
             sweeping = group.create_task(sweep.forever())
             line = socket.Line(log, hub, turns, door, clock_ms, new_id, Buckets())
-            yield Running(parts, log, hub, turns, door, gates, line, approvals)
+            yield Running(parts, log, hub, turns, door, gates, line, approvals, admin)
             sweeping.cancel()
+
+
+def _switched(turns: Turns, sites: Sequence[str], site: str, tool: str | None, off: bool) -> None:
+    """Stop what runs and must not run any more."""
+    for one in sites if site == EVERY else [site]:
+        if off:
+            turns.cut(one, tool)
 
 
 def settle() -> None:

@@ -308,7 +308,8 @@ def doctor(shops: tuple[Path, ...], data: Path | None) -> None:
     sys.exit(look(settings, click.echo))
 
 
-cli.add_command(control.audit)
+for group in (control.audit, control.switch, control.approvals):
+    cli.add_command(group)
 
 
 def main() -> None:
@@ -332,6 +333,10 @@ def main() -> None:
 
 def _is_for_people(error: Exception) -> bool:
     names = {
+        "AdminRefused",
+        "BadSet",
+        "BadSwitch",
+        "NoServer",
         "SettingsError",
         "ShopError",
         "StoreFailed",

@@ -15,7 +15,7 @@ from server import app, auth, socket
 from server.app import Running
 from server.conversation import key_of
 from server.events import Event, NewEvent, Viewer, visible
-from server.http import assets, health, rest
+from server.http import admin, assets, health, rest
 from server.http import demo as demo_pages
 from server.keys import Keys
 from server.metrics import Metrics
@@ -25,8 +25,8 @@ DEMO_IDENTITY_S = 3_000
 """How long a demo customer stays signed in: under the hour that the contract allows."""
 
 
-def build(running: Running, *, demo: bool) -> Starlette:
-    """The ASGI application."""
+def build(running: Running, *, demo: bool, opened: admin.Pass) -> Starlette:
+    """The ASGI application. `opened` is what lets the command line in."""
 
     async def chat(websocket: WebSocket) -> None:
         await socket.chat(websocket, running.line)
@@ -36,6 +36,7 @@ def build(running: Running, *, demo: bool) -> Starlette:
         *_health(running),
         *assets.routes(),
         *rest.routes(_rest(running)),
+        *admin.routes(running.admin.run, opened),
     ]
     if demo:
         routes += _demo(running)

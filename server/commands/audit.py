@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from server.commands.plain import piped
 from server.commands.tell import told
 from server.settings import Settings, SettingsError
 from server.stores.chain import Head
@@ -125,7 +126,7 @@ def show(settings: Settings, named: str, write: Write, *, site: str | None, as_j
     events = events_of(data_of(settings), named, site)
     if as_json:
         for event in events:
-            write(orjson.dumps(_with_hash(event.wire() | {"conversation": event.conversation})).decode())
+            write(piped(_with_hash(event.wire() | {"conversation": event.conversation})))
         return 0
     write(events[0].conversation)
     for event in events:

@@ -3,6 +3,7 @@
 It changes nothing else: letters that look alike stay as they are.
 """
 
+import json
 import unicodedata
 from typing import Final
 
@@ -35,6 +36,11 @@ def _unseen(letter: str) -> bool:
 def shown(value: object) -> str:
     """A JSON value on one line, in its own key order, with unseen characters made visible."""
     return visible(orjson.dumps(value).decode())
+
+
+def piped(value: object) -> str:
+    """A JSON value for another program: all there is, in letters that a terminal shows."""
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
 
 
 def short(text: str, most: int = 160) -> str:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from server import app, routes
 from server.app import Parts
 from server.commands.knowledge import sync_all
+from server.http import admin
 from server.http.guard import handshake_guard
 from server.settings import MIN_SECRET_CHARS, Settings
 from server.transport import ChatProtocol
@@ -81,13 +82,23 @@ async def serve(settings: Settings, *, demo: bool, say: Callable[[str], None]) -
                     continue  # not so here: the demo signs its own customers in
                 logger.warning("%s", problem)
         await sync_all(parts)
-        with listen(settings.host, settings.port) as sock:
+        with (
+            listen(settings.host, settings.port) as sock,
+            listen(admin.HOST, 0) as private,
+            admin.withdrawn(settings.data),
+        ):
             port = sock.getsockname()[1]
+            opened = admin.make_pass(private.getsockname()[1])
+
+            def ready() -> None:
+                admin.leave(settings.data, opened)
+                say(url(settings, port))
+
             async with app.run_parts(parts, demo=demo, port=port) as running:
-                application = routes.build(running, demo=demo)
-                server = Server(config_of(settings, application), lambda: say(url(settings, port)))
+                application = routes.build(running, demo=demo, opened=opened)
+                server = Server(config_of(settings, application), ready)
                 async with warming(parts):
-                    await server.serve(sockets=[sock])
+                    await server.serve(sockets=[sock, private])
 
 
 def url(settings: Settings, port: int) -> str:

@@ -32,6 +32,14 @@ class Owned(StoreFailed):
     """Another process owns the data directory."""
 
 
+def owner_pid(data: Path) -> int | None:
+    """The process that owns the data directory; None if none does, or it has not said so yet."""
+    try:
+        return int((data / FILE).read_text("ascii"))
+    except (OSError, ValueError):
+        return None
+
+
 class Owner:
     """Holds a data directory until `release`, or as a context manager. Makes the directory if it is not there.
 
