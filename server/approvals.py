@@ -181,7 +181,7 @@ class Approvals:
                 asked = call.question
                 if call.state != "asked" or asked is None or self._clock_ms() < asked.expires_ms:
                     continue
-                body = {"call": call.id, "approve": False, "by": "system", "expired": True}
+                body = {"call": call.id, "approve": False, "by": "system", "of": asked.of, "expired": True}
                 who = "the customer" if asked.of == "customer" else "staff"
                 note = {"text": f"{call.label}: the question to {who} has expired; it was not done."}
                 events = [

@@ -180,6 +180,9 @@ class Conversation:
     mode: Mode = "agent"
     mode_seq: int = 0
     mode_reason: str | None = None
+    staff: str | None = None
+    """Id and name of the person who has the conversation, while the mode is `staff`."""
+    staff_name: str | None = None
     identity: Identified | None = None
     verification: Verification = field(default_factory=Verification)
     """Codes sent to the customer's mail, and what was tried."""
@@ -488,6 +491,9 @@ def _mode(state: Conversation, event: Event) -> None:
     state.mode = event.body.get("mode", state.mode)
     state.mode_seq = event.seq
     state.mode_reason = event.body.get("reason")
+    in_hand = state.mode == "staff"
+    state.staff = event.body.get("by") if in_hand else None
+    state.staff_name = event.body.get("name") if in_hand else None
     if state.mode in ("staff", "closed"):
         # From here on a person answers; what was asked before has been seen by that person.
         state.unanswered = []
@@ -548,12 +554,19 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
     match event.kind:
         case "identified":
             # Who waits to be known goes on now: whether that is so, `policy` sees.
-            return replace(summary, customer=body.get("customer") or summary.customer, decided=min(summary.asked, 1))
+            return replace(
+                summary,
+                customer=body.get("customer") or summary.customer,
+                name=body.get("name") or summary.name,
+                decided=min(summary.asked, 1),
+            )
         case "message":
             counts = event.role == "customer" and summary.mode in ("agent", "waiting")
             return replace(
                 summary,
                 last_text=str(body.get("text", ""))[:PREVIEW_CHARS],
+                last_role=event.role,
+                unread=summary.unread + 1 if event.role == "customer" else 0,
                 unanswered=max(0, summary.unanswered + (1 if counts else 0) - len(body.get("answers") or ())),
             )
         case "mode":
@@ -563,6 +576,9 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
                 summary,
                 mode=mode,
                 waiting_since_ms=since if mode == "waiting" else None,
+                reason=body.get("reason"),
+                staff=body.get("by") if mode == "staff" else None,
+                staff_name=body.get("name") if mode == "staff" else None,
                 unanswered=0 if mode in ("staff", "closed") else summary.unanswered,
             )
         case "turn.started":
@@ -573,9 +589,16 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
             open_turn = None if summary.open_turn == event.turn else summary.open_turn
             return replace(summary, open_turn=open_turn, unanswered=left)
         case "call.asked":
-            return replace(summary, asked=summary.asked + 1)
+            staff = 1 if body.get("of") == "staff" else 0
+            return replace(summary, asked=summary.asked + 1, asked_staff=summary.asked_staff + staff)
         case "call.decided":
-            return replace(summary, asked=max(0, summary.asked - 1), decided=summary.decided + 1)
+            staff = 1 if "staff" in (body.get("of"), body.get("by")) else 0
+            return replace(
+                summary,
+                asked=max(0, summary.asked - 1),
+                asked_staff=max(0, summary.asked_staff - staff),
+                decided=summary.decided + 1,
+            )
         case "call.started" | "call.ended":
             others = tuple(call for call in summary.in_flight if call != body.get("call"))
             return replace(

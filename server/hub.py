@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from server.events import Event, Viewer
+from server.events import Audience, Event, Viewer
 from server.link import Link, Live, Part, StepState
 from server.log import Log
 from server.ports import Broker, Mode
@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 TAIL = 64
 """Events kept in memory per watched conversation: a few turns, so that a live viewer never costs a read."""
+NOTICES = 8
+"""Passing frames kept for a viewer who reads slowly; more of them say nothing new."""
 LOOK_S = 5.0
 """How often a node that shares its store asks for heads, in case the broker lost a wake-up (PROMISES R8: at most 5 s late)."""
 
@@ -31,6 +33,8 @@ class Watch:
     room: "Room"
     link: Link
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    notices: list[dict[str, Any]] = field(default_factory=list)
+    """Passing frames, such as who is typing: given out once, or lost."""
     push: Callable[[], bool] | None = None
     """Writes a new piece of a draft at once, where the line is clear; False when the writer has to be woken."""
 
@@ -126,7 +130,18 @@ class Hub:
             frames += link.events(events, room.head)
         frames += link.events([], room.head)
         frames += link.drafts(room.shown())
+        if watch.notices:
+            frames += watch.notices
+            watch.notices = []
         return frames
+
+    def tell(self, key: str, audience: Audience, frame: dict[str, Any]) -> None:
+        """Give a passing frame to the viewers of one audience on this node. It may be lost."""
+        room = self._rooms.get(key)
+        for watch in room.watches if room is not None else ():
+            if watch.link.viewer.audience == audience and len(watch.notices) < NOTICES:
+                watch.notices.append(frame)
+                watch.woken.set()
 
     def notice(self, key: str, events: Sequence[Event]) -> None:
         """Events were committed on this node."""

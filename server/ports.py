@@ -79,6 +79,18 @@ class Summary:
     """Since when a person has been asked for."""
     asked: int = 0
     """Calls that wait for a decision."""
+    asked_staff: int = 0
+    """Those of them that wait for staff."""
+    staff: str | None = None
+    """Id and name of the person who has the conversation."""
+    staff_name: str | None = None
+    reason: str | None = None
+    """Why it waits for a person, or was closed."""
+    name: str | None = None
+    """The customer's name, where the shop vouches for it."""
+    unread: int = 0
+    """Customer messages since the last one of the agent or of staff."""
+    last_role: Role | None = None
     decided: int = 0
     """Decisions that no turn has taken up yet."""
     in_flight: tuple[str, ...] = ()
@@ -95,6 +107,7 @@ class Summary:
 class Find:
     """A query over summaries; every given condition must hold. Newest `updated_ms` first."""
 
+    conversation: str | None = None
     site: str | None = None
     customer: str | None = None
     mode: Mode | None = None

@@ -146,6 +146,11 @@ def emptied(summary: Summary) -> Summary:
         unanswered=0,
         waiting_since_ms=None,
         asked=0,
+        asked_staff=0,
+        staff=None,
+        staff_name=None,
+        name=None,
+        unread=0,
         decided=0,
         in_flight=(),
         erased=True,
@@ -162,7 +167,8 @@ def unfinished(summary: Summary) -> bool:
 def matches(query: Find, summary: Summary) -> bool:
     """Whether every condition of the query holds."""
     return (
-        query.site in (None, summary.site)
+        query.conversation in (None, summary.conversation)
+        and query.site in (None, summary.site)
         and query.customer in (None, summary.customer)
         and query.mode in (None, summary.mode)
         and query.unfinished in (None, unfinished(summary))

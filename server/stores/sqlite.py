@@ -271,6 +271,7 @@ def _heads(db: sqlite3.Connection, keys: list[str]) -> dict[str, int]:
 
 def _find(db: sqlite3.Connection, query: Find) -> list[Summary]:
     conditions = {
+        "key = ?": query.conversation,
         "site = ?": query.site,
         "customer = ?": query.customer,
         "mode = ?": query.mode,

@@ -1,0 +1,185 @@
+"""Board: the queues of the desk, kept current from what is committed. Holds one summary for each open conversation.
+
+It may be lost at any time: it is read from the store, and every commit on this node moves it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from server.conversation import id_of, summarize
+from server.desk.frames import Queue
+from server.events import Event
+from server.log import Log
+from server.ports import Find, Summary
+from server.staff import Staff
+
+PAGE: Final = 500
+"""Conversations in one query."""
+CLOSED_SHOWN: Final = 200
+"""Newest closed conversations in their queue; older ones are found by searching."""
+
+
+@dataclass(slots=True, eq=False)
+class Watcher:
+    """One desk that looks at the queues: who it is, what changed since it was last told, and the bell that wakes it."""
+
+    staff: Staff
+    woken: asyncio.Event
+    changed: set[str] = field(default_factory=set)
+
+
+class Board:
+    """All queues of this node."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._rows: dict[str, Summary] = {}
+        self._watchers: set[Watcher] = set()
+        self._loading: asyncio.Lock = asyncio.Lock()
+        self._loaded = False
+        self._reading: set[asyncio.Task[None]] = set()
+        log.listeners.append(self._heard)
+
+    async def load(self) -> None:
+        """Read what is open from the store, once: the first desk that opens waits for it."""
+        async with self._loading:
+            if self._loaded:
+                return
+            for mode in ("agent", "waiting", "staff"):
+                offset = 0
+                while found := await self._log.store.find(Find(mode=mode, limit=PAGE, offset=offset)):
+                    offset += len(found)
+                    for summary in found:
+                        known = self._rows.get(summary.conversation)
+                        if known is None or known.head < summary.head:
+                            self._rows[summary.conversation] = summary
+            self._loaded = True
+
+    def watch(self, staff: Staff, woken: asyncio.Event) -> Watcher:
+        """Be told of changes, until `unwatch`."""
+        watcher = Watcher(staff, woken)
+        self._watchers.add(watcher)
+        return watcher
+
+    def unwatch(self, watcher: Watcher) -> None:
+        """Be told no more."""
+        self._watchers.discard(watcher)
+
+    @property
+    def present(self) -> dict[str, Staff]:
+        """Who is at the desk now, by id."""
+        return {watcher.staff.id: watcher.staff for watcher in self._watchers}
+
+    def row(self, key: str) -> Summary | None:
+        """The conversation's summary, if it is open or was closed lately."""
+        return self._rows.get(key)
+
+    async def queue(self, staff: Staff, queue: Queue, *, site: str | None = None) -> list[Summary]:
+        """The conversations of a queue: those that wait longest first, everything else newest first."""
+        if queue == "closed":
+            found = await self._log.store.find(Find(site=site, mode="closed", limit=CLOSED_SHOWN))
+            return [row for row in found if staff.sees(row.site) and not row.erased]
+        rows = [row for row in self._rows.values() if site in (None, row.site) and self.holds(staff, queue, row)]
+        if queue in ("waiting", "approvals"):
+            return sorted(rows, key=lambda row: (row.waiting_since_ms or row.updated_ms, row.conversation))
+        return sorted(rows, key=lambda row: (-row.updated_ms, row.conversation))
+
+    def counts(self, staff: Staff) -> dict[str, int]:
+        """How many conversations each live queue holds for this person."""
+        found: Counter[str] = Counter()
+        for row in self._rows.values():
+            for queue in ("waiting", "mine", "all", "approvals"):
+                found[queue] += self.holds(staff, queue, row)
+        return dict(found)
+
+    @staticmethod
+    def holds(staff: Staff, queue: Queue, row: Summary) -> bool:
+        """Whether a conversation stands in this queue for this person."""
+        if row.erased or not staff.sees(row.site):
+            return False
+        match queue:
+            case "waiting":
+                return row.mode == "waiting"
+            case "mine":
+                return row.mode == "staff" and row.staff == staff.id
+            case "approvals":
+                return row.asked_staff > 0 and row.mode != "closed"
+            case "closed":
+                return row.mode == "closed"
+            case _:
+                return row.mode != "closed"
+
+    def load_of(self, staff_id: str) -> int:
+        """How many conversations this person has now."""
+        return sum(1 for row in self._rows.values() if row.mode == "staff" and row.staff == staff_id)
+
+    def _heard(self, key: str, events: Sequence[Event]) -> None:
+        if not self._loaded and not self._watchers:
+            return
+        row = self._rows.get(key)
+        for event in events:
+            if row is not None and event.seq <= row.head:
+                continue
+            if row is None and event.seq != 1:
+                self._reread(key)
+                return
+            if row is not None and event.seq != row.head + 1:
+                self._reread(key)
+                return
+            row = summarize(row, event)
+        if row is not None:
+            self._keep(key, row)
+
+    def _reread(self, key: str) -> None:
+        """A conversation that was closed, or that another commit overtook: take its summary from the store."""
+
+        async def read() -> None:
+            found = await self._log.store.find(Find(conversation=key, limit=1))
+            if found:
+                self._keep(key, found[0])
+
+        task = asyncio.get_running_loop().create_task(read())
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
+    def _keep(self, key: str, row: Summary) -> None:
+        known = self._rows.get(key)
+        if known is not None and known.head > row.head:
+            return
+        self._rows[key] = row
+        for watcher in self._watchers:
+            if watcher.staff.sees(row.site):
+                watcher.changed.add(key)
+                watcher.woken.set()
+
+
+def wire_row(row: Summary) -> dict[str, Any]:
+    """A conversation as the desk's frames carry it."""
+    return {
+        "conversation": id_of(row.conversation),
+        "site": row.site,
+        "head": row.head,
+        "mode": row.mode,
+        "customer": row.customer,
+        "name": row.name,
+        "staff": row.staff,
+        "staff_name": row.staff_name,
+        "reason": row.reason,
+        "opened_ms": row.opened_ms,
+        "updated_ms": row.updated_ms,
+        "waiting_since_ms": row.waiting_since_ms,
+        "unread": row.unread,
+        "asked": row.asked_staff,
+        "working": row.open_turn is not None,
+        "last_text": row.last_text,
+        "last_role": row.last_role,
+        "erased": row.erased,
+    }
+
+
+def wire_rows(rows: Iterable[Summary]) -> list[dict[str, Any]]:
+    """Several rows."""
+    return [wire_row(row) for row in rows]

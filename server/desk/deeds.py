@@ -1,0 +1,141 @@
+"""Deeds: what staff do to a conversation's log: take, reply, note, decide, hand back, close.
+
+It knows no socket. Everybody sees a deed through the same events as everybody else.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from server.approvals import Approvals, NotDecided
+from server.conversation import Conversation
+from server.desk import frames
+from server.events import NewEvent
+from server.log import Log
+from server.ports import Conflict, IdempotencyMismatch
+from server.staff import Staff
+
+TRIES: Final = 5
+"""Fencing events that may come first while a person takes a conversation: the agent writes a few in a turn."""
+
+
+class NotDone(Exception):
+    """The deed was not done; the message is for the person who wanted it. `code` is an error frame's."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Deeds:
+    """Staff's deeds, on any conversation of a site that they see."""
+
+    def __init__(
+        self, log: Log, approvals: Approvals, *, poke: Callable[[str], None], new_id: Callable[[], str]
+    ) -> None:
+        self._log = log
+        self._approvals = approvals
+        self._poke = poke
+        self._new_id = new_id
+
+    async def take(self, key: str, staff: Staff, *, force: bool = False) -> None:
+        """Take the conversation. Whatever the agent was writing is over: no word of it commits from here on.
+
+        Raises:
+            NotDone: a colleague has it, and `force` was not set; or it is closed.
+        """
+        for _ in range(TRIES):
+            state = await self._known(key)
+            if state.mode == "staff" and state.staff == staff.id:
+                return
+            if state.mode == "staff" and not force:
+                raise NotDone("busy", f"{state.staff_name or 'a colleague'} has this conversation")
+            mode = {"mode": "staff", "name": staff.name, "by": staff.id}
+            events = [NewEvent(f"s:{self._new_id()}", "mode", "staff", mode)]
+            if state.turn is not None:
+                # The turn ends with the take-over, whether or not its process still lives.
+                body = {"reason": "handed_over", "answers": list(state.unanswered)}
+                events.append(
+                    NewEvent(f"{state.turn.id}:taken:{state.head}", "turn.ended", "system", body, state.turn.id)
+                )
+            try:
+                await self._log.append(key, events, after=state.head)
+            except (Conflict, IdempotencyMismatch):
+                continue  # the agent, or a colleague, was first: look again
+            self._poke(key)
+            return
+        raise NotDone("busy", "too much happens here at once; please try again")
+
+    async def reply(self, key: str, staff: Staff, reply_id: str, text: str) -> None:
+        """Say something to the customer. Sent again with the same id and text, it is the same message.
+
+        Raises:
+            NotDone: somebody else has the conversation, or the id was used with another text.
+        """
+        state = await self._known(key)
+        said = state.message(reply_id)
+        if said is None and not (state.mode == "staff" and state.staff == staff.id):
+            raise NotDone("busy", "take the conversation first")
+        body = {"text": text, "name": staff.name, "by": staff.id}
+        await self._once(key, NewEvent(reply_id, "message", "staff", body))
+
+    async def note(self, key: str, staff: Staff, note_id: str, text: str) -> None:
+        """Say something to colleagues; a customer never sees it.
+
+        Raises:
+            NotDone: the id was used with another text.
+        """
+        await self._known(key)
+        await self._once(key, NewEvent(note_id, "note", "staff", {"text": text, "name": staff.name, "by": staff.id}))
+
+    async def decide(self, key: str, staff: Staff, frame: frames.Decide) -> None:
+        """Approve or deny a call that waits for staff; with `args`, approve it with these arguments instead.
+
+        Raises:
+            NotDone: it does not wait any more, or the arguments are not those that were seen.
+        """
+        args: Mapping[str, Any] | None = frame.args
+        try:
+            await self._approvals.decide(
+                key,
+                frame.call,
+                approve=frame.approve,
+                name=staff.name,
+                seen=frame.args_sha256,
+                comment=frame.comment,
+                args=args,
+            )
+        except NotDecided as error:
+            raise NotDone("busy", str(error)) from error
+
+    async def release(self, key: str, staff: Staff, frame: frames.Release) -> None:
+        """Hand back to the agent, or close.
+
+        Raises:
+            NotDone: a colleague has it.
+        """
+        state = await self._known(key)
+        if state.mode == frame.to:
+            return
+        if state.mode == "staff" and state.staff != staff.id:
+            raise NotDone("busy", f"{state.staff_name or 'a colleague'} has this conversation")
+        body = {"mode": frame.to, "by": staff.id, "reason": frame.reason or ("released" if frame.to == "agent" else "")}
+        events = [NewEvent(f"s:{self._new_id()}", "mode", "staff", {k: v for k, v in body.items() if v})]
+        try:
+            await self._log.append(key, events, after=state.head)
+        except Conflict as error:
+            raise NotDone("busy", "something else happened first; please look again") from error
+        self._poke(key)
+
+    async def _once(self, key: str, event: NewEvent) -> None:
+        try:
+            await self._log.append(key, [event])
+        except IdempotencyMismatch as error:
+            message = "this id was used with another text; the first one stands"
+            raise NotDone("idempotency_mismatch", message) from error
+
+    async def _known(self, key: str) -> Conversation:
+        state = await self._log.load(key)
+        if state.head == 0:
+            raise NotDone("bad_frame", "there is no such conversation")
+        return state

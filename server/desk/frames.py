@@ -1,0 +1,125 @@
+"""Frames: what staff's browsers may send on `GET /v1/desk` (CONTRACT §4).
+
+Pure: turns JSON values into frames, and knows no socket.
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from server.wire import MAX_TEXT_CHARS, AnyId, BadFrame, ClientId, Frame, Seq
+
+Queue = Literal["waiting", "mine", "all", "approvals", "closed"]
+QUEUES: Final[tuple[Queue, ...]] = ("waiting", "mine", "all", "approvals", "closed")
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class On(Frame):
+    """A frame about one conversation; `site` may be left out by staff who see one site only."""
+
+    conversation: AnyId
+    site: Annotated[str, Field(max_length=80)] | None = None
+
+
+class Watch(On):
+    """Show this conversation from `after` on."""
+
+    t: Literal["watch"]
+    after: Seq = 0
+
+
+class Unwatch(On):
+    """Show it no longer."""
+
+    t: Literal["unwatch"]
+
+
+class List(Frame):
+    """Show this queue, and keep it current."""
+
+    t: Literal["list"]
+    queue: Queue
+    site: Annotated[str, Field(max_length=80)] | None = None
+    search: Annotated[str, Field(max_length=200)] = ""
+
+
+class Take(On):
+    """Take the conversation: from the queue, from the agent in mid-sentence, or (`force`) from a colleague."""
+
+    t: Literal["take"]
+    force: bool = False
+
+
+class Reply(On):
+    """Say something to the customer."""
+
+    t: Literal["reply"]
+    id: ClientId
+    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS)]
+
+
+class Note(On):
+    """Say something to colleagues only."""
+
+    t: Literal["note"]
+    id: ClientId
+    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS)]
+
+
+class Decide(On):
+    """Decide a call that waits for staff: exactly the arguments with this hash, or edited ones."""
+
+    t: Literal["decide"]
+    call: AnyId
+    approve: bool
+    args_sha256: Sha256
+    comment: Annotated[str, Field(max_length=1_000)] = ""
+    args: dict[str, Any] | None = None
+
+
+class Release(On):
+    """Hand the conversation back to the agent, or close it."""
+
+    t: Literal["release"]
+    to: Literal["agent", "closed"]
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+
+class Typing(On):
+    """A person is writing."""
+
+    t: Literal["typing"]
+
+
+class Seen(On):
+    """A person has read up to here."""
+
+    t: Literal["seen"]
+    seq: Seq
+
+
+class Pong(Frame):
+    """The answer to a ping."""
+
+    t: Literal["pong"]
+
+
+DeskFrame = Watch | Unwatch | List | Take | Reply | Note | Decide | Release | Typing | Seen | Pong
+
+_FRAME: Final[TypeAdapter[DeskFrame]] = TypeAdapter(Annotated[DeskFrame, Field(discriminator="t")])
+
+
+def frame(item: Any) -> DeskFrame:  # noqa: ANN401 - a JSON value
+    """The frame that this JSON value is.
+
+    Raises:
+        BadFrame: it is none; the message says what was expected.
+    """
+    try:
+        return _FRAME.validate_python(item)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"][1:])
+        found = item.get("id") if isinstance(item, dict) else None
+        frame_id = found if isinstance(found, str) and len(found) <= 64 else None
+        raise BadFrame(f"{where or 'frame'}: {first['msg']}", frame_id=frame_id) from None

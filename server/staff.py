@@ -1,0 +1,310 @@
+"""Staff: the people at the desk, their passwords, sessions and roles. Kept in DATA/staff.db.
+
+It sends nothing and knows no HTTP. Passwords and session tokens are kept as hashes only.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+Role = Literal["agent", "admin"]
+
+FILE: Final = "staff.db"
+MIN_PASSWORD: Final = 12
+"""Characters; NIST SP 800-63B (2025) asks for 15 without, 8 with a second factor; a desk behind lock-out is between."""
+MAX_PASSWORD: Final = 256
+"""Longer ones only cost hashing time."""
+TRIES: Final = 5
+"""Wrong passwords in a row for one account before it is locked."""
+LOCKED_MS: Final = 15 * 60_000
+ADDRESS_TRIES: Final = 30
+"""Wrong passwords from one address in the same time, over all accounts."""
+IDLE_MS: Final = 12 * 3_600_000
+"""A working day: a desk that nobody touched for longer is signed out."""
+SESSION_MS: Final = 7 * 24 * 3_600_000
+ROTATE_MS: Final = 3_600_000
+"""The cookie's value changes every hour: a stolen one is of little use, and its use shows."""
+GRACE_MS: Final = 60_000
+"""How long the value before is still good: for requests that were under way."""
+INVITE_MS: Final = 24 * 3_600_000
+
+_EMAIL: Final = re.compile(r"[^\s@<>\"',;:\\]{1,64}@[^\s@<>\"',;:\\]{1,255}")
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS staff (
+  id TEXT PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT NOT NULL, role TEXT NOT NULL, sites TEXT NOT NULL,
+  password TEXT NOT NULL, made_ms INTEGER NOT NULL, picture TEXT, skills TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE IF NOT EXISTS sessions (
+  token TEXT PRIMARY KEY, staff TEXT NOT NULL, secret TEXT NOT NULL, made_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL,
+  turned_ms INTEGER NOT NULL, before TEXT, before_until_ms INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS sessions_before ON sessions (before);
+CREATE TABLE IF NOT EXISTS failures (who TEXT PRIMARY KEY, count INTEGER NOT NULL, first_ms INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS invites (token TEXT PRIMARY KEY, made_ms INTEGER NOT NULL);
+"""
+
+
+class StaffError(Exception):
+    """Something that a person at the command line or the sign-in page should read."""
+
+
+class LockedOut(StaffError):
+    """Too many wrong passwords; `retry_after_s` says when to try again."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(f"too many wrong passwords; try again in {max(1, round(retry_after_s / 60))} minutes")
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """One person. `sites` are the keys of the shops they may see; empty: all of them."""
+
+    id: str
+    email: str
+    name: str
+    role: Role
+    sites: frozenset[str] = frozenset()
+
+    def sees(self, site: str) -> bool:
+        """Whether this person may see a site's conversations."""
+        return not self.sites or site in self.sites
+
+
+@dataclass(frozen=True, slots=True)
+class StaffSession:
+    """A signed-in browser. `csrf` goes into forms; `turned` is a new cookie value, to be set, or None."""
+
+    staff: Staff
+    id: str
+    """Names the session in the process; it is not the cookie."""
+    csrf: str
+    turned: str | None = None
+
+
+class Accounts:
+    """The accounts of one data directory. Every method blocks for milliseconds, `verify` for about 50: call it in a thread."""
+
+    def __init__(self, data: Path, *, clock_ms: Callable[[], int]) -> None:
+        data.mkdir(parents=True, exist_ok=True)
+        file = data / FILE
+        file.touch(mode=0o600)
+        self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=5)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.executescript(_SCHEMA)
+        self._lock = threading.Lock()
+        self._clock_ms = clock_ms
+        self._hasher = PasswordHasher()  # argon2id, 64 MiB, 3 passes: RFC 9106's second choice
+        # Verified against for accounts that do not exist, so that an answer takes as long.
+        self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()
+
+    # People
+
+    def add(
+        self, email: str, password: str, *, name: str = "", role: Role = "agent", sites: frozenset[str] = frozenset()
+    ) -> Staff:
+        """Add a person, or change password, role and sites of the one with this address; their sessions end.
+
+        Raises:
+            StaffError: no e-mail address, or a password that is too short or too long.
+        """
+        email = email.strip().lower()
+        if not _EMAIL.fullmatch(email):
+            raise StaffError(f"expected an e-mail address, got {email!r}")
+        if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+            raise StaffError(f"expected a password of {MIN_PASSWORD} to {MAX_PASSWORD} characters, got {len(password)}")
+        hashed = self._hasher.hash(password)
+        with self._write() as db:
+            row = db.execute("SELECT id, name FROM staff WHERE email = ?", (email,)).fetchone()
+            staff_id = row[0] if row else f"s:{secrets.token_urlsafe(9)}"
+            called = name.strip() or (row[1] if row else email.partition("@")[0].replace(".", " ").title())
+            db.execute(
+                "INSERT INTO staff (id, email, name, role, sites, password, made_ms) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT"
+                " (email) DO UPDATE SET name = excluded.name, role = excluded.role, sites = excluded.sites,"
+                " password = excluded.password",
+                (staff_id, email, called, role, " ".join(sorted(sites)), hashed, self._clock_ms()),
+            )
+            db.execute("DELETE FROM sessions WHERE staff = ?", (staff_id,))
+            db.execute("DELETE FROM failures WHERE who = ?", (email,))
+        return Staff(staff_id, email, called, role, sites)
+
+    def everybody(self) -> list[Staff]:
+        """All accounts, by address."""
+        with self._lock:
+            rows = self._db.execute("SELECT id, email, name, role, sites FROM staff ORDER BY email").fetchall()
+        return [_staff(row) for row in rows]
+
+    def remove(self, email: str) -> bool:
+        """Remove an account and its sessions; whether there was one.
+
+        Raises:
+            StaffError: it is the last admin's.
+        """
+        email = email.strip().lower()
+        people = {one.email: one for one in self.everybody()}
+        admins = [one for one in people.values() if one.role == "admin"]
+        if email in people and admins == [people[email]]:
+            raise StaffError("this is the last admin; make another one first")
+        with self._write() as db:
+            row = db.execute("SELECT id FROM staff WHERE email = ?", (email,)).fetchone()
+            if row is None:
+                return False
+            db.execute("DELETE FROM sessions WHERE staff = ?", row)
+            db.execute("DELETE FROM staff WHERE id = ?", row)
+        return True
+
+    # Signing in
+
+    def verify(self, email: str, password: str, address: str) -> Staff | None:
+        """The person with this address and password, or None; every failure counts against both account and address.
+
+        Raises:
+            LockedOut: too many failures.
+        """
+        email = email.strip().lower()[:320]
+        places = {email: TRIES, f"from {address}": ADDRESS_TRIES}
+        self._refuse_locked(places)
+        with self._lock:
+            row = self._db.execute(
+                "SELECT id, email, name, role, sites, password FROM staff WHERE email = ?", (email,)
+            ).fetchone()
+        try:
+            good = self._hasher.verify(row[5] if row else self._nobody, password[:MAX_PASSWORD]) and row is not None
+        except (VerificationError, InvalidHashError):
+            good = False
+        with self._write() as db:
+            if good:
+                db.execute("DELETE FROM failures WHERE who = ?", (email,))
+            else:
+                now_ms = self._clock_ms()
+                for who in places:
+                    db.execute("DELETE FROM failures WHERE who = ? AND first_ms <= ?", (who, now_ms - LOCKED_MS))
+                    db.execute(
+                        "INSERT INTO failures VALUES (?, 1, ?) ON CONFLICT (who) DO UPDATE SET count = count + 1",
+                        (who, now_ms),
+                    )
+        return _staff(row) if good else None
+
+    def _refuse_locked(self, places: dict[str, int]) -> None:
+        now_ms = self._clock_ms()
+        with self._lock:
+            for who, tries in places.items():
+                row = self._db.execute("SELECT count, first_ms FROM failures WHERE who = ?", (who,)).fetchone()
+                if row is not None and row[0] >= tries and now_ms < row[1] + LOCKED_MS:
+                    raise LockedOut((row[1] + LOCKED_MS - now_ms) / 1000)
+
+    # Sessions
+
+    def open_session(self, staff: Staff) -> str:
+        """A new session; returns the cookie's value, which is not kept."""
+        token = secrets.token_urlsafe(32)
+        now_ms = self._clock_ms()
+        with self._write() as db:
+            db.execute("DELETE FROM sessions WHERE made_ms < ? OR used_ms < ?", (now_ms - SESSION_MS, now_ms - IDLE_MS))
+            db.execute(
+                "INSERT INTO sessions (token, staff, secret, made_ms, used_ms, turned_ms) VALUES (?, ?, ?, ?, ?, ?)",
+                (_hash(token), staff.id, secrets.token_urlsafe(32), now_ms, now_ms, now_ms),
+            )
+        return token
+
+    def session(self, token: str, *, turn: bool = False) -> StaffSession | None:
+        """Whose session this is; None if it has ended. With `turn` an old cookie value is replaced by a new one."""
+        now_ms = self._clock_ms()
+        hashed = _hash(token)
+        with self._write() as db:
+            row = db.execute(
+                "SELECT s.token, s.secret, s.made_ms, s.used_ms, s.turned_ms, p.id, p.email, p.name, p.role, p.sites"
+                " FROM sessions s JOIN staff p ON p.id = s.staff"
+                " WHERE s.token = ? OR (s.before = ? AND s.before_until_ms > ?)",
+                (hashed, hashed, now_ms),
+            ).fetchone()
+            if row is None or now_ms >= row[2] + SESSION_MS or now_ms >= row[3] + IDLE_MS:
+                return None
+            turned = None
+            if turn and row[0] == hashed and now_ms >= row[4] + ROTATE_MS:
+                turned = secrets.token_urlsafe(32)
+                db.execute(
+                    "UPDATE sessions SET token = ?, before = ?, before_until_ms = ?, turned_ms = ? WHERE token = ?",
+                    (_hash(turned), hashed, now_ms + GRACE_MS, now_ms, hashed),
+                )
+            db.execute("UPDATE sessions SET used_ms = ? WHERE secret = ?", (now_ms, row[1]))
+        csrf = hmac.new(row[1].encode(), b"csrf", hashlib.sha256).hexdigest()
+        return StaffSession(_staff(row[5:]), _hash(row[1])[:16], csrf, turned)
+
+    def close_session(self, token: str) -> None:
+        """Sign this browser out."""
+        hashed = _hash(token)
+        with self._write() as db:
+            db.execute("DELETE FROM sessions WHERE token = ? OR before = ?", (hashed, hashed))
+
+    def close_all(self, staff_id: str) -> None:
+        """Sign a person out everywhere."""
+        with self._write() as db:
+            db.execute("DELETE FROM sessions WHERE staff = ?", (staff_id,))
+
+    # The first admin
+
+    def invite(self) -> str | None:
+        """A one-time token to make the first admin with, good for a day; None once there is an account."""
+        token = secrets.token_urlsafe(24)
+        with self._write() as db:
+            if db.execute("SELECT 1 FROM staff LIMIT 1").fetchone() is not None:
+                db.execute("DELETE FROM invites")
+                return None
+            db.execute("DELETE FROM invites")
+            db.execute("INSERT INTO invites VALUES (?, ?)", (_hash(token), self._clock_ms()))
+        return token
+
+    def redeem(self, token: str, email: str, password: str, name: str = "") -> Staff:
+        """Make the first admin. The token is used up.
+
+        Raises:
+            StaffError: the token is unknown, used or too old, or the account cannot be made.
+        """
+        with self._lock:
+            row = self._db.execute("SELECT made_ms FROM invites WHERE token = ?", (_hash(token),)).fetchone()
+            taken = self._db.execute("SELECT 1 FROM staff LIMIT 1").fetchone() is not None
+        if row is None or taken or self._clock_ms() >= row[0] + INVITE_MS:
+            raise StaffError("this link has been used or is too old; restart the server for a new one")
+        staff = self.add(email, password, name=name, role="admin")
+        with self._write() as db:
+            db.execute("DELETE FROM invites")
+        return staff
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; other processes (`shopbell staff add`) may write too."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+
+def _staff(row: tuple[str, ...]) -> Staff:
+    role: Role = "admin" if row[3] == "admin" else "agent"
+    return Staff(row[0], row[1], row[2], role, frozenset(row[4].split()))
+
+
+def _hash(token: str) -> str:
+    # 256 random bits need no salt and no slow hash.
+    return hashlib.sha256(token.encode()).hexdigest()
