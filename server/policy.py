@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from server.consent import Code, No, Rules, Wanted, judge, known_enough
 from server.conversation import CallRecord, Conversation
-from server.ports import PlannedCall, Usage
+from server.ports import PassOn, PlannedCall, Usage
 from server.site import Limits
 from tools import Caller, canonical
 
@@ -265,12 +265,13 @@ class Answer:
     calls: list[PlannedCall] = field(default_factory=list)
     choices: tuple[str, ...] = ()
     hand_over: Reason | None = None
+    pass_on: PassOn | None = None
     usage: Usage | None = None
 
     @property
     def is_empty(self) -> bool:
         """Nothing was said, asked or done."""
-        return not (self.text.strip() or self.calls or self.hand_over)
+        return not (self.text.strip() or self.calls or self.hand_over or self.pass_on)
 
 
 def reason(text: str) -> Reason:

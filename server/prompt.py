@@ -12,8 +12,8 @@ from retrieval.text import language_of
 from retrieval.types import Passage
 from server import phrases
 from server.conversation import CallRecord, Conversation
-from server.ports import CallResult, Line, Person, Prompt
-from server.site import Site, text_for
+from server.ports import CallResult, Colleague, Line, Person, Prompt
+from server.site import Site, Specialist, text_for
 from tools import Caller, ToolSpec
 
 VERSION: Final = "1"
@@ -40,6 +40,12 @@ Put the passage's number in square brackets at the end of each sentence that res
 """
 
 
+_PART: Final = """\
+Your part
+You are one of several agents of this shop, and the customer need not know: answer as the shop. Yours is: {purpose}
+If all that is asked is for another agent, call pass_on at once, without a word to the customer. ({name})"""
+
+
 @dataclass(frozen=True, slots=True)
 class Voice:
     """What a site lets the agent know and say, beyond the conversation."""
@@ -47,14 +53,22 @@ class Voice:
     site: Site
     instructions: str
     tools: tuple[ToolSpec, ...]
+    specialist: Specialist | None = None
+    """Whose voice it is; None: the default agent's."""
+    agent_score: float = 0.0
+    colleagues: tuple[Colleague, ...] = ()
 
 
 def rules_text(voice: Voice) -> str:
-    """The fixed prefix: the same for every turn of a site, so that providers can cache it."""
+    """The fixed prefix: the same for every turn of a site, so that providers can cache it; a specialist's part comes last."""
     text = _RULES.format(name=voice.site.name)
-    return (
-        f"{text}\nThe shop's own instructions\n{voice.instructions.strip()}\n" if voice.instructions.strip() else text
-    )
+    if voice.instructions.strip():
+        text += f"\nThe shop's own instructions\n{voice.instructions.strip()}\n"
+    own = voice.specialist
+    if own is not None:
+        text += f"\n{_PART.format(name=own.name, purpose=own.purpose)}\n"
+        text += f"{own.instructions.strip()}\n" if own.instructions.strip() else ""
+    return text
 
 
 def build(
@@ -87,9 +101,19 @@ def build(
         people={code: people_text(voice.site, code, now_ms) for code in phrases.LANGUAGES},
         sign_in={code: sign_in_text(voice.site, code, state, now_ms) for code in phrases.LANGUAGES},
         call_no=(turn.model_calls if turn else 0) + 1,
+        agent=voice.specialist.name if voice.specialist is not None else "",
+        agent_score=voice.agent_score,
+        colleagues=voice.colleagues,
+        language=(state.route.language or "") if state.route is not None else "",
+        mood=(state.route.mood or "") if state.route is not None else "",
         seed=turn.id if turn else "",
         resumed=turn is not None and any(call.state == "ended" and call.asks for call in state.turn_calls(turn.id)),
     )
+
+
+def said_in(asked: Prompt) -> str:
+    """The language of the server's own sentences beside an answer."""
+    return phrases.language(asked.language or phrases.spoken(asked.asked), asked.locale)
 
 
 def locale_of(state: Conversation, site: Site) -> str:
@@ -98,7 +122,11 @@ def locale_of(state: Conversation, site: Site) -> str:
 
 
 def spoken_in(state: Conversation, site: Site) -> str:
-    """The language that the customer writes, as far as their newest words show it, else `locale_of`."""
+    """The language that the customer writes: as it was heard, else as far as their newest words show it, else `locale_of`."""
+    newest = max((message.seq for message in state.messages if message.role == "customer"), default=0)
+    heard = state.route
+    if heard is not None and heard.upto >= newest and heard.language in phrases.LANGUAGES:
+        return heard.language
     said = (message.text for message in reversed(state.messages) if message.role == "customer")
     return phrases.spoken(said) or locale_of(state, site)
 

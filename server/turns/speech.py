@@ -18,10 +18,12 @@ from server.policy import Answer
 from server.ports import (
     Call,
     Choices,
+    Chunk,
     Conflict,
     HandOver,
     ModelFailed,
     OverLimit,
+    PassOn,
     PlannedCall,
     Prompt,
     Spend,
@@ -29,6 +31,7 @@ from server.ports import (
     Thinking,
     Usage,
 )
+from server.turns import routing
 from server.turns.knowledge import Knowledge
 from server.turns.work import Node, Work
 
@@ -58,20 +61,22 @@ class Speech:
             Conflict: somebody else's event came first; nothing of this call is stored.
         """
         assert work.drafts is not None  # noqa: S101 - a turn was started
+        state, first = await routing.look(work, state)
+        if (urgent := self._urgent(work, state)) is not None:
+            await self._node.log.append(work.key, [*first, *urgent], after=state.head)
+            return
         await self._knowledge.look_up(work, state)
         now_ms = self._node.clock_ms()
-        caller = prompt.caller_of(state, work.agent.site, now_ms)
-        can_verify = "sign_in" in work.agent.verifies(caller)
-        asked = prompt.build(state, work.agent.voice(), caller, work.passages, now_ms, can_verify=can_verify)
+        asked = self._prompt(work, state, now_ms)
         spend = self._reserve(work)
+        first += self._knowledge.retrieved(work, state)
         if spend:
             try:
-                await self._node.log.append(
-                    work.key, self._knowledge.retrieved(work, state), after=state.head, spend=spend
-                )
+                await self._node.log.append(work.key, first, after=state.head, spend=spend)
             except OverLimit:
                 work.runner = replace(work.runner, failed="budget")
                 return
+            first = []
             state = await self._node.log.load(work.key)
         work.drafts.begin(state.head)
         answer = Answer()
@@ -82,21 +87,61 @@ class Speech:
         current = await self._node.log.load(work.key)
         called = self._called(work, answer, ms, failed)
         if failed is not None:
-            await self._node.log.append(work.key, [*self._knowledge.retrieved(work, state), called], after=state.head)
+            await self._node.log.append(work.key, [*first, called], after=state.head)
             work.runner = replace(work.runner, failed=failed)
             return
         if answer.is_empty:
-            await self._node.log.append(work.key, [*self._knowledge.retrieved(work, state), called], after=state.head)
+            await self._node.log.append(work.key, [*first, called], after=state.head)
             work.runner = replace(work.runner, empty=work.runner.empty + 1)
             return
         work.runner = replace(work.runner, empty=0)
-        events = [*self._knowledge.retrieved(work, state), called]
+        events = [*first, called]
         if answer.thinking.strip():
             events.append(work.new("thought", "agent", {"text": answer.thinking}))
-        if answer.calls:
+        if answer.pass_on is not None:
+            await self._pass_on(work, state, answer, events)
+        elif answer.calls:
             await self._plan(work, current, answer, events, state.head)
         else:
             await self._answer(work, state, current, answer, events)
+
+    def _prompt(self, work: Work, state: Conversation, now_ms: int) -> Prompt:
+        caller = prompt.caller_of(state, work.agent.site, now_ms)
+        voice = work.voice()
+        if (routed := work.routed) is not None:
+            others = routing.colleagues(routed, state, work.agent.site)
+            voice = replace(voice, agent_score=routed.pick.score, colleagues=others)
+        can_verify = "sign_in" in work.agent.verifies(caller)
+        return prompt.build(state, voice, caller, work.passages, now_ms, can_verify=can_verify)
+
+    def _urgent(self, work: Work, state: Conversation) -> list[NewEvent] | None:
+        """What the customer gets at once, and the end of the turn, when the words are for a person, not for a model.
+
+        No model can be talked out of it. The offline engine hears the same words by itself, and says more to them.
+        """
+        tone = work.routed.tone if work.routed is not None else None
+        if tone is None or tone.cue is None or work.model.name == "offline":
+            return None
+        if state.mode != "agent" and tone.cue != "self_harm":
+            return None
+        text = tone.reply
+        if tone.cue != "self_harm":
+            locale = prompt.spoken_in(state, work.agent.site)
+            text = f"{text}\n\n{prompt.people_text(work.agent.site, locale, self._node.clock_ms())}"
+        events = [work.new("message", "agent", {"text": text})]
+        if state.mode == "agent":
+            events.append(work.new("mode", "system", {"mode": "waiting", "reason": tone.cue}))
+        return [*events, turn_ended(self._node, work, state, "handed_over" if state.mode == "agent" else "answered")]
+
+    async def _pass_on(self, work: Work, state: Conversation, answer: Answer, events: list[NewEvent]) -> None:
+        """Another agent goes on with the turn; what this one wrote is a thought, and its calls were never planned."""
+        assert answer.pass_on is not None  # noqa: S101 - the caller has looked
+        routed = routing.passed_on(work, state, answer.pass_on)
+        if answer.text.strip():
+            events.append(work.new("thought", "agent", {"text": answer.text}))
+        events.append(work.new("routed", "system", routed.body()))
+        await self._node.log.append(work.key, events, after=state.head)
+        work.routed = routed
 
     async def _listen_to(self, work: Work, asked: Prompt, answer: Answer, left_s: float) -> policy.Reason | None:
         """Stream one model call into `answer`; returns why it failed, or None.
@@ -127,13 +172,13 @@ class Speech:
         said: list[str] = []
         size = 0
         try:
-            chunks = work.agent.model.stream(asked)
+            chunks = work.model.stream(asked)
             async with contextlib.aclosing(chunks):  # type: ignore[type-var]
                 async for chunk in chunks:
                     match chunk:
                         case Text(text=text):
                             if not said and not asked.results:
-                                self._knowledge.show(work, phrases.spoken(asked.asked) or asked.locale)
+                                self._knowledge.show(work, prompt.said_in(asked))
                             said.append(text)
                             size += len(text)
                             drafts.add("reply", text)
@@ -148,12 +193,8 @@ class Speech:
                             answer.calls.append(PlannedCall(chunk.id, chunk.tool, chunk.args))
                             if len(answer.calls) > limit:
                                 break  # a model that does not stop calling is stopped here
-                        case Choices():
-                            answer.choices = chunk.texts
-                        case HandOver():
-                            answer.hand_over = policy.reason(chunk.reason)
-                        case Usage():
-                            answer.usage = chunk
+                        case _:
+                            _take(answer, chunk, asked)
         except ModelFailed as error:
             logger.warning("conversation %s: the model failed: %s", work.key, error)
             return "failed"
@@ -209,7 +250,7 @@ class Speech:
         What a tool's result says cannot be looked up in passages: such an answer is only checked where it cites.
         """
         did = state.turn is not None and any(call.ok for call in state.turn_calls(state.turn.id))
-        if did or getattr(work.agent.model, "quotes_only", False):  # a merchant's own model may not say
+        if did or getattr(work.model, "quotes_only", False):  # a merchant's own model may not say
             cited = cite(answer.text, work.passages)
             text = without(cited.text, cited.unsupported)
             return merged(Cited(text, cited.citations, cited.unsupported), work.passages)
@@ -217,7 +258,7 @@ class Speech:
         return merged(ground(answer.text, work.passages, known=known), work.passages)
 
     def _called(self, work: Work, answer: Answer, ms: int, failed: str | None) -> NewEvent:
-        body: dict[str, Any] = {"model": work.agent.model.name, "ms": ms, "prompt": prompt.VERSION}
+        body: dict[str, Any] = {"model": work.model.name, "ms": ms, "prompt": prompt.VERSION}
         if answer.usage is not None:
             used = answer.usage
             work.usage = Usage(
@@ -232,7 +273,7 @@ class Speech:
 
     def _reserve(self, work: Work) -> list[Spend]:
         limits = work.agent.site.limits
-        if work.agent.model.name == "offline":
+        if work.model.name == "offline":
             return []
         day = self._node.clock_ms() // 86_400_000
         spend = []
@@ -242,6 +283,19 @@ class Speech:
             limit = limits.model_tokens_per_conversation
             spend.append(Spend(f"{work.key}/tokens/{day}", RESERVE_TOKENS, limit))
         return spend
+
+
+def _take(answer: Answer, chunk: Chunk, asked: Prompt) -> None:
+    """What an answer says beside words and calls."""
+    match chunk:
+        case Choices():
+            answer.choices = chunk.texts
+        case PassOn():
+            answer.pass_on = chunk if asked.colleagues else None  # else nobody offered it
+        case HandOver():
+            answer.hand_over = policy.reason(chunk.reason)
+        case Usage():
+            answer.usage = chunk
 
 
 def turn_ended(node: Node, work: Work, state: Conversation, why: str) -> NewEvent:

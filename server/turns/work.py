@@ -17,7 +17,8 @@ from server.hub import Hub
 from server.log import Log
 from server.policy import Runner
 from server.ports import Model, Retriever, Usage
-from server.site import Site
+from server.site import DEFAULT_AGENT, Site, Specialist
+from server.turns.router import Routed, Router
 from tools import Caller, Registry, Rule
 
 
@@ -46,20 +47,34 @@ class Agent:
     """What this caller could prove in the chat, so that a call waits for it instead of being refused."""
     is_off: Callable[[], bool] = lambda: False
     """Whether the merchant has switched the agent off."""
+    router: Router | None = None
+    """Reads what customers write and chooses among the specialists; None: one agent, and nobody listens."""
+    models: Mapping[str, Model] = field(default_factory=dict)
+    """Of the specialists that have a model of their own."""
 
     def ruled(self, caller: Caller) -> Rules:
         """What the site allows, as `policy` takes it."""
         return Rules(self.registry, self.rules, self.site.limits, self.verifies(caller), self.is_off())
 
-    def voice(self) -> prompt.Voice:
-        """What the prompt says of this site. Tools that are denied are not even named to the model."""
-        rules = self.rules
+    def voice(self, name: str = DEFAULT_AGENT) -> prompt.Voice:
+        """What the prompt says of this site, in the words of one of its agents.
+
+        Tools that are denied, or that this agent has not, are not even named to the model.
+        """
+        rules, own = self.rules, self.specialist(name)
         allowed = tuple(
             spec
             for spec in self.registry
             if (rule := rules.get(spec.name)) is None or (rule.enabled and rule.permission != "deny")
         )
-        return prompt.Voice(self.site, self.instructions, allowed)
+        if own is not None and own.tools is not None:
+            named = {*own.tools}
+            allowed = tuple(spec for spec in allowed if named.intersection((spec.name, *spec.aliases)))
+        return prompt.Voice(self.site, self.instructions, allowed, own)
+
+    def specialist(self, name: str) -> Specialist | None:
+        """The specialist of this name; None for the default agent."""
+        return next((agent for agent in self.site.agents if agent.name == name), None)
 
 
 @dataclass(slots=True, eq=False)
@@ -77,11 +92,26 @@ class Work:
     looked_up: int = -1
     noted: int = -1
     query: str = ""
+    search_ms: int = 0
     usage: Usage = field(default_factory=Usage)
+    routed: Routed | None = None
+    """Where the words went that this run answers."""
+    tags: tuple[str, ...] = ()
+    """Of the articles that `passages` were looked for in."""
     calling: list[str] = field(default_factory=list)
     """Names of the tools whose calls run now."""
     cancellable: set[asyncio.Task[Any]] = field(default_factory=set)
     """What may be cut off when somebody else fences this run: the model's stream, tools that only read."""
+
+    @property
+    def model(self) -> Model:
+        """Of the agent that has the turn."""
+        own = self.agent.models.get(self.routed.pick.agent) if self.routed is not None else None
+        return own or self.agent.model
+
+    def voice(self) -> prompt.Voice:
+        """Of the agent that has the turn."""
+        return self.agent.voice(self.routed.pick.agent if self.routed is not None else DEFAULT_AGENT)
 
     def new(self, kind: Any, role: Any, body: Mapping[str, Any], *, turn: str | None = None) -> NewEvent:  # noqa: ANN401 - Literals
         """An event of this run."""

@@ -1,0 +1,173 @@
+"""Router: which of a site's agents gets the customer's words, and how those words read.
+
+It asks no model and reads no log but the conversation that it is given.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from retrieval.text import words
+from retrieval.types import Embedder, Vectors
+from server import policy, prompt, specialists
+from server.conversation import Conversation
+from server.ports import Listener, Tone
+from server.site import DEFAULT_AGENT, Site
+from server.specialists import Bank, Near, Pick, Row
+
+logger = logging.getLogger(__name__)
+
+COMPARE_S: Final = 3.0
+"""After that the agent that has the conversation keeps it. Comparing takes milliseconds unless the embedding is far away."""
+_HEARD: Final = 4
+"""Newest unanswered messages that are listened to one by one."""
+_GRAVE: Final = ("self_harm", "legal", "asked", "anger")
+"""Cues in the order in which they outweigh one another."""
+_LOUD: Final = ("angry", "upset", "pleased", "calm")
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """Where a turn's words went. `found` are the agents that may have them, the nearest first."""
+
+    pick: Pick
+    upto: int
+    """The seq of the newest message that was read."""
+    found: tuple[Near, ...] = ()
+    tone: Tone | None = None
+    """None: nobody listened, or there was nothing new to hear."""
+    mood_before: str | None = None
+    """Of the message before."""
+    came_from: str | None = None
+    """The agent that passed it on."""
+
+    def score_of(self, agent: str) -> float:
+        """How near the words are to an agent; 0 for one that was not compared."""
+        return next((near.score for near in self.found if near.agent == agent), 0.0)
+
+    def body(self) -> dict[str, Any]:
+        """Of the `routed` event."""
+        body: dict[str, Any] = {"agent": self.pick.agent, "why": self.pick.why, "score": round(self.pick.score, 3)}
+        if self.tone is not None:
+            body |= {"language": self.tone.language, "mood": self.tone.mood}
+            if self.tone.cue is not None:
+                body["cue"] = self.tone.cue
+        if self.came_from is not None:
+            body["from"] = self.came_from
+        return body | {"upto": self.upto}
+
+
+class Router:
+    """Reads the customer's words for one site. Its texts are embedded at the first message, or by `warm`."""
+
+    def __init__(
+        self,
+        site: Site,
+        embedder: Embedder,
+        listener: Listener | None = None,
+        rows: Callable[[], Iterable[Row]] = tuple,
+        known: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        """`rows` gives the texts that stand for the agents, `known` texts of the shop that say nothing of a language.
+
+        Both are called once, in a thread: reading a shop's workflows takes 0.1 s.
+        """
+        self.site = site
+        self._embedder = embedder
+        self._listener = listener
+        self._rows = rows
+        self._known_texts = known
+        self._known: frozenset[str] = frozenset()
+        self._bank: Bank | None = None
+        self._loading = asyncio.Lock()
+
+    @property
+    def has_specialists(self) -> bool:
+        """Whether there is anybody to choose."""
+        return bool(self.site.agents)
+
+    async def warm(self) -> Bank:
+        """Embed what stands for the agents, once."""
+        async with self._loading:
+            if self._bank is None:
+                rows, known = await asyncio.to_thread(lambda: (tuple(self._rows()), tuple(self._known_texts())))
+                self._known = frozenset(word for text in known for word in words(text))
+                made = await self._embedder.embed([text for text, _, _ in rows]) if rows else np.zeros((0, 1))
+                self._bank = Bank(rows, np.asarray(made, dtype=np.float32))
+        return self._bank
+
+    async def route(self, state: Conversation, extra: str | None = None) -> Routed:
+        """Who gets the unanswered words, and `extra`, which is about to be appended."""
+        asked = [message.text for mid in state.unanswered if (message := state.message(mid)) is not None]
+        asked += [extra] if extra is not None else []
+        before = state.route
+        current = before.agent if before is not None and before.agent in self._names else None
+        upto = policy.unanswered_upto(state)
+        if not asked:  # the turn goes on after a decision
+            return Routed(Pick(current or DEFAULT_AGENT, "the turn goes on"), upto)
+        tone = await self.hear(asked, state)
+        mood_before = before.mood if before is not None else None
+        if not self.has_specialists:
+            return Routed(Pick(DEFAULT_AGENT, "the only agent"), upto, (), tone, mood_before)
+        found = await self._near(asked, state, tone)
+        mid_turn = before is not None and state.turn is not None and before.turn == state.turn.id
+        if mid_turn and current is not None:
+            own = next((near.score for near in found if near.agent == current), 0.0)
+            pick = Pick(current, "goes on in the same turn", own)
+        else:
+            pick = specialists.pick(found, current, under_way=state.open_run is not None)
+        return Routed(pick, upto, tuple(found), tone, mood_before)
+
+    async def hear(self, asked: Sequence[str], state: Conversation) -> Tone | None:
+        """How the newest message reads; of several, with the gravest cue and the loudest mood."""
+        if self._listener is None:
+            return None
+        await self.warm()
+        language = state.route.language if state.route is not None else None
+        language = language or prompt.locale_of(state, self.site)
+        tones: list[Tone] = []
+        for text in asked[-_HEARD:]:
+            tones.append(await self._listener.hear(text, before=language, known=self._known))
+            language = tones[-1].language
+        cued = [tone for cue in _GRAVE for tone in tones if tone.cue == cue][:1]
+        mood = next((mood for mood in _LOUD for tone in tones if tone.mood == mood), tones[-1].mood)
+        return replace(tones[-1], mood=mood, cue=cued[0].cue if cued else None, reply=cued[0].reply if cued else "")
+
+    async def near(self, text: str, tone: Tone | None = None) -> list[Near]:
+        """All agents that may have this message by itself, the nearest first."""
+        bank = await self.warm()
+        variants = list(dict.fromkeys([text, tone.english if tone is not None and tone.english else text]))
+        found = specialists.nearness(await self._embedded(variants), bank)
+        return [near for near in found if self._may_get(near.agent, tone)]
+
+    async def _near(self, asked: Sequence[str], state: Conversation, tone: Tone | None) -> list[Near]:
+        """`near`, for words that may lean on those before; empty when they cannot be compared."""
+        whole = " ".join(" ".join(asked).split())
+        try:
+            async with asyncio.timeout(COMPARE_S):
+                found = await self.near(whole, tone)
+                said = [m.text for m in state.messages if m.role == "customer" and m.id not in state.unanswered]
+                if said and len(whole.split()) <= policy.SHORT_WORDS:
+                    leaning = await self.near(f"{said[-1]} {whole}")
+                    found = specialists.both(found, leaning)
+        except Exception:
+            # An embedding is an outside: without it the agent that has the conversation goes on, or the one for the rest.
+            logger.exception("site %s: a message could not be compared with the agents", self.site.key)
+            return []
+        return found
+
+    async def _embedded(self, texts: Sequence[str]) -> Vectors:
+        return np.stack([await self._embedder.query(text) for text in texts])
+
+    def _may_get(self, name: str, tone: Tone | None) -> bool:
+        agent = next(agent for agent in self.site.agents if agent.name == name)
+        language, mood = (tone.language, tone.mood) if tone is not None else (None, None)
+        return specialists.may_get(agent, language, mood)
+
+    @property
+    def _names(self) -> frozenset[str]:
+        return frozenset([DEFAULT_AGENT, *(agent.name for agent in self.site.agents)])
