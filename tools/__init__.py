@@ -5,6 +5,7 @@ A leaf package: it knows neither server nor retrieval nor widget.
 
 from tools.breaker import Breakers
 from tools.canonical import canonical
+from tools.fallback import fallback_of, fallback_problem
 from tools.permission import (
     Rule,
     Verdict,
@@ -20,6 +21,7 @@ from tools.run import Outcome, Pace, Reconciled, reconcile, run
 from tools.signature import BadTool
 from tools.spec import ToolSpec, tool
 from tools.types import AnswerLost, Ask, Caller, Effect, Level, NotSent, Permission, ToolError
+from tools.undo import undo_refused, undoing
 
 __all__ = [
     "AnswerLost",
@@ -42,11 +44,15 @@ __all__ = [
     "args_sha256",
     "canonical",
     "default_permission",
+    "fallback_of",
+    "fallback_problem",
     "limits_of",
     "needed_level",
     "policy_version",
     "reconcile",
     "run",
     "tool",
+    "undo_refused",
+    "undoing",
     "verdict",
 ]

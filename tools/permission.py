@@ -53,6 +53,12 @@ class Rule(BaseModel):
         description="How well the caller must be known: `anonymous`, `identified` or `step_up`. "
         "A tool's own demand cannot be lowered.",
     )
+    fallback: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=500,
+        description="What to do when it fails for technical reasons: another tool's name, or a sentence to say.",
+    )
     enabled: bool = Field(default=True, description="`false` takes the tool away: the agent does not even see it.")
 
 

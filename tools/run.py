@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from tools import output
 from tools.breaker import Breakers
 from tools.signature import fitting
-from tools.spec import ToolSpec
+from tools.spec import ToolSpec, values_of
 from tools.types import AnswerLost, Caller, Json, NotSent, ToolError
 
 log = logging.getLogger("shopbell.tools")
@@ -176,11 +176,6 @@ async def reconcile(spec: ToolSpec, caller: Caller, args: Mapping[str, Any]) -> 
         log.warning("tool %s: the arguments of call %s no longer fit: %s", spec.name, caller.call, error)
         return Reconciled()
     return await _look(spec, caller, values_of(known))
-
-
-def values_of(args: Any) -> dict[str, Any]:  # noqa: ANN401 - an instance of some args_model
-    """Checked arguments as a function gets them."""
-    return {name: getattr(args, name) for name in type(args).model_fields}
 
 
 async def _look(spec: ToolSpec, caller: Caller, values: Mapping[str, Any]) -> Reconciled:

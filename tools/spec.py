@@ -135,6 +135,11 @@ class ToolSpec:
         return f"Wrong arguments for {self.name}. " + "; ".join(parts) + "."
 
 
+def values_of(args: BaseModel) -> dict[str, Any]:
+    """Checked arguments as a tool's function gets them."""
+    return {name: getattr(args, name) for name in type(args).model_fields}
+
+
 def tool(  # noqa: PLR0913 - keyword-only: this is the form in which a merchant's developer describes a tool
     *,
     scope: str,
@@ -239,6 +244,8 @@ def _check(spec: ToolSpec) -> None:
         check_beside(spec.undo, "undo", spec.name, ("caller", "result"), fields)
         if spec.effect == "read":
             raise BadTool(spec.where, f"{spec.name}: undo has nothing to take back, since the effect is read")
+        if any(not _NAME.fullmatch(f"undo_{name}") for name in (spec.name, *spec.aliases)):
+            raise BadTool(spec.where, f"{spec.name}: with undo, a name has at most 59 characters")
     for field, source, check in (("reply", spec.reply, words.check), ("label", spec.label, words.template)):
         try:
             check(source)

@@ -9,7 +9,7 @@ from pathlib import Path
 from rapidfuzz import fuzz, process
 
 from server.site import Document, Problem, Severity, Site
-from tools import Registry, Rule, ToolSpec, needed_level
+from tools import Registry, Rule, ToolSpec, fallback_problem, needed_level
 
 
 def about_site(site: Site, document: Document, environment: Mapping[str, str]) -> list[Problem]:
@@ -46,6 +46,7 @@ def about_rules(rules: Mapping[str, Rule], document: Document | None, registry: 
     found: list[Problem] = []
     names = [spec.name for spec in registry]
     seen: dict[str, str] = {}
+    named = {spec.name: rule for name, rule in rules.items() if (spec := registry.get(name)) is not None}
     for name, rule in rules.items():
         assert document is not None  # noqa: S101 - there are no rules without a file
         spec = registry.get(name)
@@ -58,7 +59,11 @@ def about_rules(rules: Mapping[str, Rule], document: Document | None, registry: 
             place = document.keys[("tools", name)]
             message = f"`{name}` and `{seen[spec.name]}` are the same tool; one rule must go"
             found.append(Problem(document.file, place.line, place.column, "error", message))
-        for key, severity, message in _rule_findings(spec, rule):
+        findings = _rule_findings(spec, rule)
+        wrong = fallback_problem(spec, registry, named) if rule.fallback is not None else None
+        if wrong is not None:
+            findings.append(("fallback", "error", f"fallback: {wrong}"))
+        for key, severity, message in findings:
             place = document.place(("tools", name, key))
             full = f"tools.{name}: {message}"
             found.append(Problem(document.file, place.line, place.column, severity, full))
@@ -66,30 +71,42 @@ def about_rules(rules: Mapping[str, Rule], document: Document | None, registry: 
 
 
 def about_tools(registry: Registry, site: Site) -> list[Problem]:
-    """Warnings about the tools themselves, at the line where each is written."""
+    """What is probably not meant about the tools themselves, at the line where each is written."""
     found: list[Problem] = []
     examples: dict[str, ToolSpec] = {}
     for spec in registry:
-        messages = []
-        if not (spec.fn.__doc__ or "").strip():
-            messages.append("no docstring: it is what a model reads to know when to use the tool")
-        if not spec.examples:
-            messages.append("no examples=[…]: the offline engine starts a tool by messages like its examples")
-        if not spec.reply:
-            messages.append('no reply="…": the offline engine can only show the bare result')
-        if spec.retries and spec.effect != "read" and not spec.idempotent:
-            messages.append(f"retries={spec.retries} never happen: the tool is neither a reading one nor idempotent")
-        if spec.needs != "anonymous" and not site.identity.variables:
-            messages.append(f"needs={spec.needs!r}, but site.yaml names no identity secret: nobody can sign in")
-        if spec.fallback and spec.fallback.isidentifier() and spec.fallback not in registry:
-            messages.append(f"fallback={spec.fallback!r}: no tool has this name")
-        for example in spec.examples:
-            other = examples.setdefault(example.strip().lower(), spec)
-            if other is not spec:
-                messages.append(f"the example {example!r} is also one of {other.name}")
         file, _, line = spec.where.rpartition(":")
-        found.extend(Problem(Path(file), int(line), 1, "warning", f"{spec.name}: {message}") for message in messages)
+        for severity, message in _tool_findings(spec, registry, site, examples):
+            found.append(Problem(Path(file), int(line), 1, severity, f"{spec.name}: {message}"))
     return found
+
+
+def _tool_findings(
+    spec: ToolSpec, registry: Registry, site: Site, examples: dict[str, ToolSpec]
+) -> list[tuple[Severity, str]]:
+    """`examples` holds those of the tools before, and gets this one's."""
+    if spec.undoes is not None:
+        return []  # made from another tool, about which all is said there
+    messages = []
+    if not (spec.fn.__doc__ or "").strip():
+        messages.append("no docstring: it is what a model reads to know when to use the tool")
+    if not spec.examples:
+        messages.append("no examples=[…]: the offline engine starts a tool by messages like its examples")
+    if not spec.reply:
+        messages.append('no reply="…": the offline engine can only show the bare result')
+    if spec.retries and spec.effect != "read" and not spec.idempotent and spec.reconcile is None:
+        messages.append(
+            f"retries={spec.retries} happen only when nothing was sent (NotSent): the tool neither reads nor is idempotent"
+        )
+    if spec.needs != "anonymous" and not site.identity.variables:
+        messages.append(f"needs={spec.needs!r}, but site.yaml names no identity secret: nobody can sign in")
+    for example in spec.examples:
+        other = examples.setdefault(example.strip().lower(), spec)
+        if other is not spec:
+            messages.append(f"the example {example!r} is also one of {other.name}")
+    found: list[tuple[Severity, str]] = [("warning", message) for message in messages]
+    wrong = fallback_problem(spec, registry, {})
+    return [*found, ("error", f"fallback: {wrong}")] if wrong is not None else found
 
 
 def about_agents(

@@ -68,7 +68,6 @@ MISTAKES = [
     ("mcp:\n  s: {}\n", 2, "error", "either `command` or `url`"),
     ("mcp:\n  s: {command: x, auth: {type: bearer, env: X}}\n", 2, "error", "a program gets its secrets by `env`"),
     ("mcp:\n  s: {url: x}\n", 2, "error", "mcp.s.url: expected https://host/path"),
-    ("mcp:\n  s:\n    command: x\n    tools:\n      t: {effect: write, scope: x, retries: 2}\n", 5, "error", "retries: expected 0"),
     ("egress: {allow_private: ['https://a.example']}\n", 1, "error", "expected a host such as"),
     ("egress: {allow: [a]}\n", 1, "error", "unknown key `egress.allow`"),
     ("https: {}\n", 1, "error", "unknown key `https`; known are: tools, http, mcp, egress"),

@@ -323,9 +323,8 @@ ADVICE = [
     ('"""Find an order."""', "", "no docstring"),
     ('examples=["where is my order"], ', "", "no examples=[…]"),
     (', reply="{{ result }}"', "", 'no reply="…"'),
-    ('effect="read"', 'effect="write", retries=2', "retries=2 never happen"),
+    ('effect="read"', 'effect="write", retries=2', "retries=2 happen only when nothing was sent"),
     ('effect="read"', 'effect="read", needs="identified"', "site.yaml names no identity secret"),
-    ('effect="read"', 'effect="read", fallback="find_it"', "fallback='find_it': no tool has this name"),
 ]
 
 
@@ -335,6 +334,42 @@ def test_a_tool_that_lacks_something_is_said_at_its_line(tmp_path, old, new, mes
     name, line, severity, said = only(read(shop_at(tmp_path, plugin_dot_py=TOOL.replace(old, new)))[1])
     assert (name, line, severity) == ("plugin.py", 4, "warning")
     assert message in said
+
+
+@pytest.mark.parametrize(
+    ("fallback", "message"),
+    [
+        ("find_it", "fallback: no tool is called `find_it`"),
+        ("find_order", "fallback: a tool cannot stand in for itself"),
+        ("change_it", "fallback: find_order only reads, and change_it does not"),
+    ],
+)
+def test_a_fallback_that_can_never_be_used_is_an_error_in_the_tool_and_in_its_rule(tmp_path, fallback, message):
+    change = """
+    from tools import tool
+    change_it = tool(scope="x", effect="write", name="change_it", examples=["c"], reply="x")
+    kit.tools.add(change_it(find_order))
+"""
+    own = TOOL.replace('effect="read"', f'effect="read", fallback="{fallback}"') + change
+    name, line, severity, said = only(read(shop_at(tmp_path, plugin_dot_py=own))[1])
+    assert (name, line, severity, said[: len(message) + 12]) == ("plugin.py", 4, "error", f"find_order: {message}")
+    rules = f"tools:\n  find_order:\n    permission: auto\n    fallback: {fallback}\n"
+    found = read(shop_at(tmp_path, plugin_dot_py=TOOL + change, tools_dot_yaml=rules))[1]
+    name, line, severity, said = only(found)
+    assert (name, line, severity, said[: len(message) + 18]) == ("tools.yaml", 4, "error", f"tools.find_order: {message}")
+
+
+def test_a_tool_that_can_be_taken_back_is_advised_about_once(tmp_path):
+    undo = """
+    async def take_back(caller, result): ...
+    from tools import tool
+    change = tool(scope="x", effect="write", name="change_it", examples=["c"], reply="x", undo=take_back)
+    kit.tools.add(change(find_order))
+"""
+    shop, problems = read(shop_at(tmp_path, plugin_dot_py=TOOL + undo))
+    assert problems == []
+    assert shop is not None
+    assert [spec.name for spec in shop.offered()] == ["change_it", "find_order", "undo_change_it"]
 
 
 # site.yaml: allowed, and probably not meant

@@ -17,9 +17,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from tools import Caller, Outcome, Pace, ToolError, ToolSpec, output, tool
+from tools import (
+    AnswerLost,
+    Breakers,
+    Caller,
+    NotSent,
+    Outcome,
+    Pace,
+    Reconciled,
+    ToolError,
+    ToolSpec,
+    output,
+    reconcile,
+    tool,
+)
 from tools import run as run_tool
-from tools.run import FAILED, TIMED_OUT
+from tools.run import FAILED, NOTHING_DONE, TIMED_OUT
 
 CALLER = Caller("pk_x", "c1", customer="7", email="a@b.example", level="identified", call="call:9")
 
@@ -56,11 +69,13 @@ class Shop:
     def __init__(self, *script: Any) -> None:
         self.script = list(script)
         self.calls = 0
+        self.hangs = asyncio.Event()
 
     async def act(self) -> Any:
         step = self.script[min(self.calls, len(self.script) - 1)]
         self.calls += 1
         if step == "hang":
+            self.hangs.set()
             await asyncio.Event().wait()
         if isinstance(step, BaseException):
             raise step
@@ -375,3 +390,266 @@ def test_extreme_results_fit_too(value):
 
 async def test_the_outcome_says_how_long_it_took():
     assert (await go(Shop("x").tool())).ms >= 0
+
+
+# Nothing was sent
+
+
+@pytest.mark.parametrize("effect", ["read", "write", "money"])
+async def test_what_was_not_sent_is_tried_again_whatever_the_tool_does(effect):
+    shop = Shop(NotSent("no route"), NotSent("no route"), {"id": 1})
+    done = await go(shop.tool(effect=effect, retries=2))
+    assert (done.ok, done.attempts, done.unknown) == (True, 3, False)
+
+
+async def test_what_was_never_sent_is_a_known_failure_whose_cause_is_only_logged(caplog):
+    with caplog.at_level(logging.WARNING, "shopbell.tools"):
+        done = await go(Shop(NotSent("10.0.0.5 is down")).tool(effect="money"))
+    assert (done.ok, done.unknown, done.error, done.code) == (False, False, NOTHING_DONE, "not_sent")
+    assert "10.0.0.5 is down" in caplog.text
+
+
+# An attempt that may have arrived
+
+LATER = [ToolError("Already refunded; nothing was done."), NotSent("gone"), OSError(), "hang"]
+
+
+@pytest.mark.parametrize("later", LATER, ids=["refused", "not sent", "error", "hang"])
+@pytest.mark.parametrize("first", [ConnectionResetError(), "hang"], ids=["lost", "hang"])
+async def test_whatever_a_later_attempt_says_the_first_one_may_have_arrived(first, later):
+    done = await go(Shop(first, later).tool(effect="money", idempotent=True, retries=1, timeout_s=0.01))
+    assert (done.ok, done.unknown, done.attempts) == (False, True, 2)
+    assert "nothing was done" not in done.error
+    assert not done.wants_fallback
+
+
+@pytest.mark.parametrize("later", LATER, ids=["refused", "not sent", "error", "hang"])
+async def test_an_attempt_in_another_process_may_have_arrived_too(later):
+    tool_spec = Shop(later).tool(effect="write", idempotent=True, timeout_s=0.01)
+    assert (await go(tool_spec, earlier=True)).unknown
+    assert not (await go(Shop(later).tool(timeout_s=0.01), earlier=True)).unknown
+
+
+async def test_arguments_that_no_longer_fit_leave_an_earlier_attempt_open():
+    done = await go(Shop("x").tool(effect="write"), {"order": 1}, earlier=True)
+    assert (done.ok, done.unknown, done.attempts) == (False, True, 0)
+
+
+async def test_a_success_after_an_attempt_that_may_have_arrived_is_a_success():
+    done = await go(Shop(OSError(), {"id": 1}).tool(effect="money", idempotent=True, retries=1))
+    assert (done.ok, done.result, done.unknown) == (True, {"id": 1}, False)
+
+
+@pytest.mark.parametrize(
+    ("fields", "step", "wants"),
+    [
+        ({"effect": "read"}, OSError(), True),
+        ({"effect": "read"}, "hang", True),
+        ({"effect": "read"}, ToolError("There is no such order."), False),
+        ({"effect": "write"}, OSError(), False),
+        ({"effect": "write"}, NotSent("gone"), True),
+        ({"effect": "read"}, "found", False),
+    ],
+)
+async def test_only_a_technical_failure_without_an_effect_wants_a_fallback(fields, step, wants):
+    assert (await go(Shop(step).tool(**fields, timeout_s=0.01))).wants_fallback is wants
+    assert not (await go(Shop(step).tool(**fields), {"wrong": 1})).wants_fallback
+
+
+# Looking up what happened
+
+
+class Ledger(Shop):
+    """A shop that can also be asked what became of a call; `looks` is what it says, in order."""
+
+    def __init__(self, *script: Any, looks: tuple[Any, ...] = (None,)) -> None:
+        super().__init__(*script)
+        self.looks = list(looks)
+        self.asked: list[str] = []
+
+    def tool(self, **fields: Any) -> ToolSpec:
+        async def look(caller: Caller) -> Any:
+            found = self.looks[min(len(self.asked), len(self.looks) - 1)]
+            self.asked.append(caller.call)
+            if found == "hang":
+                await asyncio.Event().wait()
+            if isinstance(found, BaseException):
+                raise found
+            return found
+
+        return super().tool(**{"effect": "money", "reconcile": look, "timeout_s": 0.01, **fields})
+
+
+@pytest.mark.parametrize("step", [OSError(), "hang"], ids=["lost", "hang"])
+async def test_an_effect_that_happened_is_found_and_its_result_given_on(step):
+    shop = Ledger(step, looks=({"id": "re_1", "amount": Decimal("5.00")},))
+    done = await go(shop.tool(retries=3))
+    assert (done.ok, done.result, done.reconciled) == (True, {"id": "re_1", "amount": "5.00"}, True)
+    assert (shop.calls, shop.asked) == (1, ["call:9"])
+
+
+async def test_what_did_not_happen_may_be_run_again_within_the_retries():
+    shop = Ledger(OSError(), OSError(), {"id": 1})
+    done = await go(shop.tool(retries=2))
+    assert (done.ok, done.attempts, len(shop.asked)) == (True, 3, 2)
+
+
+async def test_what_did_not_happen_is_a_known_failure_when_the_retries_are_used_up():
+    shop = Ledger(OSError())
+    done = await go(shop.tool(retries=1))
+    assert (done.ok, done.unknown, shop.calls) == (False, False, 2)
+    assert done.wants_fallback
+
+
+async def test_what_nobody_can_tell_is_unknown_and_not_run_again():
+    for look in (OSError(), "hang", ToolError("no"), object()):
+        shop = Ledger(OSError(), looks=(look,))
+        done = await go(shop.tool(retries=3))
+        assert (done.ok, done.unknown, shop.calls, len(shop.asked)) == (False, True, 1, 2)
+
+
+async def test_an_idempotent_tool_is_tried_again_before_anybody_looks():
+    shop = Ledger(OSError(), {"id": 1})
+    done = await go(shop.tool(idempotent=True, retries=1))
+    assert (done.ok, shop.asked) == (True, [])
+
+
+async def test_after_a_lost_attempt_a_refusal_is_looked_into():
+    first = {"idempotent": True, "retries": 1}
+    happened = await go(Ledger(OSError(), ToolError("Already refunded."), looks=({"id": 1},)).tool(**first))
+    not_so = await go(Ledger(OSError(), ToolError("Not possible."), looks=(None,)).tool(**first))
+    assert (happened.ok, happened.result) == (True, {"id": 1})
+    assert (not_so.ok, not_so.unknown, not_so.error) == (False, False, "Not possible.")
+
+
+async def test_a_function_that_came_to_its_end_is_never_run_again():
+    shop = Ledger(Weird(), looks=(None,))
+    done = await go(shop.tool(retries=3))
+    assert (done.unknown, shop.calls) == (True, 1)
+
+
+async def test_nobody_looks_after_a_success_or_a_refusal():
+    for step in ({"id": 1}, ToolError("no"), NotSent("gone")):
+        shop = Ledger(step)
+        await go(shop.tool())
+        assert shop.asked == []
+
+
+async def test_reconcile_says_what_happened_what_did_not_and_what_nobody_knows():
+    async def ask(*looks: Any) -> Reconciled:
+        return await reconcile(Ledger("x", looks=looks).tool(), CALLER, {})
+
+    assert await ask({"id": 1}) == Reconciled(True, {"id": 1})
+    assert await ask(None) == Reconciled(False)
+    assert await ask(OSError()) == Reconciled(None)
+    assert await ask(OSError(), {"id": 1}) == Reconciled(True, {"id": 1})
+    assert await reconcile(Shop("x").tool(effect="write"), CALLER, {}) == Reconciled(None)
+    assert await reconcile(Ledger("x").tool(), CALLER, {"wrong": 1}) == Reconciled(None)
+
+
+async def test_reconcile_gets_those_of_the_arguments_that_it_names():
+    got = []
+
+    async def look(caller: Caller, amount: Decimal):
+        got.append((caller.call, amount))
+        return "done"
+
+    async def pay(caller: Caller, order_id: str, amount: Decimal): ...
+
+    await reconcile(spec(pay, effect="money", reconcile=look), CALLER, {"order_id": "1", "amount": "2.50"})
+    assert got == [("call:9", Decimal("2.50"))]
+
+
+# A system that has gone silent
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+async def silent_until_open(shop: Shop, breakers: Breakers, clock: Clock, **fields: Any) -> ToolSpec:
+    tool_spec = shop.tool(**fields)
+    for _ in range(2):
+        await run_tool(tool_spec, CALLER, {}, breakers=breakers, pace=Pace(clock_s=clock))
+    return tool_spec
+
+
+async def test_a_silent_system_is_left_alone_and_looked_at_again_later():
+    shop, breakers, clock = Shop(OSError(), OSError(), {"id": 1}), Breakers(failures=2, open_s=30), Clock()
+    tool_spec = await silent_until_open(shop, breakers, clock, effect="money")
+    left = await run_tool(tool_spec, CALLER, {}, breakers=breakers, pace=Pace(clock_s=clock))
+    assert (left.ok, left.unknown, left.code, left.attempts, shop.calls) == (False, False, "not_sent", 0, 2)
+    clock.now_s = 30
+    back = await run_tool(tool_spec, CALLER, {}, breakers=breakers, pace=Pace(clock_s=clock))
+    assert (back.ok, shop.calls, breakers.open(30)) == (True, 3, ())
+
+
+async def test_tools_of_one_system_are_left_alone_together_and_others_are_not():
+    breakers, clock = Breakers(failures=2), Clock()
+    await silent_until_open(Shop(OSError()), breakers, clock)
+    fine, same = Shop("x"), Shop("x")
+    here = dataclasses.replace(fine.tool(name="other"), circuit="")
+    await run_tool(here, CALLER, {}, breakers=breakers, pace=Pace(clock_s=clock))
+    there = dataclasses.replace(same.tool(name="third"), circuit="tool act")
+    await run_tool(there, CALLER, {}, breakers=breakers, pace=Pace(clock_s=clock))
+    assert (fine.calls, same.calls) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("step", "counts"),
+    [
+        (OSError(), True),
+        ("hang", True),
+        (NotSent("gone"), True),
+        (AnswerLost("gone"), True),
+        (AnswerLost("a 500", answered=True), False),
+        (ValueError("a bug"), False),
+        (ToolError("no"), False),
+        (object(), False),
+    ],
+    ids=repr,
+)
+async def test_only_silence_opens_a_circuit_and_no_request_that_breaks_something(step, counts):
+    breakers, clock = Breakers(failures=2), Clock()
+    await silent_until_open(Shop(step), breakers, clock, timeout_s=0.01)
+    assert (breakers.open(0) == ("tool act",)) is counts
+
+
+async def test_a_librarys_own_error_counts_by_its_cause():
+    class LibraryError(Exception): ...
+
+    wrapped = LibraryError()
+    wrapped.__cause__ = LibraryError()
+    wrapped.__cause__.__cause__ = ConnectionRefusedError()
+    breakers, clock = Breakers(failures=2), Clock()
+    await silent_until_open(Shop(wrapped), breakers, clock)
+    assert breakers.open(0) == ("tool act",)
+
+
+async def test_one_call_counts_once_however_often_it_is_tried():
+    breakers = Breakers(failures=2)
+    waits = Waits()
+    await run_tool(
+        Shop(OSError()).tool(retries=5),
+        CALLER,
+        {},
+        breakers=breakers,
+        pace=Pace(waits.jitter, waits.sleep, Clock()),
+    )
+    assert breakers.open(0) == ()
+
+
+async def test_a_cancelled_look_at_a_silent_system_lets_another_one_look():
+    shop, breakers, clock = Shop(OSError(), OSError(), "hang", "x"), Breakers(failures=2, open_s=30), Clock()
+    tool_spec = await silent_until_open(shop, breakers, clock)
+    clock.now_s = 30
+    task = asyncio.create_task(run_tool(tool_spec, CALLER, {}, breakers=breakers, pace=Pace(clock_s=clock)))
+    await shop.hangs.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await run_tool(tool_spec, CALLER, {}, breakers=breakers, pace=Pace(clock_s=clock))).ok

@@ -188,7 +188,16 @@ class _Described(_Strict):
     )
     timeout_s: float = Field(default=10.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds for one attempt, at most 10.")
     retries: int = Field(
-        default=0, ge=0, le=5, description="Further attempts after a failure, only where that is safe."
+        default=0,
+        ge=0,
+        le=5,
+        description="Further attempts after a failure, only where that is safe: it reads, it is idempotent, or nothing was sent.",
+    )
+    fallback: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=500,
+        description="What to do when it fails for technical reasons: another tool's name, or a sentence to say.",
     )
     amount: str = Field(
         default="amount", description="The argument that holds the money, for `auto_up_to` and the limits."
@@ -279,9 +288,6 @@ class HttpTool(_Described):
         _check_url(self)
         _check_params(self)
         _check_spots(self)
-        safe = (self.effect == "read" and self.method == "GET") or self.idempotency_header is not None
-        if self.retries and not safe:
-            raise ValueError("retries: expected 0; only reading GETs and calls with idempotency_header are tried again")
         if self.owner and self.effect != "read":
             raise ValueError("owner: expected effect: read; after a write it is too late to look whose it was")
         if any(not 400 <= status <= 499 for status in self.errors):
@@ -303,12 +309,6 @@ class McpTool(_Described):
         default=False,
         description="An error that the tool reports means that nothing was done. Else a failed write goes to a person.",
     )
-
-    @model_validator(mode="after")
-    def _sound(self) -> "McpTool":
-        if self.retries and self.effect != "read" and not self.idempotent:
-            raise ValueError("retries: expected 0; only reading and idempotent tools are tried again")
-        return self
 
 
 class McpServer(_Strict):

@@ -76,8 +76,16 @@ def http_spec(name: str, tool: HttpTool, client: Client, environment: Mapping[st
         aliases=tool.aliases,
         max_output_chars=tool.max_output_chars,
         amount=tool.amount,
+        fallback=tool.fallback,
+        circuit=_system(tool.url),
         where=where,
     )
+
+
+def _system(url: str) -> str:
+    """The host that a URL leads to, as `host:port`; placeholders are behind it."""
+    found = httpx.URL(url.partition("{")[0])
+    return f"{found.host}:{found.port or (443 if found.scheme == 'https' else 80)}"
 
 
 def secret_header(auth: Auth, environment: Mapping[str, str], *, where: str) -> Callable[[], tuple[str, str]]:

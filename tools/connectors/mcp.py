@@ -62,6 +62,8 @@ def mcp_spec(server: Server, definition: Definition, said: McpTool | None, *, wh
         label=settled.label,
         max_output_chars=settled.max_output_chars,
         amount=settled.amount,
+        fallback=settled.fallback,
+        circuit=f"MCP server {server.name}",
         where=where,
         schema=schema,
     )

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.tools.connectors.conftest import Shop, answer, hang_up, local, raw, redirect, shop_running, silent
-from tools import BadTool, Caller, Outcome, Pace, Rule, run, verdict
+from tools import BadTool, Breakers, Caller, Outcome, Pace, Rule, run, verdict
 from tools.connectors import client as client_module
 from tools.connectors.client import Client
 from tools.connectors.config import HttpTool
@@ -484,6 +484,30 @@ async def test_a_system_that_cannot_be_reached_has_done_nothing(shop):
         await client.aclose()
 
 
+async def test_a_write_without_a_key_is_tried_again_only_while_nothing_was_sent(shop):
+    async with shop_running() as nowhere:
+        pass
+    never = await call(spec_of(nowhere, url="SHOP/a", method="POST", effect="write", retries=2))
+    assert (never.attempts, never.unknown) == (3, False)
+    shop.says["/a"] = hang_up
+    lost = await call(spec_of(shop, url="SHOP/a", method="POST", effect="write", retries=2))
+    assert (lost.attempts, lost.unknown, len(shop.got)) == (1, True, 1)
+    for client in nowhere.clients:
+        await client.aclose()
+
+
+async def test_tools_of_one_host_share_a_circuit_and_errors_of_one_request_open_none(shop):
+    breakers = Breakers(failures=1)
+    shop.says["/a"] = answer({}, status=500)
+    shop.says["/b"] = hang_up
+    for path in ("/a", "/b"):
+        one = spec_of(shop, url=f"SHOP{path}")
+        await run(one, CALLER, {}, breakers=breakers, pace=Pace(sleep=no_wait))
+        assert bool(breakers.open(0)) == (path == "/b")
+    left = await run(spec_of(shop, url="SHOP/c"), CALLER, {}, breakers=breakers, pace=Pace(sleep=no_wait))
+    assert (left.code, left.attempts, len(shop.got)) == ("not_sent", 0, 2)
+
+
 async def test_a_system_that_does_not_answer_is_given_up_in_time(shop):
     shop.says["/a"] = silent
     read = await call(spec_of(shop, url="SHOP/a", timeout_s=0.3))
@@ -544,8 +568,6 @@ WRONG = [
     (BASE | {"caller": {"header.Host": "customer"}}, "header of your own"),
     (BASE | {"headers": {"Authorization": "Bearer x"}}, "header of your own"),
     (BASE | {"caller": {"query.c": "customer"}, "needs": "anonymous"}, "needs: identified"),
-    (WRITE | {"retries": 1}, "retries"),
-    (BASE | {"method": "POST", "retries": 1}, "retries"),
     (WRITE | {"owner": {"a": "customer"}}, "too late"),
     (BASE | {"result": "a..b"}, "expected a path"),
     (BASE | {"result": {"a": 1}}, "expected a path"),
