@@ -1,0 +1,40 @@
+"""Auth: who may connect, and who they are: visitor tokens, merchants' identities, origins.
+
+Keeps no state and reads no clock: secrets and times come in as arguments. No message names a secret or a credential.
+"""
+
+from server.auth.identity import (
+    IDENTITY_TTL_S,
+    LEEWAY_S,
+    WEAK_SECRET_BYTES,
+    Identity,
+    sign_hmac,
+    sign_identity,
+    verify_identity,
+    weak_secret,
+)
+from server.auth.origins import Origins, origin_of
+from server.auth.signed import FORBIDDEN, Refused
+from server.auth.tokens import GRACE_S, RENEW_AFTER_S, TOKEN_TTL_S, VisitorToken, mint, needs_renewal, read
+
+__all__ = [
+    "FORBIDDEN",
+    "GRACE_S",
+    "IDENTITY_TTL_S",
+    "LEEWAY_S",
+    "RENEW_AFTER_S",
+    "TOKEN_TTL_S",
+    "WEAK_SECRET_BYTES",
+    "Identity",
+    "Origins",
+    "Refused",
+    "VisitorToken",
+    "mint",
+    "needs_renewal",
+    "origin_of",
+    "read",
+    "sign_hmac",
+    "sign_identity",
+    "verify_identity",
+    "weak_secret",
+]

@@ -1,0 +1,79 @@
+"""Origins: which pages may open which site's chat.
+
+Exact match, deny by default; no pattern and no wildcard.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from typing import Final
+
+from server.auth.signed import FORBIDDEN, Refused
+
+_ORIGIN: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?)(?::(?P<port>[0-9]{1,5}))?",
+    re.ASCII | re.IGNORECASE,
+)
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+def origin_of(text: str) -> str | None:
+    """The origin as browsers write it: lower case, no default port; None when it is no http(s) origin.
+
+    A path, a user name, white space, `null`, a wildcard, a trailing dot and letters outside ASCII are no origin:
+    browsers never send them (they send punycode).
+    """
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
+        return None
+    scheme, host = match["scheme"].lower(), match["host"].lower()
+    try:
+        if host.startswith("["):
+            host = f"[{IPv6Address(host[1:-1])}]"
+        elif re.fullmatch(r"[0-9.]+", host):
+            host = str(IPv4Address(host))
+    except AddressValueError:
+        return None
+    if ".." in host:
+        return None
+    if match["port"] is None:
+        return f"{scheme}://{host}"
+    port = int(match["port"])
+    if not 1 <= port <= 65_535:
+        return None
+    return f"{scheme}://{host}" if port == _DEFAULT_PORTS[scheme] else f"{scheme}://{host}:{port}"
+
+
+class Origins:
+    """Which pages may open which site's chat: exact match, deny by default."""
+
+    def __init__(
+        self,
+        sites: Mapping[str, Iterable[str]],
+        *,
+        own: Iterable[str] = (),
+        own_sites: Iterable[str] = (),
+    ) -> None:
+        """Take each site key's origins; `own` are the server's own origins, which count for `own_sites` (--demo).
+
+        Raises:
+            ValueError: a configured origin is none.
+        """
+        found: dict[str, set[str]] = {}
+        for key, origins in [*sites.items(), *((key, own) for key in own_sites)]:
+            for given in origins:
+                origin = origin_of(given)
+                if origin is None:
+                    raise ValueError(f"site {key}: expected an origin such as https://shop.example, got {given!r}")
+                found.setdefault(origin, set()).add(key)
+        self._sites: Mapping[str, frozenset[str]] = {origin: frozenset(keys) for origin, keys in found.items()}
+
+    def sites(self, origin: str | None) -> frozenset[str]:
+        """The keys of the sites that list this origin; empty when it is missing, `null`, or nobody's: answer 403."""
+        normal = origin_of(origin) if origin else None
+        return self._sites.get(normal, frozenset()) if normal else frozenset()
+
+    def check(self, origin: str | None, site_key: str) -> None:
+        """Raise `Refused` (`forbidden_origin`, 4502) unless the site lists the origin."""
+        if site_key not in self.sites(origin):
+            raise Refused("forbidden_origin", "this page may not open the chat of this site", close=FORBIDDEN)
