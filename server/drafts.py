@@ -52,6 +52,14 @@ class Drafts:
         else:
             self._timer = self._loop.call_at(last + INTERVAL_S, self.flush)
 
+    def retake(self, part: Part, text: str) -> None:
+        """Something that was shown is taken back: from now on the part is `text`, whole."""
+        self._held[part] = []
+        self.live.rev += 1
+        self.live.parts[part] = text
+        self._told[part] = len(text)
+        self._hub.draft(self._key, self.live, part, 0)
+
     def flush(self) -> None:
         """Send what was held back."""
         if self._timer is not None:

@@ -17,6 +17,7 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "interrupted": "Sorry, I was interrupted before I could finish. I have asked a colleague to take over.",
         "budget": "I can't answer any more questions here today, so I have asked a colleague to take over.",
         "unsupported": "I could not find that in our help center, so I would rather not guess. Would you like to talk to a person?",
+        "not_proven": "I can't confirm that this has been done.",
         "switched_off": "I have been switched off for now, so I have asked a colleague to take over.",
         "declined": "All right, I have left everything as it is.",
         "refused": "A colleague has decided against it, so I have not done it.",
@@ -63,6 +64,7 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "budget": "Ich kann hier heute keine weiteren Fragen beantworten und habe jemanden aus dem Team gebeten zu übernehmen.",
         "unsupported": "Dazu habe ich in unserem Hilfebereich nichts gefunden und möchte nicht raten. "
         "Möchten Sie mit einem Menschen sprechen?",
+        "not_proven": "Ich kann nicht bestätigen, dass das erledigt ist.",
         "switched_off": "Ich bin gerade abgeschaltet und habe jemanden aus dem Team gebeten zu übernehmen.",
         "declined": "In Ordnung, ich habe alles gelassen, wie es ist.",
         "refused": "Jemand aus dem Team hat sich dagegen entschieden, daher habe ich es nicht getan.",

@@ -267,11 +267,13 @@ class Answer:
     hand_over: Reason | None = None
     pass_on: PassOn | None = None
     usage: Usage | None = None
+    withheld: tuple[str, ...] = ()
+    """Sentences that claim an action which no call has proven: nobody was shown them."""
 
     @property
     def is_empty(self) -> bool:
         """Nothing was said, asked or done."""
-        return not (self.text.strip() or self.calls or self.hand_over or self.pass_on)
+        return not (self.text.strip() or self.calls or self.hand_over or self.withheld or self.pass_on)
 
 
 def reason(text: str) -> Reason:

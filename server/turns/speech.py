@@ -12,8 +12,11 @@ from typing import Any, Final
 from retrieval.cite import cite, ground, merged, without
 from retrieval.types import Citation, Cited
 from server import phrases, policy, prompt
+from server.claims import Hold, Lexicon, Proof, claim_in
 from server.conversation import Conversation
+from server.drafts import Drafts
 from server.events import NewEvent
+from server.link import Part
 from server.policy import Answer
 from server.ports import (
     Call,
@@ -34,6 +37,7 @@ from server.ports import (
 from server.turns import routing
 from server.turns.knowledge import Knowledge
 from server.turns.work import Node, Work
+from tools import Registry
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +57,7 @@ class Speech:
     def __init__(self, node: Node, knowledge: Knowledge) -> None:
         self._node = node
         self._knowledge = knowledge
+        self._lexicons: dict[str, tuple[Registry, int, Lexicon]] = {}
 
     async def call_model(self, work: Work, state: Conversation) -> None:
         """One model call, and one commit of what came of it.
@@ -81,7 +86,7 @@ class Speech:
         work.drafts.begin(state.head)
         answer = Answer()
         left_s = work.agent.site.limits.turn_s - (now_ms - (state.turn.started_ms if state.turn else now_ms)) / 1000
-        failed = await self._listen_to(work, asked, answer, max(0.1, left_s))
+        failed = await self._listen_to(work, asked, self._proof(work, state), answer, max(0.1, left_s))
         work.drafts.flush()
         ms = self._node.clock_ms() - now_ms
         current = await self._node.log.load(work.key)
@@ -143,13 +148,15 @@ class Speech:
         await self._node.log.append(work.key, events, after=state.head)
         work.routed = routed
 
-    async def _listen_to(self, work: Work, asked: Prompt, answer: Answer, left_s: float) -> policy.Reason | None:
+    async def _listen_to(
+        self, work: Work, asked: Prompt, proof: Proof, answer: Answer, left_s: float
+    ) -> policy.Reason | None:
         """Stream one model call into `answer`; returns why it failed, or None.
 
         Raises:
             Conflict: somebody else's event cut it off.
         """
-        stream = self._node.group.create_task(self._stream(work, asked, answer))
+        stream = self._node.group.create_task(self._stream(work, asked, proof, answer))
         work.cancellable.add(stream)
         try:
             done, _ = await asyncio.wait({stream}, timeout=left_s)
@@ -165,29 +172,40 @@ class Speech:
                 stream.cancel()
                 await asyncio.wait({stream}, timeout=1.0)
 
-    async def _stream(self, work: Work, asked: Prompt, answer: Answer) -> policy.Reason | None:
+    def _proof(self, work: Work, state: Conversation) -> Proof:
+        """What may be said to have been done."""
+        registry, site = work.agent.registry, work.agent.site.key
+        known = self._lexicons.get(site)
+        if known is None or known[0] is not registry or known[1] != len(registry):
+            changing = [spec for spec in registry if spec.effect != "read"]
+            known = self._lexicons[site] = (registry, len(registry), Lexicon.of(changing))
+        return Proof.of(state, registry, known[2])
+
+    async def _stream(self, work: Work, asked: Prompt, proof: Proof, answer: Answer) -> policy.Reason | None:
         drafts = work.drafts
         assert drafts is not None  # noqa: S101 - a turn was started
         limit = work.agent.site.limits.tool_calls_per_turn
-        said: list[str] = []
-        size = 0
+        locale = prompt.said_in(asked)
+        passages = tuple(passage.text for passage in asked.passages)
+        said = Hold(proof, instead=phrases.say("not_proven", locale), passages=passages)
+        thought = Hold(proof)
+        size = mused = 0
         try:
             chunks = work.model.stream(asked)
             async with contextlib.aclosing(chunks):  # type: ignore[type-var]
                 async for chunk in chunks:
                     match chunk:
                         case Text(text=text):
-                            if not said and not asked.results:
-                                self._knowledge.show(work, prompt.said_in(asked))
-                            said.append(text)
+                            if not size and not asked.results:
+                                self._knowledge.show(work, locale)
                             size += len(text)
-                            drafts.add("reply", text)
+                            _show(drafts, "reply", said, said.feed(text))
                             if size > MAX_ANSWER_CHARS:
                                 break
                         case Thinking(text=text):
-                            answer.thinking += text
-                            drafts.add("thinking", text)
-                            if len(answer.thinking) > MAX_THINKING_CHARS:
+                            mused += len(text)
+                            _show(drafts, "thinking", thought, thought.feed(text))
+                            if mused > MAX_THINKING_CHARS:
                                 break
                         case Call():
                             answer.calls.append(PlannedCall(chunk.id, chunk.tool, chunk.args))
@@ -195,6 +213,10 @@ class Speech:
                                 break  # a model that does not stop calling is stopped here
                         case _:
                             _take(answer, chunk, asked)
+            handed_over = answer.hand_over is not None
+            _show(drafts, "thinking", thought, thought.finish(handed_over=handed_over))
+            _show(drafts, "reply", said, said.finish(handed_over=handed_over))
+            answer.choices = _proven(answer.choices, proof)
         except ModelFailed as error:
             logger.warning("conversation %s: the model failed: %s", work.key, error)
             return "failed"
@@ -203,7 +225,8 @@ class Speech:
             logger.exception("conversation %s: the model broke", work.key)
             return "failed"
         finally:
-            answer.text = "".join(said)
+            answer.text, answer.thinking = said.text, thought.text
+            answer.withheld = (*said.withheld, *thought.withheld)
         return None
 
     async def _plan(self, work: Work, state: Conversation, answer: Answer, events: list[NewEvent], after: int) -> None:
@@ -230,7 +253,7 @@ class Speech:
         cited = await asyncio.to_thread(self._checked, work, asked, answer)
         text = cited.text.strip()
         if not text and answer.text.strip():
-            text = phrases.say("unsupported", locale)
+            text = phrases.say("not_proven" if answer.withheld else "unsupported", locale)
         if answer.hand_over and not text:
             phrase = "asked" if answer.hand_over == "asked" else "handed_over"
             text = f"{phrases.say(phrase, locale)} {prompt.people_text(work.agent.site, locale, self._node.clock_ms())}"
@@ -269,6 +292,8 @@ class Speech:
                 body["usage"]["cost"] = used.cost
         if failed is not None:
             body["failed"] = failed
+        if answer.withheld:
+            body["withheld"] = list(answer.withheld)
         return work.new("model.called", "system", body)
 
     def _reserve(self, work: Work) -> list[Spend]:
@@ -283,6 +308,19 @@ class Speech:
             limit = limits.model_tokens_per_conversation
             spend.append(Spend(f"{work.key}/tokens/{day}", RESERVE_TOKENS, limit))
         return spend
+
+
+def _show(drafts: Drafts, part: Part, hold: Hold, more: str) -> None:
+    if hold.rewritten():
+        drafts.retake(part, hold.text)
+    elif more:
+        drafts.add(part, more)
+
+
+def _proven(texts: tuple[str, ...], proof: Proof) -> tuple[str, ...]:
+    """Those that claim nothing, or what was done."""
+    found = [(text, claim_in(text, proof.lexicon)) for text in texts]
+    return tuple(text for text, claim in found if claim is None or proof.holds(claim, text))
 
 
 def _take(answer: Answer, chunk: Chunk, asked: Prompt) -> None:
