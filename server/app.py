@@ -23,12 +23,13 @@ from retrieval.embed import make_embedder
 from retrieval.index import Index, open_index
 from retrieval.sources import MarkdownFolder
 from retrieval.types import Embedder, Source
-from server import auth, socket
+from server import auth, proof, socket
 from server.admin import Admin
 from server.approvals import Approvals
 from server.hub import Hub
 from server.limits import Buckets
 from server.log import Log
+from server.mail import directory_of, mailer_of
 from server.models.fallback import Fallback
 from server.models.offline import Offline
 from server.ports import Model, Retriever, Store
@@ -41,6 +42,7 @@ from server.stores.sqlite import SqliteStore
 from server.sweep import Sweep
 from server.switches import EVERY, SwitchedRules, Switches
 from server.turns import Agent, Turns
+from server.verify import Delivery, Desk, Verifier, Words
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +85,8 @@ async def open_parts(settings: Settings, *, remember: bool = True) -> AsyncItera
     """
     check_broker(settings)
     shops = load_shops(settings.shops, data=settings.data)
+    for shop in shops:
+        shop.kit.mail.send_by(mailer_of(settings, shop.site))
     async with contextlib.AsyncExitStack() as stack:
         owner = stack.enter_context(Owner(settings.data))
         store = open_store(settings, owner) if remember else MemoryStore(clock_ms=clock_ms)
@@ -166,7 +170,8 @@ def _agent(shop: Shop, settings: Settings, embedder: Embedder, index: Retriever,
                 models[name] = make_model(name, settings, embedder)
         first, second = models[wanted], settings.model_fallback
         wanted = first if second is None or second == wanted else Fallback(first, models[second])
-    return Agent(shop.site, shop.instructions, shop.registry, shop.rules, wanted, index)
+    verifies = functools.partial(proof.can_verify, guests=shop.kit.guests is not None)
+    return Agent(shop.site, shop.instructions, shop.registry, shop.rules, wanted, index, verifies)
 
 
 def _under(switches: Switches, agent: Agent) -> Agent:
@@ -240,6 +245,9 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
     origins = auth.Origins(
         {key: gate.site.origins for key, gate in gates.items()}, own=own, own_sites=demo_sites(gates) if demo else []
     )
+    mails = directory_of(settings)
+    if mails is not None:
+        logger.info("mails are written into %s; set SHOPBELL_SMTP to send them", mails.absolute())
     log = Log(parts.store)
     hub = Hub(log, parts.node)
     door = Door(log, gates, origins, secret, clock_ms=clock_ms, new_id=new_id)
@@ -249,13 +257,17 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
             await stack.enter_async_context(shop.connectors)  # connects behind: it returns at once
         turns = Turns(log, hub, parts.agents, node=parts.node, new_id=new_id, clock_ms=clock_ms)
         await stack.enter_async_context(turns)
+        desks = {shop.site.key: Desk(shop.site, shop.kit.mail, shop.kit.guests) for shop in parts.shops}
+        delivery = await stack.enter_async_context(Delivery(desks))
+        verifier = Verifier(log, delivery, secret, clock_ms=clock_ms, new_id=new_id)
+        words = Words(log, verifier, desks)
         approvals = Approvals(log, parts.agents, poke=turns.poke, clock_ms=clock_ms, new_id=new_id)
         parts.switches.listeners.append(functools.partial(_switched, turns, list(parts.agents)))
         admin = Admin(log, approvals, parts.switches, parts.agents, clock_ms)
         sweep = Sweep(log, hub, turns, sites, clock_ms=clock_ms, approvals=approvals)
         async with asyncio.TaskGroup() as group:
             sweeping = group.create_task(sweep.forever())
-            line = socket.Line(log, hub, turns, door, clock_ms, new_id, Buckets())
+            line = socket.Line(log, hub, turns, door, clock_ms, new_id, Buckets(), verifier, words)
             yield Running(parts, log, hub, turns, door, gates, line, approvals, admin)
             sweeping.cancel()
 

@@ -8,18 +8,21 @@ from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from server import app, auth, socket
+from server import app, auth, desk, socket
 from server.app import Running
 from server.conversation import key_of
 from server.events import Event, NewEvent, Viewer, visible
 from server.http import admin, assets, health, rest
 from server.http import demo as demo_pages
+from server.http import desk as desk_pages
 from server.keys import Keys
 from server.metrics import Metrics
 from server.ports import Find
+from server.staff import Accounts
 
 DEMO_IDENTITY_S = 3_000
 """How long a demo customer stays signed in: under the hour that the contract allows."""
@@ -37,10 +40,34 @@ def build(running: Running, *, demo: bool, opened: admin.Pass) -> Starlette:
         *assets.routes(),
         *rest.routes(_rest(running)),
         *admin.routes(running.admin.run, opened),
+        *_desk(running),
     ]
     if demo:
         routes += _demo(running)
     return Starlette(routes=routes, exception_handlers={HTTPException: rest.unrouted, Exception: rest.unrouted})
+
+
+def _desk(running: Running) -> list[BaseRoute]:
+    """The desk's pages and its socket."""
+    settings = running.parts.settings
+    accounts = Accounts(settings.data, clock_ms=app.clock_ms)
+    deeds = desk.Deeds(running.log, running.approvals, poke=running.turns.poke, new_id=app.new_id)
+    sites = {key: gate.site.name for key, gate in running.gates.items()}
+    line = desk.DeskLine(running.log, running.hub, desk.Board(running.log), deeds, sites, app.new_id)
+
+    async def connect(websocket: WebSocket) -> None:
+        session = await desk_pages.signed_in(websocket, accounts)
+        if session is None or not desk_pages.same_origin(websocket):
+            body = {"error": {"code": "unauthorized", "message": "sign in at /desk first"}}
+            await websocket.send_denial_response(JSONResponse(body, status_code=401))
+            return
+
+        async def still_good() -> bool:
+            return await desk_pages.signed_in(websocket, accounts) is not None
+
+        await desk.desk(websocket, line, session, still_good)
+
+    return [WebSocketRoute("/v1/desk", connect), *desk_pages.routes(desk_pages.DeskPorts(accounts, sites))]
 
 
 def _health(running: Running) -> Sequence[BaseRoute]:
@@ -118,6 +145,9 @@ def _rest(running: Running) -> rest.RestPorts:
     async def say(site: str, conversation: str, said: str | None, text: str) -> Event:
         key = await known(site, conversation)
         said = said or f"m:{app.new_id()}"
+        if (event := await running.line.words.take(key, said, text)) is not None:
+            running.turns.poke(key)
+            return event
         [event] = await log.append(key, [NewEvent(said, "message", "customer", {"text": text})])
         running.turns.poke(key)
         return event

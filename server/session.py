@@ -136,6 +136,19 @@ class Door:
         )
         return auth.mint(self._secret, token, now_s)
 
+    async def renewed(self, session: Session) -> str | None:
+        """A new token for a guest who has shown with a code who they are, on any line; None: the sign-in has ended otherwise.
+
+        The old token was theirs alone before, and is no key to what is theirs now.
+        """
+        state = await self._log.load(session.key)
+        if state.generation == session.generation:
+            return self.token_for(session)
+        if not self._is_still(state, session.generation):
+            return None
+        session.generation, session.customer = state.generation, state.customer
+        return self.token_for(session)
+
     def is_stale(self, session: Session) -> bool:
         """Whether the session's token should be renewed."""
         return session.token_expires_s - self._clock_ms() / 1000 < auth.TOKEN_TTL_S - auth.RENEW_AFTER_S
@@ -177,7 +190,10 @@ class Door:
             return state
         if state.erased:
             raise Refused("erased", "this conversation was erased", close=wire.CLOSE_ERASED)
-        by_token = token is not None and token.generation == state.generation and token.customer == state.customer
+        by_token = token is not None and (
+            (token.generation == state.generation and token.customer == state.customer)
+            or self._is_still(state, token.generation)
+        )
         by_identity = identity is not None and state.customer is not None and identity.customer == state.customer
         if state.signed_out and not by_identity:
             raise Refused("bad_token", "the sign-in of this conversation has ended", close=wire.CLOSE_FORBIDDEN)
@@ -187,6 +203,13 @@ class Door:
                 return Conversation(key_of(state.site, f"c:{self._new_id()}"))
             return state
         raise Refused("bad_token", "this token does not open this conversation", close=wire.CLOSE_FORBIDDEN)
+
+    def _is_still(self, state: Conversation, generation: int) -> bool:
+        """Whether who was here in that sign-in has just shown with a code who they are; their new token may not have come yet."""
+        known = state.identity
+        if known is None or not known.is_guest or known.before != generation or state.generation != generation + 1:
+            return False
+        return self._clock_ms() < known.at_ms + auth.GRACE_S * 1000
 
     async def _enter(
         self,

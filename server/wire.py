@@ -126,6 +126,25 @@ class Decide(Frame):
     approve: bool
 
 
+class Verify(Frame):
+    """Asks for a code by mail, for a call that waits for a proof. Who is known needs neither order nor address."""
+
+    t: Literal["verify"]
+    id: ClientId
+    call: AnyId
+    order: Annotated[str, Field(max_length=64)] | None = None
+    email: Annotated[str, Field(max_length=320)] | None = None
+
+
+class Code(Frame):
+    """The code that came by mail."""
+
+    t: Literal["code"]
+    id: ClientId
+    call: AnyId
+    code: Annotated[str, Field(max_length=64)]
+
+
 class Stop(Frame):
     """Ends this turn, if it is the one that runs."""
 
@@ -177,7 +196,8 @@ class Pong(Frame):
 
 
 ClientFrame = Annotated[
-    Hello | Say | Identify | Logout | Decide | Stop | Human | Rate | Typing | Seen | Pong, Field(discriminator="t")
+    Hello | Say | Identify | Logout | Decide | Verify | Code | Stop | Human | Rate | Typing | Seen | Pong,
+    Field(discriminator="t"),
 ]
 _FRAME: Final[TypeAdapter[ClientFrame]] = TypeAdapter(ClientFrame)
 
@@ -227,8 +247,9 @@ def frame(item: Any) -> ClientFrame:  # noqa: ANN401 - a JSON value
             # Whatever else another version's hello has: what it needs to know is that this one is spoken here.
             raise BadFrame(f"expected v: {VERSION}, got {version}", close=CLOSE_VERSION) from None
         where = ".".join(str(part) for part in first["loc"][1:]) or "t"
-        got = repr(first["input"])[:60]
-        message = f"{name!r}: {where}: {first['msg']}, got {got}"
+        # A code is shown to nobody, not even to who typed it.
+        got = "" if name == "code" or where == "code" else f", got {first['input']!r:.60}"
+        message = f"{name!r}: {where}: {first['msg']}{got}"
         too_long = first["type"] == "string_too_long" and where == "text"
         raise BadFrame(
             message, frame_id=frame_id[:64] if isinstance(frame_id, str) else None, too_long=too_long

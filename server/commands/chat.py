@@ -42,7 +42,8 @@ async def _talk(running: Running, key: str) -> None:
             if not line.strip():
                 continue
             said = app.new_id()
-            await running.log.append(key, [NewEvent(said, "message", "customer", {"text": line.strip()})])
+            if await running.line.words.take(key, said, line.strip()) is None:
+                await running.log.append(key, [NewEvent(said, "message", "customer", {"text": line.strip()})])
             running.turns.poke(key)
             answered = False
             while not answered:
@@ -55,7 +56,7 @@ async def _talk(running: Running, key: str) -> None:
 
 
 def _show(frame: dict[str, Any], said: str) -> bool:
-    """Print a frame; True when it ends the turn that answers `said`."""
+    """Print a frame; True when `said` is answered: by the end of a turn, or by a fixed sentence."""
     if frame["t"] == "step":
         _out(f"{DIM}  · {frame['label']} ({frame['state']}){PLAIN}\n")
     elif frame["t"] == "draft" and frame["part"] == "thinking":
@@ -65,6 +66,7 @@ def _show(frame: dict[str, Any], said: str) -> bool:
         body = event["body"]
         if event["kind"] == "message" and event["role"] != "customer":
             _out(f"\n{body['text']}\n")
+            ended = ended or said in body.get("answers", ())
             for citation in body.get("citations", ()):
                 _out(f"{DIM}  [{citation['n']}] {citation['title']} — {citation['url']}{PLAIN}\n")
             for number, choice in enumerate(body.get("choices", ()), 1):

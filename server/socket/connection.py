@@ -185,6 +185,8 @@ class Connection:
     async def _hello(self, frame: wire.Hello) -> None:
         entered = await self._line.door.hello(frame, self._origin)
         await self._enter(entered)
+        if frame.identity is not None:
+            self._line.turns.poke(entered.session.key)
 
     async def _enter(self, entered: Entered) -> None:
         """Watch the conversation; `welcome` goes out before anything of it."""
@@ -216,6 +218,10 @@ class Connection:
                 await self._customer.rate(session, frame)
             case wire.Decide():
                 await self._customer.decide(session, frame)
+            case wire.Verify():
+                await self._customer.verify(session, frame)
+            case wire.Code():
+                await self._customer.code(session, frame)
             case wire.Identify():
                 await self._identify(session, frame)
             case wire.Logout():
@@ -241,6 +247,7 @@ class Connection:
     async def _identify(self, session: Session, frame: wire.Identify) -> None:
         if not await self._change(self._line.door.identify(session, frame.identity)):
             self._send({"t": "token", "token": self._line.door.token_for(session)})
+        self._line.turns.poke(session.key)  # what waited to know who is asking goes on
 
     async def _change(self, change: Awaitable[Entered | None]) -> bool:
         """Let the door change who is on this line; True when that led to a new conversation."""
@@ -286,7 +293,7 @@ class Connection:
                 if watch.room.erased:
                     frames.append(wire.error("erased", "this conversation was erased"))
                     self._end(wire.CLOSE_ERASED, "erased")
-                elif watch.room.generation > session.generation:
+                elif watch.room.generation > session.generation and not await self._renewed(session):
                     frames.append(wire.error("bad_token", "the sign-in of this conversation has ended"))
                     self._end(wire.CLOSE_FORBIDDEN, "signed out")
                 else:
@@ -299,6 +306,13 @@ class Connection:
                 if code:
                     await self._close(code, reason)
                 return
+
+    async def _renewed(self, session: Session) -> bool:
+        """Whether this visitor may stay though the sign-in has changed: a code has shown who they are. They get a new token."""
+        token = await self._line.door.renewed(session)
+        if token is not None:
+            self._send({"t": "token", "token": token})
+        return token is not None
 
     def _push(self) -> bool:
         """Write a new piece of a draft at once, if nothing else is to be said on this line; False: wake the writer.

@@ -17,6 +17,7 @@ from server.log import Log
 from server.ports import Conflict, IdempotencyMismatch
 from server.session import Door, Session
 from server.turns import Turns
+from server.verify import NotNow, Verifier, Words
 
 _MARKERS: Final = re.compile(r"\s*\[\d+(?:,\s*\d+)*\]")
 """Of citations, which an answer that was stopped has not got yet."""
@@ -34,6 +35,8 @@ class Line:
     new_id: Callable[[], str]
     buckets: Buckets
     """How fast each conversation may go on, whichever line it speaks on."""
+    verifier: Verifier
+    words: Words
 
 
 class Customer:
@@ -49,6 +52,10 @@ class Customer:
         state = await line.log.load(session.key)
         if frame.id not in state.said:
             await pace()
+        if await line.words.take(session.key, frame.id, frame.text) is not None:
+            line.turns.poke(session.key)
+            return
+        if frame.id not in state.said:
             line.turns.foresee(state, frame.text)
         events = line.door.opening_events(session)
         if state.mode == "closed" and frame.id not in state.said:
@@ -128,7 +135,7 @@ class Customer:
             self._send(wire.error("bad_frame", "the question has expired", frame_id=frame.call))
             return
         asked = call.question
-        if asked is None or asked.verify is not None:
+        if asked is None or (asked.verify is not None and frame.approve):
             self._send(wire.error("bad_frame", "this asks for a proof, not for a decision", frame_id=frame.call))
             return
         body = {"call": call.id, "approve": frame.approve, "by": "customer", "args_sha256": asked.args_sha256}
@@ -137,4 +144,19 @@ class Customer:
             await self._line.log.append(session.key, [event], after=state.head)
         except (Conflict, IdempotencyMismatch):
             self._send(wire.error("busy", "something else happened first; please look again", frame_id=frame.call))
+        self._line.turns.poke(session.key)
+
+    async def verify(self, session: Session, frame: wire.Verify) -> None:
+        """The customer asks for a code by mail."""
+        try:
+            await self._line.verifier.send(session.key, frame.call, frame.id, order=frame.order, email=frame.email)
+        except NotNow as late:
+            self._send(wire.error(late.code, late.message, retry_after_s=late.retry_after_s, frame_id=frame.id))
+
+    async def code(self, session: Session, frame: wire.Code) -> None:
+        """The customer gives the code; with the right one, what waited for it goes on."""
+        try:
+            await self._line.verifier.check(session.key, frame.call, frame.id, frame.code)
+        except NotNow as late:
+            self._send(wire.error(late.code, late.message, retry_after_s=late.retry_after_s, frame_id=frame.id))
         self._line.turns.poke(session.key)

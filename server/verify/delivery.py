@@ -1,0 +1,123 @@
+"""Delivery: looks a guest up in the shop, and mails codes, in tasks of its own.
+
+It writes no event: whatever the shop knows, nothing of it is in the log before a code was right. What goes wrong is said
+to the merchant alone, without an address and without a code.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from server import phrases, prompt, proof
+from server.conversation import Conversation
+from server.kit import Guest, GuestLookup
+from server.mail import ShopMail
+from server.site import Site
+from tools.connectors.mail import MailError, MailFailed
+
+logger = logging.getLogger(__name__)
+
+LOOKUP_S: Final = 10.0
+"""For the shop's own lookup of a guest."""
+LOOKUPS: Final = 8
+"""At the same time, for all shops: a flood of requests becomes a queue before the shop's own system."""
+PAUSES_S: Final = (2.0, 10.0)
+"""Before the second and third attempt to send a mail: greylisting and restarts of mail servers are short."""
+CLOSE_S: Final = 5.0
+"""What mails under way get when the server stops; a customer whose code got lost asks for another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What one shop offers: its mail, and how it finds a guest (None: it cannot)."""
+
+    site: Site
+    mail: ShopMail
+    guests: GuestLookup | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a code goes. `order` is None when it goes to the address on file."""
+
+    email: str
+    order: str | None = None
+
+
+class Delivery:
+    """Use it as an async context manager: the mails under way end with it."""
+
+    def __init__(self, desks: Mapping[str, Desk], *, pauses_s: Sequence[float] = PAUSES_S) -> None:
+        self.desks = desks
+        self._pauses_s = pauses_s
+        self._group = asyncio.TaskGroup()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lookups = asyncio.Semaphore(LOOKUPS)
+
+    async def __aenter__(self) -> "Delivery":
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_S)
+        for task in self._tasks:
+            task.cancel()
+        await self._group.__aexit__(None, None, None)
+
+    def start(self, state: Conversation, target: Target, code: str) -> None:
+        """Mail the code to whom it may go to, if there is such a person; returns at once."""
+        task = self._group.create_task(self._deliver(state, target, code))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def guest(self, state: Conversation, target: Target) -> Guest | None:
+        """Who placed this order with this address; None too if it is another one than whom the shop has signed in.
+
+        Raises:
+            Exception: whatever the shop's own lookup raises; TimeoutError after 10 s.
+        """
+        look_up = self.desks[state.site].guests
+        if look_up is None or target.order is None:
+            return None
+        async with self._lookups, asyncio.timeout(LOOKUP_S):
+            guest = await look_up(target.order, target.email)
+        if guest is None or proof.normal_email(guest.email) != target.email:
+            return None
+        known = state.identity
+        if known is not None and not known.is_guest and known.customer != guest.customer:
+            return None
+        return guest
+
+    async def _deliver(self, state: Conversation, target: Target, code: str) -> None:
+        desk = self.desks[state.site]
+        locale = prompt.spoken_in(state, desk.site)
+        subject = phrases.say("code_subject", locale, shop=desk.site.name)
+        text = phrases.say("code_mail", locale, shop=desk.site.name, code=code)
+        try:
+            address: str | None = target.email
+            if target.order is not None:
+                guest = await self.guest(state, target)
+                address = guest.email if guest is not None else None
+            if address is not None:
+                await self._mail(desk, address, subject, text)
+        except MailError as error:
+            log_failure(desk.site.key, f"a code could not be mailed: {error}")
+        except Exception as error:  # noqa: BLE001 - the top of this task; the lookup is a merchant's own code
+            log_failure(desk.site.key, f"a guest could not be looked up: {type(error).__name__}")
+
+    async def _mail(self, desk: Desk, address: str, subject: str, text: str) -> None:
+        for pause_s in self._pauses_s:
+            with contextlib.suppress(MailFailed):
+                await desk.mail.send(address, subject, text)
+                return
+            await asyncio.sleep(pause_s)
+        await desk.mail.send(address, subject, text)
+
+
+def log_failure(site: str, what: str) -> None:
+    """Tell the merchant. No traceback: what a merchant's own code raises may hold an address."""
+    logger.error("site %s: %s", site, what)
