@@ -4,7 +4,7 @@ Pure: no I/O, no clock. Nothing a model wrote counts here but the stored argumen
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final, Literal
@@ -15,6 +15,7 @@ from server.proof import masked
 from server.site import Limits, Site
 from tools import Caller, Registry, Rule, ToolSpec, Verdict, args_sha256, canonical, policy_version, verdict
 from tools.types import LEVELS
+from tools.workflow.program import Program
 
 MAX_ASKS: Final = 3
 """Questions about one call. A rule that changes while somebody thinks asks once more, not for ever."""
@@ -26,7 +27,7 @@ STAFF_OPEN_S: Final = 24 * 3600
 Level = Literal["sign_in", "step_up"]
 Code = Literal[
     "denied", "sign_in", "sign_in_again", "step_up", "unknown_outcome", "repeated", "declined", "refused", "expired",
-    "over_limit", "failed",
+    "over_limit", "failed", "withdrawn",
 ]  # fmt: skip
 """Why a call ends without running, for programs."""
 
@@ -42,6 +43,8 @@ class Rules:
     """What a customer can prove in the chat itself: who he is (`sign_in`), that he reads his own mail (`step_up`)."""
     off: bool = False
     """The merchant has switched the agent off."""
+    workflows: Mapping[str, Program] = field(default_factory=dict)
+    """What runs are walked by, by name."""
 
 
 @dataclass(frozen=True, slots=True)

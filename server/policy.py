@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from server import runs
 from server.consent import Code, No, Rules, Wanted, judge, known_enough
 from server.conversation import CallRecord, Conversation
-from server.ports import PassOn, PlannedCall, Usage
+from server.ports import Heard, PassOn, PlannedCall, Start, Usage
+from server.runs import Due, Run
 from server.site import Limits
 from tools import Caller, canonical
 
@@ -82,6 +84,27 @@ class EndCall:
 
 
 @dataclass(frozen=True, slots=True)
+class CarryOut:
+    """Do what workflow runs want: say, ask, plan their calls, end. One commit."""
+
+    due: tuple[Due, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Say that this call of a workflow waits for somebody's answer."""
+
+    call: CallRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Let this run go on: what it rested for has come, or the customer's other question has been answered."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
 class HandOver:
     """Give up, visibly: an apology, and a person is asked."""
 
@@ -91,9 +114,9 @@ class HandOver:
 
 @dataclass(frozen=True, slots=True)
 class EndTurn:
-    """End the turn without a word: a person has taken over."""
+    """End the turn without a further word: a person has taken over, or a workflow's run has said everything."""
 
-    reason: Literal["handed_over", "stopped"]
+    reason: Literal["handed_over", "stopped", "answered", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +124,10 @@ class Rest:
     """Nothing to do until something new is in the log."""
 
 
-Step = StartTurn | CallModel | RunCall | AskPerson | Decide | Reconcile | EndCall | HandOver | EndTurn | Rest
+Step = (
+    StartTurn | CallModel | RunCall | AskPerson | Decide | Reconcile | EndCall | CarryOut | Tell | Resume | HandOver | EndTurn
+    | Rest
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +148,7 @@ def decide(state: Conversation, rules: Rules, caller: Caller, runner: Runner, no
     if state.mode in ("staff", "closed"):
         return _with_staff(state, rules, caller, runner, now_ms)
     if turn is None:
-        return [StartTurn()] if state.unanswered or due(state, caller) else [Rest()]
+        return [StartTurn()] if state.unanswered or due(state, caller) or _resumable(state, rules, caller) else [Rest()]
     if (turn.id, turn.attempt) != (runner.turn, runner.attempt):
         # A dead process left it, or another one took it from this runner: whoever wins the next `turn.started` goes on.
         return [StartTurn(turn.id, turn.attempt + 1)]
@@ -130,9 +156,12 @@ def decide(state: Conversation, rules: Rules, caller: Caller, runner: Runner, no
         return [HandOver("interrupted", "interrupted")]
     if rules.off:
         return [HandOver("switched_off")]
-    calls = _next_calls(state, rules, caller, now_ms)
+    open_runs = runs.open_runs(state, rules.workflows) if state.mode == "agent" else []
+    calls = _wanted_by_runs(state, open_runs, rules, caller, now_ms) or _next_calls(state, rules, caller, now_ms)
     if calls:
         return calls
+    if turn.ran and not turn.fresh and not _unheard(state):
+        return [_after_runs(state, open_runs)]
     gone = _gave_out(state, rules.limits, runner, now_ms)
     return [gone] if gone is not None else [CallModel()]
 
@@ -140,6 +169,56 @@ def decide(state: Conversation, rules: Rules, caller: Caller, runner: Runner, no
 def due(state: Conversation, caller: Caller) -> list[CallRecord]:
     """Calls that can go on though no turn is open: decided, the proof has come, or left in flight by a dead process."""
     return [call for call in state.calls.values() if call.state in ("decided", "started") or known_enough(call, caller)]
+
+
+# Workflow runs
+
+
+def _resumable(state: Conversation, rules: Rules, caller: Caller) -> list[Run]:
+    """Runs that rest until the customer is known well enough, which is so now."""
+    if state.mode != "agent" or not any(run.outcome is None for run in state.runs.values()):
+        return []
+    return [run for run in runs.open_runs(state, rules.workflows) if runs.resumable(run, caller)]
+
+
+def _unheard(state: Conversation) -> bool:
+    """Whether the customer has said something that the model was not told of in this turn."""
+    assert state.turn is not None  # noqa: S101 - decide() has looked
+    words = [m for m in state.unanswered if m not in state.consumed]
+    return any(m.seq > state.turn.told_upto for m in state.messages if m.id in words)
+
+
+def _wanted_by_runs(
+    state: Conversation, open_runs: Sequence[Run], rules: Rules, caller: Caller, now_ms: int
+) -> list[Step]:
+    """What runs want done now. What an earlier turn left undone waits until the model has heard the newest words."""
+    turn = state.turn
+    assert turn is not None  # noqa: S101 - decide() has looked
+    if not turn.ran and _unheard(state):
+        return []
+    steps: list[Step] = [
+        EndCall(call, "withdrawn", "the customer wants something else by now")
+        for run in open_runs
+        for call in runs.withdrawn(state, run)
+    ]
+    due = tuple(due for run in open_runs for due in run.due)
+    if any(one.action.kind == "call" for one in due) and _is_over(state, rules.limits, now_ms):
+        return [HandOver("limits")]
+    steps += [CarryOut(due)] if due else []
+    return steps or [Resume(run) for run in open_runs if runs.resumable(run, caller)]
+
+
+def _after_runs(state: Conversation, open_runs: Sequence[Run]) -> Step:
+    """Runs have taken everything that was said, and rest: say what they wait for, come back to one, or end the turn."""
+    assert state.turn is not None  # noqa: S101 - decide() has looked
+    asked = [call for call in state.turn_calls(state.turn.id) if call.state == "asked"]
+    for call in asked:
+        if call.run is not None and runs.told_id(call) not in state.ids:
+            return Tell(call)
+    newest = open_runs[-1] if open_runs else None
+    if newest is not None and newest.paused == "digression" and newest.reminds:
+        return Resume(newest)
+    return EndTurn("waiting" if asked else "answered")
 
 
 def _with_staff(state: Conversation, rules: Rules, caller: Caller, runner: Runner, now_ms: int) -> list[Step]:
@@ -244,16 +323,22 @@ def _said_in_words(state: Conversation) -> Decide | None:
 def _gave_out(state: Conversation, limits: Limits, runner: Runner, now_ms: int) -> HandOver | None:
     assert state.turn is not None  # noqa: S101 - decide() has looked
     turn = state.turn
-    if any(call.unknown for call in state.turn_calls(turn.id)):
+    if any(call.unknown for call in state.turn_calls(turn.id) if call.run is None):  # a workflow sees to its own
         return HandOver("unknown_outcome")
     if runner.failed is not None:
         return HandOver(runner.failed, "handed_over" if runner.failed in ("budget", "switched_off") else "failed")
     if runner.empty >= MAX_EMPTY:
         return HandOver("failed", "failed")
-    over_calls = turn.model_calls >= limits.model_calls_per_turn or turn.tool_calls >= limits.tool_calls_per_turn
-    if over_calls or now_ms - turn.started_ms >= limits.turn_s * 1000:
+    if turn.model_calls >= limits.model_calls_per_turn or _is_over(state, limits, now_ms):
         return HandOver("limits")
     return None
+
+
+def _is_over(state: Conversation, limits: Limits, now_ms: int) -> bool:
+    """Whether the turn has made all its calls, or used all its time."""
+    assert state.turn is not None  # noqa: S101 - decide() has looked
+    over_time = now_ms - state.turn.started_ms >= limits.turn_s * 1000
+    return over_time or state.turn.tool_calls >= limits.tool_calls_per_turn
 
 
 @dataclass(slots=True)
@@ -263,6 +348,8 @@ class Answer:
     text: str = ""
     thinking: str = ""
     calls: list[PlannedCall] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)
+    heard: list[Heard] = field(default_factory=list)
     choices: tuple[str, ...] = ()
     hand_over: Reason | None = None
     pass_on: PassOn | None = None
@@ -273,7 +360,8 @@ class Answer:
     @property
     def is_empty(self) -> bool:
         """Nothing was said, asked or done."""
-        return not (self.text.strip() or self.calls or self.hand_over or self.withheld or self.pass_on)
+        acts = self.calls or self.starts or self.heard or self.hand_over or self.pass_on
+        return not (self.text.strip() or acts or self.withheld)
 
 
 def reason(text: str) -> Reason:
