@@ -15,9 +15,10 @@ import numpy as np
 from retrieval.text import sentences, words
 from retrieval.types import Embedder, Passage, Vectors
 from server.models.offline import history
+from server.models.offline.ears import Ears
 from server.models.offline.fit import gather
 from server.models.offline.intents import Bank, bank_texts, command_verbs, corrected, make_bank, masked, readings
-from server.models.offline.language import Detector, Language, available, load, plain
+from server.models.offline.language import Language, plain
 from server.models.offline.plan import act_on, plan_for
 from server.models.offline.question import question_of
 from server.models.offline.say import pieces_of
@@ -51,22 +52,28 @@ class Offline:
     name = "offline"
     quotes_only = True
 
-    def __init__(self, embedder: Embedder, *, languages: Sequence[str] | None = None, pace_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        embedder: Embedder,
+        *,
+        languages: Sequence[str] | None = None,
+        pace_s: float = 0.0,
+        ears: Ears | None = None,
+    ) -> None:
+        """`ears`: the server's own, so that languages are loaded once; else it gets some for these `languages`."""
         self._embedder = embedder
         self._pace_s = pace_s
-        self._codes = tuple(languages or available())
-        self._languages: dict[str, Language] = {}
-        self._detector: Detector | None = None
-        self._loading = asyncio.Lock()
+        self._ears = ears or Ears(languages)
         self._banks: OrderedDict[str, Bank] = OrderedDict()
         self._vectors: OrderedDict[str, Vectors] = OrderedDict()
 
     async def warm(self) -> None:
         """Load the languages in a thread; a message that comes earlier waits for it, nobody else does."""
-        async with self._loading:
-            if self._detector is None:
-                self._languages = await asyncio.to_thread(lambda: {code: load(code) for code in self._codes})
-                self._detector = Detector(self._languages)
+        await self._ears.warm()
+
+    @property
+    def _languages(self) -> dict[str, Language]:
+        return self._ears.languages
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
         """One model call: the plan as `Thinking`, then calls, or the reply in word-sized pieces."""
@@ -99,7 +106,7 @@ class Offline:
 
     async def _plan(self, prompt: Prompt) -> Plan:
         await self.warm()
-        if self._detector is not None and self._detector.is_loaded:
+        if self._ears.detector.is_loaded:
             language = self._language_of(prompt)
         else:
             # It may have to be loaded for this text: nothing for the event loop.
@@ -137,7 +144,6 @@ class Offline:
 
     def _language_of(self, prompt: Prompt) -> Language | None:
         """The language of what was asked; None for one that the engine does not speak."""
-        assert self._detector is not None  # noqa: S101 - warm() has been awaited
         default = prompt.locale.split("-")[0].lower()
         before = default if default in self._languages else "en"
         known = frozenset(
@@ -149,9 +155,9 @@ class Offline:
             for word in words(line)
         )
         for line in history.customer_lines(prompt):
-            code = self._detector.detect(line, before=before, known=known)
+            code = self._ears.detector.detect(line, before=before, known=known)
             before = code if code in self._languages else before
-        code = self._detector.detect(" ".join(prompt.asked), before=before, known=known)
+        code = self._ears.detector.detect(" ".join(prompt.asked), before=before, known=known)
         return self._languages.get(code)
 
     async def _bank(self, tools: Sequence[ToolSpec]) -> Bank:

@@ -9,6 +9,7 @@ from typing import Final
 
 from retrieval.text import language_of
 from server.models.offline import history
+from server.models.offline.ears import REASONS
 from server.models.offline.language import Language, plain
 from server.models.offline.say import listed, quoted, reply, unmarked
 from server.models.offline.steps import Plan, Step
@@ -17,7 +18,6 @@ from tools import canonical
 
 _ANSWERED: Final = frozenset({"declined", "refused", "expired", "over_limit", "repeated"})
 """Ends of a call that are an answer, not a failure."""
-_REASONS: Final = {"human": "asked", "legal": "legal", "anger": "anger", "self_harm": "self_harm"}
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _cue(step: Step, draft: _Draft) -> None:
         draft.offer_person()
     else:
         draft.add(draft.say[kind])
-        draft.hand_over = _REASONS.get(kind, "asked")
+        draft.hand_over = REASONS.get(kind, "asked")
 
 
 def _call(step: Step, draft: _Draft) -> None:

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from retrieval.embed import MiniLM
-from server.models.offline import Offline, engine
+from server.models.offline import Offline, ears
 from server.models.offline.language import Language, load
 
 
@@ -19,7 +19,7 @@ async def test_languages_are_loaded_once_and_not_on_the_loops_thread(
         loaded.append((code, threading.get_ident()))
         return load(code)
 
-    monkeypatch.setattr(engine, "load", noted)
+    monkeypatch.setattr(ears, "load", noted)
     model = Offline(embedder, languages=("en", "de"))
     await asyncio.gather(model.warm(), model.warm(), model.route("Hello", []))
     assert sorted(code for code, _ in loaded) == ["de", "en"]
