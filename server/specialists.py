@@ -35,24 +35,48 @@ Row = tuple[str, str, float]
 """A text, the agent that it stands for, and what it weighs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A workflow of the shop, as far as agents differ in it: the tools that it needs, and its examples."""
+
+    needs: frozenset[str]
+    examples: tuple[str, ...] = ()
+
+
 def rows_of(
-    agent: Specialist, tools: Sequence[ToolSpec] = (), workflows: Mapping[str, Sequence[str]] | None = None
+    agent: Specialist, tools: Sequence[ToolSpec] = (), workflows: Mapping[str, Offer] | None = None
 ) -> list[Row]:
     """The texts that stand for an agent: its purpose, its examples, and those of the tools and workflows that are its own.
 
-    `tools` are the shop's, `workflows` the examples of each of the shop's. What an agent has because it has everything
-    tells it from nobody, so it does not count.
+    `tools` and `workflows` are all that the shop has. What an agent has because it has everything tells it from nobody,
+    so it does not count.
     """
     rows: list[Row] = [(agent.purpose, agent.name, _PURPOSE_WEIGHT)]
     rows += [(example, agent.name, 1.0) for example in agent.examples]
     if agent.tools is not None:
-        named = {*agent.tools}
-        own = [spec for spec in tools if named.intersection((spec.name, *spec.aliases))]
-        rows += [(example, agent.name, 1.0) for spec in own for example in spec.examples]
-    if agent.workflows is not None:
-        found = workflows or {}
-        rows += [(example, agent.name, 1.0) for name in agent.workflows for example in found.get(name, ())]
+        rows += [(text, agent.name, 1.0) for spec in tools_of(agent, tools) for text in spec.examples]
+    if agent.tools is not None or agent.workflows is not None:
+        offers = (workflows or {}).items()
+        own = [offer for name, offer in offers if may_start(agent, name, offer.needs)]
+        rows += [(text, agent.name, 1.0) for offer in own for text in offer.examples]
     return list(dict.fromkeys(rows))
+
+
+def tools_of(agent: Specialist | None, tools: Iterable[ToolSpec]) -> tuple[ToolSpec, ...]:
+    """Those of the shop's tools that the agent has. None is the default agent, which has all of them."""
+    if agent is None or agent.tools is None:
+        return tuple(tools)
+    named = {*agent.tools}
+    return tuple(spec for spec in tools if named.intersection((spec.name, *spec.aliases)))
+
+
+def may_start(agent: Specialist | None, workflow: str, needs: Iterable[str]) -> bool:
+    """Whether the agent may start this workflow, which calls the tools `needs`: what is listed, else what its tools suffice for."""
+    if agent is None or (agent.workflows is None and agent.tools is None):
+        return True
+    if agent.workflows is not None:
+        return workflow in agent.workflows
+    return {*needs} <= {*(agent.tools or ())}
 
 
 @dataclass(frozen=True)

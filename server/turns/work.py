@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retrieval.types import Passage
-from server import prompt
+from server import prompt, specialists
 from server.consent import Level, Rules
 from server.drafts import Drafts
 from server.events import NewEvent
@@ -67,10 +67,7 @@ class Agent:
             for spec in self.registry
             if (rule := rules.get(spec.name)) is None or (rule.enabled and rule.permission != "deny")
         )
-        if own is not None and own.tools is not None:
-            named = {*own.tools}
-            allowed = tuple(spec for spec in allowed if named.intersection((spec.name, *spec.aliases)))
-        return prompt.Voice(self.site, self.instructions, allowed, own)
+        return prompt.Voice(self.site, self.instructions, specialists.tools_of(own, allowed), own)
 
     def specialist(self, name: str) -> Specialist | None:
         """The specialist of this name; None for the default agent."""
