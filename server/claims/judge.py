@@ -65,10 +65,11 @@ _DE_HAVE: Final = _set("habe haben hat hatte hatten hab")
 _DE_DONE: Final = _set("wurde wurden worden")
 _DE_BE: Final = _set("ist sind war waren")
 _NO_CLAIM: Final = _set(
-    """nicht kein keine keinen keiner keinem nie niemals kann können könnte könnten kannst muss müssen soll sollen sollte sollten
-    darf dürfen möchte möchten würde würden wenn falls sobald nachdem sofern bis ob bevor solange ohne du ihr wie wann warum
-    ne pas jamais si peut pouvez pourra sera seront quand dès après no nunca puede pueden será serán cuando después
-    non mai può possono sarà saranno quando dopo niet geen kan kunnen moet zal zullen als wanneer zodra na indien"""
+    """nicht nichts niemand weder kein keine keinen keiner keinem nie niemals kann können könnte könnten kannst muss
+    müssen soll sollen sollte sollten darf dürfen möchte möchten würde würden wenn falls sobald nachdem sofern bis
+    ob bevor solange ohne du ihr wie wann warum ne pas jamais si peut pouvez pourra sera seront quand dès après no
+    nunca puede pueden será serán cuando después non mai può possono sarà saranno quando dopo niet geen kan kunnen
+    moet zal zullen als wanneer zodra na indien"""
 )
 _FOREIGN_SHORT: Final = 4
 """A participle of another language with no verb beside it is a claim in a line as short as this: "Erledigt!"."""
@@ -352,6 +353,9 @@ def _unknown_verb(words: Sequence[str], at: int) -> bool:
     ):
         return False
     before = _before(words, at)
+    about_it = any(w in _OBJECT for w in words[at + 1 : at + 4])
+    if not about_it and ("we" in words[:at] or "we've" in words[:at]):
+        return False  # "We have published guidance": what a shop says of itself
     if before in _OWN_HAVE or (before in ("have", "had") and _before(words, _index_before(words, at)) in _OWN):
         return word.endswith(("ed", "en", "wn", "ght", "ung", "elt", "ept", "ought"))
     return before in _OWN and word.endswith("ed") and word != "need"

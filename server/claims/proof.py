@@ -71,7 +71,7 @@ class Proof:
             if not (call.state == "ended" and call.ok):
                 clear = clear and not (changes and call.turn == turn)
             elif spec is not None:
-                said = frozenset(_words(call.result))
+                said = frozenset(_words((call.args, call.result) if changes else call.result))
                 actions = actions_of(spec, lexicon) if changes else frozenset()
                 told = frozenset(action for word in said if (action := lexicon.past.get(word)) not in (None, ANY))
                 deeds.append(
