@@ -18,6 +18,7 @@ import orjson
 from server import __version__
 from server.commands import control
 from server.commands.options import data_option, settings_of, shop_option
+from server.commands.staff import staff
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,12 +67,13 @@ def init(directory: Path) -> None:
 @shop_option
 @data_option
 @click.option("--pin", is_flag=True, help="Ask the MCP servers for their tools first, and pin them in tools.lock.")
-def check(shops: tuple[Path, ...], data: Path | None, *, pin: bool) -> None:
-    """Validate everything in a shop directory: file:line and what is wrong. Exit status 1 on errors."""
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per shop and line.")
+def check(shops: tuple[Path, ...], data: Path | None, *, pin: bool, as_json: bool) -> None:
+    """Validate everything in a shop directory, and print what its tools may do. Exit status 1 on errors."""
     settings = settings_of(shops, data=data)
     from server.commands.check import check as check_shops
 
-    sys.exit(check_shops(settings.shops, settings.data, click.echo, pin=pin))
+    sys.exit(check_shops(settings.shops, settings.data, click.echo, pin=pin, as_json=as_json))
 
 
 @cli.group()
@@ -308,7 +310,7 @@ def doctor(shops: tuple[Path, ...], data: Path | None) -> None:
     sys.exit(look(settings, click.echo))
 
 
-for group in (control.audit, control.switch, control.approvals):
+for group in (control.audit, control.switch, control.approvals, staff):
     cli.add_command(group)
 
 

@@ -38,6 +38,11 @@ def dist() -> Path:
     return _HERE / "dist"
 
 
+def desk_dir() -> Path:
+    """The folder of the desk's scripts and style sheets: plain modules, served as they are."""
+    return _HERE / "desk"
+
+
 def template_dir() -> Path:
     """The folder of the jinja2 templates."""
     return _HERE / "templates"

@@ -1,0 +1,79 @@
+"""`shopbell staff`: the accounts of the desk. Works beside a running server, and without one.
+
+It prints no password and takes none as an argument: arguments can be read by every user of a machine.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from server.commands.options import data_option, settings_of
+from server.staff import Accounts, Role, Staff, StaffError
+
+
+@click.group()
+def staff() -> None:
+    """The people at the desk: add, list, remove."""
+
+
+@staff.command("add")
+@click.argument("email")
+@data_option
+@click.option(
+    "--role", type=click.Choice(["agent", "admin"]), default="agent", show_default=True, help="What they may do."
+)
+@click.option(
+    "--site", "sites", multiple=True, help="Key of a site that they see; may be repeated. All of them if absent."
+)
+@click.option("--name", default="", help="The name that customers read. From the address if absent.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
+def add(
+    email: str, data: Path | None, role: Role, sites: tuple[str, ...], name: str, *, password_stdin: bool
+) -> None:
+    """Add a person, or change the one with this address: password, role and sites. Their sessions end."""
+    accounts = _accounts(data)
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    try:
+        person = accounts.add(email, password, name=name, role=role, sites=frozenset(sites))
+    except StaffError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{_line(person)}\nThey can sign in at /desk.")
+
+
+@staff.command("list")
+@data_option
+def show(data: Path | None) -> None:
+    """Everybody, by address."""
+    people = _accounts(data).everybody()
+    for person in people:
+        click.echo(_line(person))
+    if not people:
+        click.echo("nobody yet; `shopbell staff add EMAIL --role admin` adds the first", err=True)
+
+
+@staff.command("remove")
+@click.argument("email")
+@data_option
+def remove(email: str, data: Path | None) -> None:
+    """Remove a person; their desk is closed within seconds."""
+    try:
+        found = _accounts(data).remove(email)
+    except StaffError as error:
+        raise click.ClickException(str(error)) from error
+    if not found:
+        raise click.ClickException(f"there is no account {email!r}")
+    click.echo(f"removed {email}")
+
+
+def _accounts(data: Path | None) -> Accounts:
+    return Accounts(settings_of(need_shop=False, data=data).data, clock_ms=lambda: time.time_ns() // 1_000_000)
+
+
+def _line(person: Staff) -> str:
+    sites = ", ".join(sorted(person.sites)) or "all sites"
+    return f"{person.email}  {person.name}  {person.role}  {sites}"
