@@ -1,11 +1,13 @@
 """`shopbell init` and `shopbell check`, as the command line calls them."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from server.commands.check import check, matrix
+from server.commands.check import check
 from server.commands.init import init
+from server.commands.matrix import matrix
 from server.shop import load_shop
 from tools import Caller, run
 
@@ -178,3 +180,63 @@ def test_the_matrix_shows_tool_permission_and_limits(tmp_path):
         ("f_denied", "money", "anonymous", "deny", "-", "tools.yaml"),
         ("g_off", "money", "anonymous", "off", "-", "tools.yaml"),
     ]  # fmt: skip
+
+
+FLOW = """
+title: Cancelling
+description: Looks, and cancels.
+examples: [cancel my thing]
+steps:
+  - call: a_read
+  - id: act
+    call: g_off
+  - end: done
+"""
+
+
+def with_flow(root: Path, rules: str) -> Path:
+    (root / "site.yaml").write_text("key: pk_x1\nname: X\norigins: [https://a.example]\n")
+    (root / "plugin.py").write_text(PLUGIN)
+    (root / "tools.yaml").write_text(rules)
+    (root / "workflows").mkdir()
+    (root / "workflows" / "look_and_cancel.yaml").write_text(FLOW)
+    return root
+
+
+def test_the_matrix_shows_what_workflows_call_and_which_a_switched_off_tool_takes_away(tmp_path):
+    shop = load_shop(with_flow(tmp_path, "tools: {g_off: {permission: confirm}}\n"), data=tmp_path, environment={})
+    assert matrix(shop)[-1] == "look_and_cancel  a_read (auto), g_off (confirm)"
+    (tmp_path / "tools.yaml").write_text(RULES)
+    line = matrix(load_shop(tmp_path, data=tmp_path, environment={}))[-1]
+    assert line == "look_and_cancel  not offered, for want of g_off: a_read (auto), g_off (off)"
+
+
+def test_the_matrix_for_programs_says_the_same(tmp_path):
+    lines: list[str] = []
+    directory = with_flow(tmp_path, RULES)
+    assert check([directory], tmp_path, lines.append, environment={}, as_json=True) == 0
+    (found,) = [json.loads(line) for line in lines]
+    assert (found["shop"], found["key"]) == (str(directory), "pk_x1")
+    assert {problem["severity"] for problem in found["problems"]} <= {"warning"}
+    tools = {tool["name"]: tool for tool in found["tools"]}
+    assert tools["g_off"]["permission"] == "off"
+    assert tools["g_off"]["workflows"] == ["look_and_cancel"]
+    assert tools["e_ruled"] == {
+        "name": "e_ruled", "scope": tools["e_ruled"]["scope"], "effect": "money", "needs": "step_up",
+        "permission": "auto up to 50.00, then approve", "decided_by": "tools.yaml",
+        "limits": {"per_customer_per_day": "100", "per_site_per_day": "2000"}, "counts": "amount",
+        "undoes": None, "fallback": None, "workflows": [],
+    }  # fmt: skip
+    assert found["workflows"] == [
+        {"name": "look_and_cancel", "tools": ["a_read", "g_off"], "offered": False, "missing": ["g_off"]}
+    ]
+
+
+def test_problems_for_programs_have_their_place_and_the_exit_status_says_so(tmp_path):
+    (tmp_path / "site.yaml").write_text("key: pk_x1\nname: X\nnam: Y\n")
+    lines: list[str] = []
+    assert check([tmp_path], tmp_path, lines.append, environment={}, as_json=True) == 1
+    (found,) = [json.loads(line) for line in lines]
+    (problem,) = [problem for problem in found["problems"] if problem["severity"] == "error"]
+    assert (problem["file"], problem["line"]) == (str(tmp_path / "site.yaml"), 3)
+    assert "tools" not in found
