@@ -17,22 +17,20 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from retrieval.embed import make_embedder
 from retrieval.index import Index, open_index
 from retrieval.sources import MarkdownFolder
 from retrieval.types import Embedder, Source
-from server import auth, proof, socket
+from server import auth, socket
 from server.admin import Admin
+from server.agents import Supplies, agent_of
 from server.approvals import Approvals
 from server.hub import Hub
 from server.limits import Buckets
 from server.log import Log
 from server.mail import directory_of, mailer_of
-from server.models.fallback import Fallback
-from server.models.offline import Offline
-from server.ports import Model, Retriever, Store
+from server.ports import Store
 from server.session import Door, Gate
 from server.settings import Settings, SettingsError, embedding_class, signing_secret
 from server.shop import Shop, Tagged, load_shops
@@ -95,9 +93,9 @@ async def open_parts(settings: Settings, *, remember: bool = True) -> AsyncItera
         index = open_configured_index(settings, embedder)
         stack.push_async_callback(index.close)
         switches = Switches(settings.data)
-        models: dict[str, Model] = {}
-        stack.push_async_callback(_close_models, models)
-        agents = {shop.site.key: _under(switches, _agent(shop, settings, embedder, index, models)) for shop in shops}
+        supplies = Supplies(settings, embedder, index)
+        stack.push_async_callback(supplies.close)
+        agents = {shop.site.key: _under(switches, agent_of(shop, supplies)) for shop in shops}
         yield Parts(settings, shops, store, index, embedder, agents, switches)
 
 
@@ -145,47 +143,11 @@ def sources_of(shop: Shop) -> list[Source]:
     return [Tagged(source, tags) for source in sources] if tags else sources
 
 
-def make_model(setting: str, settings: Settings, embedder: Embedder) -> Model:
-    """The model for a setting such as `offline` or `openai/NAME`."""
-    if setting == "offline":
-        return Offline(embedder)
-    if setting.startswith("scripted:"):
-        from server.models.scripted import Scripted
-
-        return Scripted.load(Path(setting.partition(":")[2]))
-    from server.models.llamaindex import build  # most servers run the offline engine and never need it
-
-    key = settings.model_key.get_secret_value() if settings.model_key else None
-    try:
-        return build(setting, url=settings.model_url, key=key)
-    except ValueError as error:
-        raise SettingsError(str(error)) from error
-
-
-def _agent(shop: Shop, settings: Settings, embedder: Embedder, index: Retriever, models: dict[str, Model]) -> Agent:
-    wanted = shop.kit.model or settings.model
-    if isinstance(wanted, str):
-        for name in (wanted, settings.model_fallback):
-            if name is not None and name not in models:
-                models[name] = make_model(name, settings, embedder)
-        first, second = models[wanted], settings.model_fallback
-        wanted = first if second is None or second == wanted else Fallback(first, models[second])
-    verifies = functools.partial(proof.can_verify, guests=shop.kit.guests is not None)
-    return Agent(shop.site, shop.instructions, shop.registry, shop.rules, wanted, index, verifies)
-
-
 def _under(switches: Switches, agent: Agent) -> Agent:
     """The agent, as far as the merchant has not switched it off."""
     site = agent.site.key
     rules = SwitchedRules(agent.rules, switches, site)
     return replace(agent, rules=rules, is_off=functools.partial(switches.is_off, site))
-
-
-async def _close_models(models: Mapping[str, Model]) -> None:
-    for model in models.values():
-        close = getattr(model, "close", None)
-        if close is not None:
-            await close()
 
 
 def demo_secret(server_secret: str, site: str) -> str:
