@@ -4,17 +4,18 @@ Pure: no I/O, no clock, no ids made here. It holds no instruction that depends o
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from retrieval.text import language_of
 from retrieval.types import Passage
-from server import phrases
+from server import phrases, runs
 from server.conversation import CallRecord, Conversation
 from server.ports import CallResult, Colleague, Line, Person, Prompt
 from server.site import Site, Specialist, text_for
 from tools import Caller, ToolSpec
+from tools.workflow.program import Program
 
 VERSION: Final = "1"
 """Of the rules below; recorded with every model call."""
@@ -57,6 +58,8 @@ class Voice:
     """Whose voice it is; None: the default agent's."""
     agent_score: float = 0.0
     colleagues: tuple[Colleague, ...] = ()
+    workflows: Mapping[str, Program] = field(default_factory=dict)
+    """What it may start, by name."""
 
 
 def rules_text(voice: Voice) -> str:
@@ -82,6 +85,7 @@ def build(
 ) -> Prompt:
     """The prompt for the next model call of the open turn. `can_verify`: a guest can show in the chat who he is."""
     turn = state.turn
+    own = [call for call in state.turn_calls(turn.id) if call.run is None] if turn else []  # a workflow tells its own
     locale = locale_of(state, voice.site)
     spoken = spoken_in(state, voice.site)
     return Prompt(
@@ -90,11 +94,12 @@ def build(
         rules=rules_text(voice),
         tools=voice.tools if state.mode == "agent" else (),
         history=_history(state, spoken),
-        asked=tuple(
-            m.text for mid in state.unanswered if (m := state.message(mid)) is not None and mid not in state.consumed
-        ),
+        asked=_asked(state),
         passages=tuple(passages),
-        results=tuple(_result(call, spoken) for call in state.turn_calls(turn.id)) if turn else (),
+        results=tuple(_result(call, spoken) for call in own),
+        workflows=tuple(voice.workflows.values()) if state.mode == "agent" else (),
+        run=runs.for_model(state, voice.workflows) if state.mode == "agent" else None,
+        began=_began(state),
         person=Person(caller.customer, caller.name, caller.verified, can_verify),
         locale=locale,
         mode=state.mode,
@@ -107,8 +112,25 @@ def build(
         language=(state.route.language or "") if state.route is not None else "",
         mood=(state.route.mood or "") if state.route is not None else "",
         seed=turn.id if turn else "",
-        resumed=turn is not None and any(call.state == "ended" and call.asks for call in state.turn_calls(turn.id)),
+        resumed=any(call.state == "ended" and call.asks for call in own),
     )
+
+
+def _asked(state: Conversation) -> tuple[str, ...]:
+    """The words that want an answer; of a turn in which a workflow has taken some, those that came since."""
+    words = [m for mid in state.unanswered if mid not in state.consumed and (m := state.message(mid)) is not None]
+    turn = state.turn
+    new = [m for m in words if m.seq > turn.told_upto] if turn is not None and turn.ran else []
+    return tuple(m.text for m in new or words)
+
+
+def _began(state: Conversation) -> tuple[str, ...]:
+    """The workflows that have moved in the open turn."""
+    turn = state.turn
+    if turn is None or not turn.ran:
+        return ()
+    moved = [run for run in state.runs.values() if run.turn == turn.id or run is state.open_run]
+    return tuple(dict.fromkeys(run.workflow for run in moved))
 
 
 def said_in(asked: Prompt) -> str:

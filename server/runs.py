@@ -3,7 +3,7 @@
 Pure: no I/O, no clock, no ids made here. It decides no permission: a run's calls are judged like every other.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from server.conversation import RUN_PREFIX, CallRecord, Conversation, RunRecord
 from server.ports import OpenRun
-from tools import Caller, canonical
+from tools import Caller, ToolSpec, canonical
 from tools.run import FAILED, TIMED_OUT
 from tools.workflow.events import Action, Call, CallEnded, Event, HandOver, Resumed, Started, event_of
 from tools.workflow.machine import WAITING_CODES, State, advance
@@ -177,6 +177,25 @@ def started_body(run: str, program: Program, event: Started) -> dict[str, Any]:
 def known_of(caller: Caller) -> dict[str, Any]:
     """What a workflow may know of who is asking."""
     return {"customer": caller.customer, "email": caller.email, "name": caller.name, "level": caller.level}
+
+
+def direct(tools: Iterable[ToolSpec], programs: Mapping[str, Program]) -> tuple[ToolSpec, ...]:
+    """The tools that a model may be offered beside these workflows.
+
+    What a workflow changes something with is only done by way of the workflow, and of one name the workflow is meant.
+    """
+    within = {
+        tool.name
+        for program in programs.values()
+        for tool in program.tools.values()
+        if tool is not None and tool.effect != "read"
+    }
+    return tuple(spec for spec in tools if spec.name not in within and spec.name not in programs)
+
+
+def needs_of(program: Program) -> frozenset[str]:
+    """The names of the shop's tools that a workflow calls."""
+    return frozenset(tool.name for tool in program.tools.values() if tool is not None)
 
 
 def for_model(state: Conversation, programs: Mapping[str, Program]) -> OpenRun | None:

@@ -22,7 +22,18 @@ from server.conversation import CallRecord, Conversation
 from server.events import NewEvent
 from server.ports import Conflict, IdempotencyMismatch, OverLimit, Spend
 from server.turns.work import Node, Work
-from tools import Caller, Outcome, ToolSpec, args_sha256, limits_of, reconcile
+from tools import (
+    Caller,
+    Outcome,
+    ToolError,
+    ToolSpec,
+    args_sha256,
+    fallback_of,
+    limits_of,
+    reconcile,
+    undo_refused,
+    undoing,
+)
 from tools import run as run_tool
 
 SPOKEN: Final = frozenset({"unknown_outcome", "declined", "refused", "expired"})
@@ -47,7 +58,7 @@ class Calls:
             self._show(work, call, "running")
             work.calling.append(call.tool)
             task = self._node.group.create_task(
-                self._one(work, call, spec, replace(caller_for(state, call, caller), call=call.id))
+                self._one(work, state, call, replace(caller_for(state, call, caller), call=call.id))
             )
             tasks.append(task)
             if spec.effect == "read":
@@ -101,7 +112,8 @@ class Calls:
                     raise
                 break
             else:
-                started += [replace(call, booked=tuple((item.key, item.amount) for item in spend)) for call in group]
+                new = tuple((item.key, item.amount) for item in spend)
+                started += [replace(call, booked=call.booked + new) for call in group]
         return started
 
     def _bookings(self, work: Work, state: Conversation, call: CallRecord, caller: Caller, now_ms: int) -> list[Spend]:
@@ -116,9 +128,46 @@ class Calls:
             for name, amount, limit in limits_of(spec, work.agent.rules.get(spec.name), call.args)
         ]
 
-    async def _one(self, work: Work, call: CallRecord, spec: ToolSpec, caller: Caller) -> None:
-        outcome = await run_tool(spec, caller, call.args)
+    async def _one(self, work: Work, state: Conversation, call: CallRecord, caller: Caller) -> None:
+        spec = work.agent.registry.get(call.tool)
+        assert spec is not None  # noqa: S101 - policy denies unknown tools
+        try:
+            bound = spec if spec.undoes is None else self._bound(work, state, call, spec)
+        except ToolError as error:
+            outcome = Outcome(False, error=str(error), code="refused")
+        else:
+            earlier = call.state == "started"  # by a process that died, and nobody has looked up what became of it
+            outcome = await run_tool(bound, caller, call.args, earlier=earlier, breakers=work.agent.breakers)
         await self._end_started(work, call, outcome)
+
+    def _bound(self, work: Work, state: Conversation, call: CallRecord, undo: ToolSpec) -> ToolSpec:
+        """The undo tool bound to the call of this conversation that it is to take back.
+
+        Raises:
+            ToolError: there is no such call, or it cannot be taken back (any more).
+        """
+        meant = state.calls.get(str(call.args.get("call")))
+        original = work.agent.registry.get(undo.undoes or "")
+        if meant is None or original is None:
+            raise ToolError(f"There is no call of {undo.undoes} with this id in this conversation.")
+        undone = any(
+            other.id != call.id
+            and other.tool in (undo.name, *undo.aliases)
+            and other.args.get("call") == meant.id
+            and (other.state == "started" or other.ok or other.unknown)
+            for other in state.calls.values()
+        )
+        why = undo_refused(
+            undo,
+            tool=original.name if meant.tool in (original.name, *original.aliases) else meant.tool,
+            ok=bool(meant.ok),
+            ended_ms=meant.ended_ms or None,
+            undone=undone,
+            now_ms=self._node.clock_ms(),
+        )
+        if why is not None:
+            raise ToolError(why)
+        return undoing(undo, original, meant.args, meant.result)
 
     def _show(self, work: Work, call: CallRecord, step: Literal["running", "done", "failed"]) -> None:
         if work.drafts is not None:
@@ -133,14 +182,35 @@ class Calls:
             body["unknown"] = True
         elif not outcome.ok:
             back = [Spend(key, -amount, 0) for key, amount in call.booked]  # it has moved nothing
-        await self._node.log.append(work.key, [work.new("call.ended", "system", body)], spend=back)
+        events = self._instead(work, call, body) if outcome.wants_fallback else []
+        events.insert(0, work.new("call.ended", "system", body))
+        await self._node.log.append(work.key, events, spend=back)
         self._show(work, call, "done" if outcome.ok else "failed")
+
+    def _instead(self, work: Work, call: CallRecord, body: dict[str, Any]) -> list[NewEvent]:
+        """What the tool has for the case that it fails: a sentence, which goes into `body`, or another call."""
+        spec = work.agent.registry.get(call.tool)
+        if spec is None:
+            return []
+        other = fallback_of(spec, work.agent.registry, call.args, work.agent.rules.get(spec.name))
+        if other is None or isinstance(other, str):
+            body["error"] = other or body.get("error")
+            return []
+        name, args = other
+        stand_in = work.agent.registry.get(name)
+        assert stand_in is not None  # noqa: S101 - `fallback_of` has looked
+        planned: dict[str, Any] = {"call": f"call:{self._node.new_id()}", "tool": name, "args": args}
+        planned |= {"label": stand_in.label_for(args), "fallback_for": call.id}
+        if call.run is not None:  # the run hears of the one that stands in
+            planned |= {"run": call.run, "key": call.key}
+            body["code"] = "replaced"
+        return [work.new("call.planned", "system", planned)]
 
     async def reconcile(self, work: Work, state: Conversation, call: CallRecord) -> None:
         """A dead process started this call: where the tool can look up what happened, that is written down.
 
-        If it did not happen, it is run again, but not while a person has the conversation; if nobody can tell, it
-        ends as unknown.
+        If it did not happen, it is run again, but not while a person has the conversation or the agent is switched
+        off; if nobody can tell, it ends as unknown.
         """
         spec = work.agent.registry.get(call.tool)
         caller = caller_for(state, call, prompt.caller_of(state, work.agent.site, self._node.clock_ms()))
@@ -148,10 +218,10 @@ class Calls:
         found = await reconcile(spec, caller, call.args) if spec is not None else None
         if found is not None and found.happened:
             await self._end_started(work, call, Outcome(True, found.result, attempts=call.attempt))
-        elif found is not None and found.happened is False and state.mode == "staff":
+        elif found is not None and found.happened is False and (state.mode == "staff" or work.agent.is_off()):
             await self._end_started(work, call, Outcome(False, error="stopped", attempts=call.attempt))
         elif found is not None and found.happened is False:
-            await self.run(work, state, [call])
+            await self.run(work, state, [replace(call, state="planned")])
         else:
             why = "outcome unknown: the server stopped while this was running"
             await self.end(work, state, policy.EndCall(call, "unknown_outcome", why))

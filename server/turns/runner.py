@@ -18,8 +18,10 @@ from server.log import Log
 from server.policy import Runner
 from server.ports import Conflict, Gone, Usage
 from server.turns.calls import Calls
+from server.turns.ending import turn_ended
+from server.turns.flows import Flows
 from server.turns.knowledge import Knowledge
-from server.turns.speech import Speech, turn_ended
+from server.turns.speech import Speech
 from server.turns.work import Agent, Node, Work
 
 logger = logging.getLogger(__name__)
@@ -50,7 +52,8 @@ class Turns:
         self._group = asyncio.TaskGroup()
         self._node = Node(log, hub, new_id, clock_ms, self._group)
         self._knowledge = Knowledge(self._node)
-        self._speech = Speech(self._node, self._knowledge)
+        self._flows = Flows(self._node)
+        self._speech = Speech(self._node, self._knowledge, self._flows)
         self._calls = Calls(self._node)
         self._running: dict[str, Work] = {}
         self._again: set[str] = set()
@@ -193,11 +196,16 @@ class Turns:
                 await self._calls.decide(work, state, step)
             case policy.Reconcile():
                 await self._calls.reconcile(work, state, step.call)
+            case policy.CarryOut():
+                await self._flows.carry_out(work, state, step.due)
+            case policy.Tell():
+                await self._flows.tell(work, state, step)
+            case policy.Resume():
+                await self._flows.resume(work, state, step.run)
             case policy.HandOver():
                 await self._hand_over(work, state, step)
             case policy.EndTurn():
-                event = work.new("turn.ended", "system", {"reason": step.reason, "answers": list(state.unanswered)})
-                await self._log.append(work.key, [event], after=state.head)
+                await self._log.append(work.key, [turn_ended(self._node, work, state, step.reason)], after=state.head)
             case policy.CallModel():
                 await self._speech.call_model(work, state)
         return False

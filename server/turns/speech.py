@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from retrieval.cite import cite, ground, merged, without
-from retrieval.types import Citation, Cited
+from retrieval.types import Cited
 from server import phrases, policy, prompt
 from server.claims import Hold, Lexicon, Proof, claim_in
 from server.conversation import Conversation
@@ -35,7 +35,10 @@ from server.ports import (
     Usage,
 )
 from server.turns import routing
+from server.turns.ending import turn_ended
+from server.turns.flows import Flows
 from server.turns.knowledge import Knowledge
+from server.turns.quoting import citation_body
 from server.turns.work import Node, Work
 from tools import Registry
 
@@ -54,9 +57,10 @@ MAX_THINKING_CHARS: Final = 200_000
 class Speech:
     """Lets the model go on, and writes down what it said."""
 
-    def __init__(self, node: Node, knowledge: Knowledge) -> None:
+    def __init__(self, node: Node, knowledge: Knowledge, flows: Flows) -> None:
         self._node = node
         self._knowledge = knowledge
+        self._flows = flows
         self._lexicons: dict[str, tuple[Registry, int, Lexicon]] = {}
 
     async def call_model(self, work: Work, state: Conversation) -> None:
@@ -90,7 +94,7 @@ class Speech:
         work.drafts.flush()
         ms = self._node.clock_ms() - now_ms
         current = await self._node.log.load(work.key)
-        called = self._called(work, answer, ms, failed)
+        called = self._called(work, state, answer, ms, failed)
         if failed is not None:
             await self._node.log.append(work.key, [*first, called], after=state.head)
             work.runner = replace(work.runner, failed=failed)
@@ -105,8 +109,18 @@ class Speech:
             events.append(work.new("thought", "agent", {"text": answer.thinking}))
         if answer.pass_on is not None:
             await self._pass_on(work, state, answer, events)
+        elif moves := self._flows.moves(work, current, answer):
+            if answer.text.strip() and work.quotes_only:
+                message = await self._message(work, state, answer)
+                events.append(message)
+                answer.text = ""
+            await self._plan(work, current, answer, [*events, *moves], state.head)
         elif answer.calls:
-            await self._plan(work, current, answer, events, state.head)
+            await self._plan(work, current, answer, [*events, *self._flows.digression(work, current)], state.head)
+        elif (answer.starts or answer.heard) and not answer.text.strip() and answer.hand_over is None:
+            # It wants what cannot be: as good as no answer.
+            await self._node.log.append(work.key, events, after=state.head)
+            work.runner = replace(work.runner, empty=work.runner.empty + 1)
         else:
             await self._answer(work, state, current, answer, events)
 
@@ -247,7 +261,26 @@ class Speech:
     async def _answer(
         self, work: Work, asked: Conversation, current: Conversation, answer: Answer, events: list[NewEvent]
     ) -> None:
-        """The message with its checked citations, and the end of the turn, in one commit."""
+        """The message with its checked citations, and the end of the turn, in one commit.
+
+        Where a workflow's run waits for an answer, its question comes after the message, and then the turn's end.
+        """
+        message = await self._message(work, asked, answer)
+        hands_over = answer.hand_over is not None and current.mode == "agent"
+        if not hands_over and self._flows.holds_the_turn(work, current):
+            events += [*self._flows.digression(work, current), message]
+            await self._node.log.append(work.key, events, after=asked.head)
+            return
+        events.append(message)
+        if hands_over:
+            events.append(work.new("mode", "system", {"mode": "waiting", "reason": answer.hand_over}))
+        waits = asked.turn is not None and any(call.state == "asked" for call in asked.turn_calls(asked.turn.id))
+        ended = "handed_over" if hands_over else "waiting" if waits else "answered"
+        events.append(turn_ended(self._node, work, asked, ended))
+        await self._node.log.append(work.key, events, after=asked.head)
+
+    async def _message(self, work: Work, asked: Conversation, answer: Answer) -> NewEvent:
+        """The answer as a message, its citations checked."""
         locale = prompt.spoken_in(asked, work.agent.site)
         # Some milliseconds of matching words: in a thread, so that no other chat waits for it.
         cited = await asyncio.to_thread(self._checked, work, asked, answer)
@@ -257,15 +290,8 @@ class Speech:
         if answer.hand_over and not text:
             phrase = "asked" if answer.hand_over == "asked" else "handed_over"
             text = f"{phrases.say(phrase, locale)} {prompt.people_text(work.agent.site, locale, self._node.clock_ms())}"
-        body = policy.answer_body(text, [_citation(c) for c in cited.citations], answer.choices)
-        events.append(work.new("message", "agent", body))
-        hands_over = answer.hand_over is not None and current.mode == "agent"
-        if hands_over:
-            events.append(work.new("mode", "system", {"mode": "waiting", "reason": answer.hand_over}))
-        waits = asked.turn is not None and any(call.state == "asked" for call in asked.turn_calls(asked.turn.id))
-        ended = "handed_over" if hands_over else "waiting" if waits else "answered"
-        events.append(turn_ended(self._node, work, asked, ended))
-        await self._node.log.append(work.key, events, after=asked.head)
+        body = policy.answer_body(text, [citation_body(c) for c in cited.citations], answer.choices)
+        return work.new("message", "agent", body)
 
     def _checked(self, work: Work, state: Conversation, answer: Answer) -> Cited:
         """The answer with its citations checked, and without what nothing supports.
@@ -273,15 +299,16 @@ class Speech:
         What a tool's result says cannot be looked up in passages: such an answer is only checked where it cites.
         """
         did = state.turn is not None and any(call.ok for call in state.turn_calls(state.turn.id))
-        if did or getattr(work.model, "quotes_only", False):  # a merchant's own model may not say
+        if did or work.quotes_only:
             cited = cite(answer.text, work.passages)
             text = without(cited.text, cited.unsupported)
             return merged(Cited(text, cited.citations, cited.unsupported), work.passages)
         known = " ".join(message.text for message in state.messages)
         return merged(ground(answer.text, work.passages, known=known), work.passages)
 
-    def _called(self, work: Work, answer: Answer, ms: int, failed: str | None) -> NewEvent:
+    def _called(self, work: Work, state: Conversation, answer: Answer, ms: int, failed: str | None) -> NewEvent:
         body: dict[str, Any] = {"model": work.model.name, "ms": ms, "prompt": prompt.VERSION}
+        body["upto"] = policy.unanswered_upto(state)
         if answer.usage is not None:
             used = answer.usage
             work.usage = Usage(
@@ -334,24 +361,3 @@ def _take(answer: Answer, chunk: Chunk, asked: Prompt) -> None:
             answer.hand_over = policy.reason(chunk.reason)
         case Usage():
             answer.usage = chunk
-
-
-def turn_ended(node: Node, work: Work, state: Conversation, why: str) -> NewEvent:
-    """The end of a turn that answers everything that is unanswered in `state`."""
-    started_ms = state.turn.started_ms if state.turn else node.clock_ms()
-    usage = {"input_tokens": work.usage.input_tokens, "output_tokens": work.usage.output_tokens}
-    body = {"reason": why, "answers": list(state.unanswered), "usage": usage, "ms": node.clock_ms() - started_ms}
-    return work.new("turn.ended", "system", body)
-
-
-def _citation(citation: Citation) -> dict[str, Any]:
-    return {
-        "n": citation.n,
-        "document": citation.document,
-        "title": citation.title,
-        "url": citation.url,
-        "hash": citation.hash,
-        "start": citation.start,
-        "end": citation.end,
-        "quote": citation.quote,
-    }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retrieval.types import Passage
-from server import prompt, specialists
+from server import prompt, runs, specialists
 from server.consent import Level, Rules
 from server.drafts import Drafts
 from server.events import NewEvent
@@ -19,7 +19,8 @@ from server.policy import Runner
 from server.ports import Model, Retriever, Usage
 from server.site import DEFAULT_AGENT, Site, Specialist
 from server.turns.router import Routed, Router
-from tools import Caller, Registry, Rule
+from tools import Breakers, Caller, Registry, Rule
+from tools.workflow.program import Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,18 @@ class Agent:
     """What this caller could prove in the chat, so that a call waits for it instead of being refused."""
     is_off: Callable[[], bool] = lambda: False
     """Whether the merchant has switched the agent off."""
+    breakers: Breakers = field(default_factory=Breakers)
+    """Leaves systems that do not answer alone for a while."""
     router: Router | None = None
     """Reads what customers write and chooses among the specialists; None: one agent, and nobody listens."""
     models: Mapping[str, Model] = field(default_factory=dict)
     """Of the specialists that have a model of their own."""
+    workflows: Mapping[str, Program] = field(default_factory=dict)
+    """What is always done the same way, by name."""
 
     def ruled(self, caller: Caller) -> Rules:
         """What the site allows, as `policy` takes it."""
-        return Rules(self.registry, self.rules, self.site.limits, self.verifies(caller), self.is_off())
+        return Rules(self.registry, self.rules, self.site.limits, self.verifies(caller), self.is_off(), self.workflows)
 
     def voice(self, name: str = DEFAULT_AGENT) -> prompt.Voice:
         """What the prompt says of this site, in the words of one of its agents.
@@ -67,7 +72,13 @@ class Agent:
             for spec in self.registry
             if (rule := rules.get(spec.name)) is None or (rule.enabled and rule.permission != "deny")
         )
-        return prompt.Voice(self.site, self.instructions, specialists.tools_of(own, allowed), own)
+        workflows = {
+            program.name: program
+            for program in self.workflows.values()
+            if specialists.may_start(own, program.name, runs.needs_of(program))
+        }
+        tools = runs.direct(specialists.tools_of(own, allowed), self.workflows)
+        return prompt.Voice(self.site, self.instructions, tools, own, workflows=workflows)
 
     def specialist(self, name: str) -> Specialist | None:
         """The specialist of this name; None for the default agent."""
@@ -105,6 +116,11 @@ class Work:
         """Of the agent that has the turn."""
         own = self.agent.models.get(self.routed.pick.agent) if self.routed is not None else None
         return own or self.agent.model
+
+    @property
+    def quotes_only(self) -> bool:
+        """Whether that model says nothing of its own; a merchant's own model may not say."""
+        return bool(getattr(self.model, "quotes_only", False))
 
     def voice(self) -> prompt.Voice:
         """Of the agent that has the turn."""

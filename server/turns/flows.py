@@ -1,0 +1,167 @@
+"""Flows: what workflow runs want done is written down: their words, their calls, their ends; and what they have heard.
+
+It decides nothing: `policy` has, and the machine of the workflow.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from server import phrases, policy, prompt, runs
+from server.consent import local_day
+from server.conversation import RUN_PREFIX, Conversation
+from server.events import NewEvent
+from server.ports import Heard, Start
+from server.runs import Due, Run
+from server.turns.ending import turn_ended
+from server.turns.quoting import with_quote
+from server.turns.work import Node, Work
+from tools.workflow.events import Ask, Call, Digressed, End, HandOver, Said, Say, Started
+from tools.workflow.program import Program
+
+
+class Flows:
+    """Carries out the actions of workflow runs, each as the event of its own id: doing it twice does nothing."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def carry_out(self, work: Work, state: Conversation, due: Sequence[Due]) -> None:
+        """Write down what is due, in one commit.
+
+        Raises:
+            Conflict: somebody else's event came first; nothing was stored.
+        """
+        events: list[NewEvent] = []
+        for one in due:
+            if isinstance(one.action, HandOver):
+                events += self._hand_over(work, state, one, one.action, after_words=_said_before(events))
+                break
+            events.append(await self._event(work, one))
+        await self._node.log.append(work.key, events, after=state.head)
+
+    async def _event(self, work: Work, due: Due) -> NewEvent:
+        turn = work.runner.turn
+        match due.action:
+            case Say(text=text, choices=choices, policy=article):
+                citations: list[dict[str, Any]] = []
+                if article is not None:
+                    text, citations = await with_quote(work.agent, text, article)
+                body = policy.answer_body(text, citations, choices)
+                return NewEvent(due.id, "message", "agent", body, turn)
+            case Ask(text=text, choices=offered):
+                body = policy.answer_body(text, (), [choice["label"] for choice in offered])
+                return NewEvent(due.id, "message", "agent", body, turn)
+            case Call() as call:
+                spec = work.agent.registry.get(call.tool)
+                label = spec.label_for(call.args) if spec is not None else call.tool
+                planned: dict[str, Any] = {"call": runs.carried(due), "tool": call.tool, "args": call.args}
+                planned |= {"label": label, "run": due.run, "key": call.call}
+                return NewEvent(due.id, "call.planned", "system", planned, turn)
+            case End(outcome=outcome, done=done):
+                return NewEvent(due.id, "workflow.ended", "system", _ended(due.run, outcome, done), turn)
+        raise TypeError(f"expected an action of a workflow, got {due.action!r}")
+
+    def _hand_over(
+        self, work: Work, state: Conversation, due: Due, action: HandOver, *, after_words: bool
+    ) -> list[NewEvent]:
+        """The run ends, staff learn what was done and why, the customer what comes next, and the turn ends."""
+        locale = prompt.spoken_in(state, work.agent.site)
+        people = prompt.people_text(work.agent.site, locale, self._node.clock_ms())
+        reason = policy.reason(action.reason)
+        text = people if after_words else f"{phrases.say(reason, locale)} {people}"
+        why = f"{action.reason}: {action.detail}" if action.detail else action.reason
+        done = "; ".join(f"{one['tool']} {one['args']}" for one in action.done)
+        note = f"The workflow stopped ({why}). Done before: {done or 'nothing'}."
+        turn = work.runner.turn
+        ended = _ended(due.run, f"hand_over:{action.reason}", action.done)
+        return [
+            NewEvent(due.id, "workflow.ended", "system", ended, turn),
+            NewEvent(f"{due.id}:note", "note", "system", {"text": note}, turn),
+            NewEvent(f"{due.id}:said", "message", "agent", {"text": text}, turn),
+            NewEvent(f"{due.id}:mode", "mode", "system", {"mode": "waiting", "reason": reason}, turn),
+            turn_ended(self._node, work, state, "handed_over"),
+        ]
+
+    async def tell(self, work: Work, state: Conversation, step: policy.Tell) -> None:
+        """Say that a call waits, for whom, and for what."""
+        locale = prompt.spoken_in(state, work.agent.site)
+        text = prompt.waiting_text(step.call, locale) or phrases.say("handed_over", locale)
+        event = NewEvent(runs.told_id(step.call), "message", "agent", {"text": text}, work.runner.turn)
+        await self._node.log.append(work.key, [event], after=state.head)
+
+    async def resume(self, work: Work, state: Conversation, run: Run) -> None:
+        """Let a run go on."""
+        body = runs.resumed_body(run)
+        event = NewEvent(runs.resumed_id(run), "workflow.heard", "system", body, work.runner.turn)
+        await self._node.log.append(work.key, [event], after=state.head)
+
+    # What a model has understood
+
+    def moves(self, work: Work, state: Conversation, answer: policy.Answer) -> list[NewEvent]:
+        """The events for what an answer starts, and for what it says that open runs have heard; what cannot be is dropped."""
+        if state.mode != "agent" or answer.hand_over is not None:
+            return []
+        known = runs.for_model(state, work.agent.workflows)
+        events = []
+        for heard in answer.heard:
+            if known is not None and heard.run == known.id and (not known.view.ended or _reopens(heard)):
+                events.append(self._heard(work, heard))
+        begun = (
+            {program.name for program in (known.view.program,) if not known.view.ended} if known is not None else set()
+        )
+        for start in answer.starts:
+            program = work.agent.workflows.get(start.workflow)
+            if program is None:
+                continue
+            if start.workflow in begun and known is not None:  # it is under way: the words are for it
+                if not events:
+                    events.append(self._heard(work, Heard(known.id, Said(slots=dict(start.args), text=start.text))))
+                continue
+            begun.add(start.workflow)
+            events += self.digression(work, state) if not events else []
+            events.append(self._started(work, state, program, start))
+        return events
+
+    def digression(self, work: Work, state: Conversation) -> list[NewEvent]:
+        """A `Digressed` for the newest open run, if it waits for an answer and the customer talks about something else."""
+        open_runs = runs.open_runs(state, work.agent.workflows) if state.mode == "agent" else []
+        if not open_runs or not open_runs[-1].asking:
+            return []
+        body = runs.heard_body(open_runs[-1].record.id, Digressed())
+        return [work.new("workflow.heard", "system", body)]
+
+    def holds_the_turn(self, work: Work, state: Conversation) -> bool:
+        """Whether a run comes back to its question once this turn's words are said."""
+        open_runs = runs.open_runs(state, work.agent.workflows) if state.mode == "agent" else []
+        if not open_runs or state.turn is None:
+            return False
+        newest = open_runs[-1]
+        return newest.asking or (newest.paused == "digression" and state.turn.ran)
+
+    def _heard(self, work: Work, heard: Heard) -> NewEvent:
+        return work.new("workflow.heard", "system", runs.heard_body(heard.run, heard.event))
+
+    def _started(self, work: Work, state: Conversation, program: Program, start: Start) -> NewEvent:
+        site, now_ms = work.agent.site, self._node.clock_ms()
+        event = Started(
+            args={name: value for name, value in start.args.items() if name in program.slots},
+            caller=runs.known_of(prompt.caller_of(state, site, now_ms)),
+            context={"page": dict(state.page or {})},
+            today=local_day(site, now_ms),
+            locale=prompt.spoken_in(state, site),
+            text=start.text,
+        )
+        body = runs.started_body(f"{RUN_PREFIX}{self._node.new_id()}", program, event)
+        return work.new("workflow.started", "system", body)
+
+
+def _ended(run: str, outcome: str, done: Sequence[Any]) -> dict[str, Any]:
+    return {"run": run, "outcome": outcome, "done": list(done)}
+
+
+def _said_before(events: Sequence[NewEvent]) -> bool:
+    return bool(events) and events[-1].kind == "message"
+
+
+def _reopens(heard: Heard) -> bool:
+    return heard.event.kind == "corrected"
