@@ -21,6 +21,7 @@ from tools.types import LEVELS, Ask, Effect, Level, ToolError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+MAX_NAME_CHARS: Final = 64
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")  # what OpenAI and Anthropic accept as a function's name
 _SCOPE: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 

@@ -3,10 +3,11 @@
 Importing this opens nothing and loads no MCP library.
 """
 
-from tools.connectors.config import Auth, EgressRules, HttpTool, McpServer, McpTool, Param
+from tools.connectors.config import Auth, EgressRules, HttpTool, HttpUndo, Param
 from tools.connectors.connect import Connectors
 from tools.connectors.egress import Egress
 from tools.connectors.lock import Definition, LockError, changes, read_lock, write_lock
+from tools.connectors.mcp_config import McpServer, McpTool
 
 __all__ = [
     "Auth",
@@ -15,6 +16,7 @@ __all__ = [
     "Egress",
     "EgressRules",
     "HttpTool",
+    "HttpUndo",
     "LockError",
     "McpServer",
     "McpTool",

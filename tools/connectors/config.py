@@ -1,4 +1,4 @@
-"""Config: the `http`, `mcp` and `egress` sections of a tools.yaml, as pydantic models.
+"""Config: the `http` and `egress` sections of a tools.yaml as pydantic models, and what `mcp` shares with them.
 
 Pure: it checks what is written and opens nothing. Environment variables are named here, and read elsewhere.
 """
@@ -10,12 +10,13 @@ from typing import Annotated, Any, Final, Literal
 
 import httpx
 import jinja2
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from tools import words
 from tools.connectors import egress
 from tools.connectors import pick as picks
 from tools.signature import _NOT_AN_ARGUMENT
+from tools.spec import MAX_UNDO_S
 from tools.types import Effect, Level
 
 Spot = Literal["path", "query", "header", "body"]
@@ -68,16 +69,6 @@ def _path(value: str) -> str:
     return value
 
 
-def _server_url(value: str) -> str:
-    try:
-        url = httpx.URL(value)
-    except httpx.InvalidURL as error:
-        raise ValueError(f"expected https://host/path, got {value!r}: {error}") from error
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.fragment:
-        raise ValueError(f"expected https://host/path without user, password and #, got {value!r}")
-    return value
-
-
 def _plain(value: object) -> object:
     """YAML's decimals as plain JSON numbers."""
     if isinstance(value, Decimal):
@@ -92,7 +83,6 @@ def _plain(value: object) -> object:
 Template = Annotated[str, AfterValidator(_template)]
 HeaderName = Annotated[str, AfterValidator(_header)]
 Path = Annotated[str, AfterValidator(_path)]
-ServerUrl = Annotated[str, AfterValidator(_server_url)]
 AnyPick = Annotated[Any, BeforeValidator(_pick)]
 JsonValue = Annotated[Any, BeforeValidator(_plain)]
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
@@ -101,11 +91,13 @@ Scope = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
 Host = Annotated[str, AfterValidator(egress.normal_host)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Unknown keys are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
-class EgressRules(_Strict):
+class EgressRules(Strict):
     """The `egress` section: where connectors may go beyond public addresses over https."""
 
     allow_private: tuple[Host, ...] = Field(
@@ -116,7 +108,7 @@ class EgressRules(_Strict):
     )
 
 
-class Auth(_Strict):
+class Auth(Strict):
     """How a connector says who it is. The secret stays in the environment."""
 
     type: Literal["bearer", "basic", "header"] = Field(
@@ -136,7 +128,7 @@ class Auth(_Strict):
         return self
 
 
-class Param(_Strict):
+class Param(Strict):
     """One argument of an HTTP tool, as a model and the offline engine see it."""
 
     type: Literal["string", "integer", "number", "decimal", "boolean", "date", "array"] = Field(
@@ -165,7 +157,7 @@ class Param(_Strict):
     )
 
 
-class _Described(_Strict):
+class Described(Strict):
     """What HTTP and MCP tools have in common with `@tool`."""
 
     effect: Effect = Field(description="`read` changes nothing; `write` does; `money` moves money.")
@@ -212,13 +204,34 @@ class _Described(_Strict):
         return "identified" if PERSONAL.intersection(self.caller.values()) else "anonymous"
 
     @model_validator(mode="after")
-    def _known_enough(self) -> "_Described":
+    def _known_enough(self) -> "Described":
         if self.needs == "anonymous" and PERSONAL.intersection(self.caller.values()):
             raise ValueError("expected needs: identified, since guests have no customer, email or name to send")
         return self
 
 
-class HttpTool(_Described):
+class HttpUndo(Strict):
+    """The request that takes back a call of an HTTP tool; secret, fixed headers and idempotency header are the tool's."""
+
+    method: Literal["POST", "PUT", "PATCH", "DELETE"] = Field(default="POST", description="The HTTP method.")
+    url: str = Field(max_length=2000, description="https://…, with {placeholders} for the names under `args`.")
+    args: dict[str, str] = Field(
+        default_factory=dict,
+        description="What it sends: names, each with a path into the call, such as `result.id` or `args.order_id`.",
+    )
+    caller: dict[str, CallerField] = Field(
+        default_factory=dict, description="What the server itself puts in, as for the tool."
+    )
+
+    @model_validator(mode="after")
+    def _paths(self) -> "HttpUndo":
+        for name, path in self.args.items():
+            if picks.steps(path)[0] not in ("result", "args"):
+                raise ValueError(f"args.{name}: expected a path that begins with result or args, got {path!r}")
+        return self
+
+
+class HttpTool(Described):
     """A tool that is one request to a shop's own system."""
 
     description: str = Field(min_length=1, max_length=2000, description="What it does and when to use it, for models.")
@@ -256,6 +269,34 @@ class HttpTool(_Described):
         default=None, description="Header for the call's id. Only if the system then does a repeated call once."
     )
     aliases: tuple[ToolName, ...] = Field(default=(), description="Names it had before.")
+    undo: HttpUndo | None = Field(
+        default=None, description="How a call is taken back; it makes a tool `undo_NAME` with a rule of its own."
+    )
+    undo_s: float = Field(
+        default=3600.0, gt=0, le=MAX_UNDO_S, description="Seconds for which a call can be taken back."
+    )
+
+    @property
+    def taking_back(self) -> "HttpTool | None":
+        """The request of `undo` as a tool of its own."""
+        if self.undo is None:
+            return None
+        return HttpTool(
+            description=f"Takes back: {self.description}"[:2000],
+            effect="write",
+            scope=self.scope,
+            method=self.undo.method,
+            url=self.undo.url,
+            params={name: Param() for name in self.undo.args},
+            caller=self.undo.caller,
+            auth=self.auth,
+            headers=self.headers,
+            send=self.send,
+            idempotency_header=self.idempotency_header,
+            error_path=self.error_path,
+            not_found="There is nothing to take back any more.",
+            timeout_s=self.timeout_s,
+        )
 
     @property
     def placeholders(self) -> tuple[str, ...]:
@@ -290,53 +331,16 @@ class HttpTool(_Described):
         _check_spots(self)
         if self.owner and self.effect != "read":
             raise ValueError("owner: expected effect: read; after a write it is too late to look whose it was")
+        if self.undo is not None and self.effect == "read":
+            raise ValueError("undo: expected effect: write or money; a look leaves nothing to take back")
+        try:
+            _ = self.taking_back
+        except ValidationError as error:
+            raise ValueError(f"undo: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
         if any(not 400 <= status <= 499 for status in self.errors):
             raise ValueError("errors: expected statuses from 400 to 499")
         if self.method == "GET" and (self.body or any(spot == "body" for spot, *_ in self.caller_spots())):
             raise ValueError("body: a GET has none; use query")
-        return self
-
-
-class McpTool(_Described):
-    """What the merchant says about one tool of an MCP server; the server's own annotations are hints only."""
-
-    name: ToolName | None = Field(default=None, description="Another name for it, for models and rules.")
-    description: str | None = Field(
-        default=None, max_length=2000, description="In place of the server's own description."
-    )
-    idempotent: bool = Field(default=False, description="A repeated call has no second effect.")
-    errors_are_final: bool = Field(
-        default=False,
-        description="An error that the tool reports means that nothing was done. Else a failed write goes to a person.",
-    )
-
-
-class McpServer(_Strict):
-    """An MCP server: a program to start, or an address to connect to."""
-
-    command: str | None = Field(default=None, description="The program to start; it runs in the shop's directory.")
-    args: tuple[str, ...] = Field(default=(), description="Its arguments.")
-    env: tuple[EnvName, ...] = Field(
-        default=(), description="Environment variables it gets beside PATH, HOME and the like; no others."
-    )
-    url: ServerUrl | None = Field(default=None, description="Its address, for streamable HTTP.")
-    auth: Auth | None = Field(default=None, description="How requests are signed, for `url`.")
-    timeout_s: float = Field(
-        default=10.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds for calls of tools not listed below."
-    )
-    tools: dict[str, McpTool] = Field(
-        default_factory=dict,
-        description="Its tools by the server's names. One that is not listed counts as writing, and needs approval.",
-    )
-
-    @model_validator(mode="after")
-    def _one_way(self) -> "McpServer":
-        if (self.command is None) == (self.url is None):
-            raise ValueError("expected either `command` or `url`")
-        if self.url is None and self.auth is not None:
-            raise ValueError("auth: expected `url`; a program gets its secrets by `env`")
-        if self.url is not None and (self.args or self.env):
-            raise ValueError("args, env: expected `command`")
         return self
 
 

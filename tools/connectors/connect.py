@@ -9,11 +9,12 @@ from pathlib import Path
 from types import TracebackType
 
 from tools.connectors.client import Client
-from tools.connectors.config import HttpTool, McpServer, McpTool
+from tools.connectors.config import HttpTool
 from tools.connectors.egress import Egress
 from tools.connectors.http import http_spec, secret_header
 from tools.connectors.lock import Definition
 from tools.connectors.mcp import mcp_spec
+from tools.connectors.mcp_config import McpServer, McpTool
 from tools.connectors.server import CONNECT_S, Server, connector, definitions, installed
 from tools.signature import BadTool
 from tools.spec import ToolSpec

@@ -22,7 +22,7 @@ from tools.connectors import pick as picks
 from tools.connectors.client import Answer, Client, Request
 from tools.connectors.config import Auth, CallerField, HttpTool, Param
 from tools.signature import BadTool
-from tools.spec import ToolSpec
+from tools.spec import MAX_NAME_CHARS, ToolSpec
 from tools.types import AnswerLost, Caller, Json, NotSent, ToolError
 
 log = logging.getLogger("shopbell.tools")
@@ -76,10 +76,34 @@ def http_spec(name: str, tool: HttpTool, client: Client, environment: Mapping[st
         aliases=tool.aliases,
         max_output_chars=tool.max_output_chars,
         amount=tool.amount,
+        undo=_undo(name, tool, client, secret, where),
+        undo_s=tool.undo_s,
         fallback=tool.fallback,
         circuit=_system(tool.url),
         where=where,
     )
+
+
+def _undo(
+    name: str, tool: HttpTool, client: Client, secret: Callable[[], tuple[str, str]] | None, where: str
+) -> Callable[..., Any] | None:
+    """The function that takes back a call of the tool."""
+    wanted, back = tool.undo, tool.taking_back
+    if wanted is None or back is None:
+        return None
+    if len(name) + len("undo_") > MAX_NAME_CHARS:
+        raise BadTool(where, f"{name}: with undo, a name has at most {MAX_NAME_CHARS - len('undo_')} characters")
+
+    async def take_back(caller: Caller, result: Json, **args: Any) -> Json:  # noqa: ANN401 - the call's arguments
+        call = {"result": result, "args": to_jsonable_python(args)}
+        values = {key: picks.get(call, path) for key, path in wanted.args.items()}
+        absent = [path for key, path in wanted.args.items() if values[key] is None]
+        if absent:
+            log.warning("tool %s: a call cannot be taken back, it has no %s", name, absent[0])
+            raise ToolError("This cannot be taken back automatically.")
+        return await _call(f"undo_{name}", back, client, secret, caller, values)
+
+    return take_back
 
 
 def _system(url: str) -> str:

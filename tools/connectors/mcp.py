@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tools import words
-from tools.connectors.config import McpTool, is_customer
+from tools.connectors.config import is_customer
 from tools.connectors.http import BACKSTOP_S, of_caller
 from tools.connectors.lock import Definition
+from tools.connectors.mcp_config import McpTool
 from tools.connectors.schema import SchemaArgs, SchemaSpec, offered
 from tools.connectors.server import Server
 from tools.signature import BadTool, _property_names

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from tools.connectors.client import MAX_BYTES
-from tools.connectors.config import McpServer
 from tools.connectors.egress import Egress
 from tools.connectors.lock import Definition, digest
+from tools.connectors.mcp_config import McpServer
 from tools.connectors.transport import pinned_transport, tls_context
 from tools.types import AnswerLost, Json, NotSent, ToolError
 

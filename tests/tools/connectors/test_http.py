@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import logging
+import re
 import zlib
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.tools.connectors.conftest import Shop, answer, hang_up, local, raw, redirect, shop_running, silent
-from tools import BadTool, Breakers, Caller, Outcome, Pace, Rule, run, verdict
+from tools import BadTool, Breakers, Caller, Outcome, Pace, Registry, Rule, run, undoing, verdict
 from tools.connectors import client as client_module
 from tools.connectors.client import Client
 from tools.connectors.config import HttpTool
@@ -592,3 +593,71 @@ def test_an_entry_that_cannot_work_is_refused(entry, why):
 def test_a_param_that_has_no_schema_is_refused_with_its_place(shop, param):
     with pytest.raises(BadTool, match=r"tools\.yaml:3"):
         spec_of(shop, url="SHOP/a", params={"x": param})
+
+
+# Taking back
+
+REFUND: dict[str, Any] = {
+    "url": "SHOP/refunds",
+    "method": "POST",
+    "effect": "money",
+    "params": {"order_id": {}, "amount": {"type": "decimal"}},
+    "auth": {"type": "bearer", "env": "KEY"},
+    "idempotency_header": "Idempotency-Key",
+}
+BACK: dict[str, Any] = {
+    "method": "DELETE",
+    "url": "SHOP/refunds/{id}",
+    "args": {"id": "result.id", "why": "args.order_id"},
+}
+
+
+def refunding(shop: Shop, **undo: Any) -> Registry:
+    back = {**BACK, **undo}
+    back["url"] = back["url"].replace("SHOP", shop.url)
+    registry = Registry()
+    registry.add(spec_of(shop, {"KEY": "s3cret"}, **REFUND, undo=back, undo_s=60))
+    return registry
+
+
+async def take_back(registry: Registry, result: Any) -> Outcome:
+    original, undo = registry.get("do_it"), registry.get("undo_do_it")
+    bound = undoing(undo, original, {"order_id": "1042", "amount": "5.00"}, result)
+    return await run(bound, replace(CALLER, call="call:10"), {"call": "call:9"}, pace=Pace(sleep=no_wait))
+
+
+async def test_a_call_is_taken_back_by_a_request_made_from_its_arguments_and_its_result(shop):
+    shop.says["/refunds/77"] = answer({"gone": True})
+    registry = refunding(shop, caller={"header.X-Customer": "customer"})
+    assert (registry.get("undo_do_it").undoes, registry.get("undo_do_it").undo_s) == ("do_it", 60)
+    done = await take_back(registry, {"id": 77})
+    assert (done.ok, done.result) == (True, {"gone": True})
+    (got,) = shop.got
+    assert (got.method, got.target) == ("DELETE", "/refunds/77?why=1042")
+    assert (got.headers["authorization"], got.headers["x-customer"]) == ("Bearer s3cret", "cus_7")
+    assert got.headers["idempotency-key"] == "call:10"
+
+
+@pytest.mark.parametrize("result", [None, {}, {"id": None}, [], "77", {"id": "../orders"}])
+async def test_a_call_whose_result_names_nothing_to_take_back_sends_nothing(shop, result):
+    done = await take_back(refunding(shop), result)
+    assert (done.ok, done.unknown, shop.got) == (False, False, [])
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"undo": BACK | {"args": {}}}, "undo: url: {id} is no argument"),
+        ({"undo": BACK | {"args": {"id": "answer.id"}}}, "expected a path that begins with result or args"),
+        ({"undo": BACK | {"args": {"id": "result.id", "customer_id": "args.x"}}}, "undo: params: `customer_id`"),
+        ({"undo": BACK | {"url": "https://{id}/x"}}, "undo: url: expected placeholders in path or query only"),
+        ({"undo": BACK, "effect": "read", "method": "GET", "params": {}}, "undo: expected effect: write or money"),
+        ({"undo": BACK, "undo_s": 0}, "greater than 0"),
+    ],
+)
+def test_an_undo_that_cannot_work_is_refused(entry, message):
+    whole = {"description": "Refund.", "scope": "x", **REFUND, **entry}
+    whole["url"] = "https://shop.example/refunds"
+    whole["undo"] = {**whole["undo"], "url": whole["undo"]["url"].replace("SHOP", "https://shop.example")}
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        HttpTool.model_validate(whole)
