@@ -69,6 +69,8 @@ def judge(state: Conversation, call: CallRecord, rules: Rules, caller: Caller, n
     asked = call.question
     if asked is not None and asked.approve is False:
         return _answered_no(asked)
+    if rules.off:
+        return No("denied", "the agent is switched off; nothing is done until it is on again")
     if state.mode != "agent" and not any(one.of == "staff" and one.approve for one in call.asks):
         return No("denied", "a person has been asked for; nothing is done until then")
     caller = caller_for(state, call, caller)

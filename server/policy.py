@@ -155,7 +155,7 @@ def decide(state: Conversation, rules: Rules, caller: Caller, runner: Runner, no
     if turn.attempt > MAX_ATTEMPTS:
         return [HandOver("interrupted", "interrupted")]
     if rules.off:
-        return [HandOver("switched_off")]
+        return _switched_off(state, rules, caller, now_ms)
     open_runs = runs.open_runs(state, rules.workflows) if state.mode == "agent" else []
     calls = _wanted_by_runs(state, open_runs, rules, caller, now_ms) or _next_calls(state, rules, caller, now_ms)
     if calls:
@@ -164,6 +164,14 @@ def decide(state: Conversation, rules: Rules, caller: Caller, runner: Runner, no
         return [_after_runs(state, open_runs)]
     gone = _gave_out(state, rules.limits, runner, now_ms)
     return [gone] if gone is not None else [CallModel()]
+
+
+def _switched_off(state: Conversation, rules: Rules, caller: Caller, now_ms: int) -> list[Step]:
+    """Nothing is begun any more: what waits to run is denied, what a dead process left in flight looked up, then told."""
+    calls = _next_calls(state, rules, caller, now_ms)
+    assert state.turn is not None  # noqa: S101 - decide() has looked
+    unknown = any(call.unknown for call in state.turn_calls(state.turn.id))
+    return calls or [HandOver("unknown_outcome" if unknown else "switched_off")]
 
 
 def due(state: Conversation, caller: Caller) -> list[CallRecord]:
@@ -273,7 +281,7 @@ def _next_calls(state: Conversation, rules: Rules, caller: Caller, now_ms: int) 
         elif call.state == "started":
             # Only a dead process leaves a started call behind: this attempt has not started it.
             spec = rules.registry.get(call.tool)
-            again_is_safe = spec is not None and (spec.effect == "read" or spec.idempotent)
+            again_is_safe = spec is not None and (spec.effect == "read" or spec.idempotent) and not rules.off
             (run.append if again_is_safe else _later(steps))(call)
         done.add(key)
     if (answer := _said_in_words(state)) is not None:
