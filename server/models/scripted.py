@@ -14,7 +14,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from server.ports import Call, Choices, Chunk, HandOver, ModelFailed, Prompt, Text, Thinking, Usage
+from server.ports import (
+    Call,
+    Choices,
+    Chunk,
+    HandOver,
+    Heard,
+    ModelFailed,
+    PassOn,
+    Prompt,
+    Start,
+    Text,
+    Thinking,
+    Usage,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +120,7 @@ class Scripted:
 
 async def _perform(steps: Sequence[Step]) -> AsyncGenerator[Chunk]:
     for step in steps:
-        if isinstance(step, Text | Thinking | Call | Choices | HandOver | Usage):
+        if isinstance(step, Text | Thinking | Call | Choices | HandOver | PassOn | Start | Heard | Usage):
             yield step
         elif isinstance(step, Repeat):
             rounds = 0
@@ -174,6 +187,7 @@ class _Step(_Strict):
     call: _CallStep | None = None
     choices: tuple[str, ...] | None = None
     hand_over: str | None = None
+    pass_on: str | None = None
     usage: _UsageStep | None = None
     pause_ms: Annotated[float, Field(ge=0)] | None = None
     hang: Literal[True] | None = None
@@ -257,4 +271,6 @@ def _plain(step: _Step, prompt: Prompt, said: str) -> Step:
         return Choices(step.choices)
     if step.hand_over is not None:
         return HandOver(step.hand_over)
+    if step.pass_on is not None:
+        return PassOn(step.pass_on, "the script says so")
     return Hang() if step.hang else Pause(step.pause_ms or 0)

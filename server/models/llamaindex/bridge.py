@@ -11,7 +11,7 @@ from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.tools import BaseTool, FunctionTool, ToolMetadata
 
-from server.models.llamaindex.render import BUILTINS, Message
+from server.models.llamaindex.render import Builtin, Message
 from tools import ToolSpec
 
 CALL_HEADER: Final = "x-shopbell-call"
@@ -108,10 +108,9 @@ class _SpecMetadata(ToolMetadata):
         return dict(self._schema)
 
 
-def tools_of(specs: Sequence[ToolSpec], *, may_hand_over: bool) -> list[BaseTool]:
+def tools_of(specs: Sequence[ToolSpec], builtins: Sequence[Builtin]) -> list[BaseTool]:
     """The tools as LlamaIndex offers them to a model; none of them can be run from here."""
     metadata = [_SpecMetadata(spec.name, spec.description, spec.json_schema) for spec in specs]
-    builtins = BUILTINS if may_hand_over else BUILTINS[1:]
     known = {spec.name for spec in specs}
     metadata += [_SpecMetadata(one.name, one.description, one.schema) for one in builtins if one.name not in known]
     return [FunctionTool(fn=_never, metadata=one) for one in metadata]

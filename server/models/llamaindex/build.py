@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from server.models.llamaindex.model import Limits, LlamaIndexModel
-from server.models.llamaindex.render import Message
+from server.models.llamaindex.render import Message, builtins
 from server.ports import Prompt
 
 if TYPE_CHECKING:  # these import LlamaIndex, 3 s
@@ -88,7 +88,7 @@ class Llm:
         chat = self._bridge.chat_messages(rendered)
         if not with_tools:
             return await self._llm.astream_chat(chat, **options)
-        offered = self._bridge.tools_of(prompt.tools, may_hand_over=prompt.mode == "agent")
+        offered = self._bridge.tools_of(prompt.tools, builtins(prompt))
         return await self._llm.astream_chat_with_tools(
             offered, chat_history=chat, allow_parallel_tool_calls=True, **options
         )

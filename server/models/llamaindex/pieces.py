@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import orjson
 
-from server.models.llamaindex.render import HAND_OVER, MAX_CHOICE_CHARS, MAX_CHOICES, OFFER_CHOICES, REASONS
-from server.ports import Call, Choices, Chunk, HandOver, Text, Thinking, Usage
+from server.models.llamaindex.render import HAND_OVER, MAX_CHOICE_CHARS, MAX_CHOICES, OFFER_CHOICES, PASS_ON, REASONS
+from server.ports import Call, Choices, Chunk, HandOver, PassOn, Text, Thinking, Usage
 
 _OPEN: Final = "<think>"
 _CLOSE: Final = "</think>"
@@ -128,10 +128,12 @@ def arguments(text: str) -> dict[str, Any] | None:
 
 
 def chunk_of(call: RawCall, args: Mapping[str, Any], number: int) -> Chunk:
-    """The chunk that a complete call is: our own two are a HandOver and Choices. A nameless id gets a number."""
+    """The chunk that a complete call is: our own three are a HandOver, Choices and a PassOn. A nameless id gets a number."""
     if call.tool == HAND_OVER:
         reason = args.get("reason")
         return HandOver(reason if reason in REASONS else "unknown")
+    if call.tool == PASS_ON:
+        return PassOn(str(args.get("agent") or ""), str(args.get("why") or ""))
     if call.tool == OFFER_CHOICES:
         texts = args.get("texts")
         said = [text.strip()[:MAX_CHOICE_CHARS] for text in texts or () if isinstance(text, str)]

@@ -11,10 +11,11 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from server.ports import CallResult, Line, Prompt
+from server.ports import CallResult, Colleague, Line, Prompt
 
 HAND_OVER: Final = "hand_over"
 OFFER_CHOICES: Final = "offer_choices"
+PASS_ON: Final = "pass_on"  # noqa: S105 - a function's name
 REASONS: Final = ("asked", "anger", "legal", "self_harm", "unknown", "language")
 """Of `server.policy.REASONS`, those that a model can see."""
 MAX_CHOICES: Final = 4
@@ -87,6 +88,30 @@ BUILTINS: Final = (
         },
     ),
 )
+
+
+def builtins(prompt: Prompt) -> list[Builtin]:
+    """What the model itself is offered with this prompt."""
+    offered = [one for one in BUILTINS if one.name != HAND_OVER or prompt.mode == "agent"]
+    return [*offered, _pass_on(prompt.colleagues)] if prompt.colleagues else offered
+
+
+def _pass_on(colleagues: Sequence[Colleague]) -> Builtin:
+    listed = "\n".join(f"- {colleague.name}: {colleague.purpose}" for colleague in colleagues)
+    return Builtin(
+        PASS_ON,
+        "Let another agent of the shop answer this, when it is theirs and not yours. They see the whole conversation. "
+        f"Write nothing to the customer and call nothing else then.\n{listed}",
+        {
+            "type": "object",
+            "properties": {
+                "agent": {"type": "string", "enum": [one.name for one in colleagues], "description": "Who."},
+                "why": {"type": "string", "maxLength": 300, "description": "Why, in a few words, for the shop's team."},
+            },
+            "required": ["agent", "why"],
+            "additionalProperties": False,
+        },
+    )
 
 
 def messages(prompt: Prompt, key: bytes, *, with_tools: bool = True) -> list[Message]:
@@ -178,6 +203,10 @@ def _state(prompt: Prompt) -> Iterator[str]:
     else:
         yield f"The customer is not signed in. {prompt.sign_in_in()}".rstrip()
     yield f"The shop's language: {prompt.locale}."
+    if prompt.language:
+        yield f"The customer writes in: {prompt.language}."
+    if prompt.mood in ("upset", "angry"):
+        yield f"The customer sounds {prompt.mood}: say in a few words that you see why, then solve it."
     if people := prompt.people_in():
         yield f"About reaching a person: {people}"
     if len(prompt.asked) > 1:
