@@ -19,6 +19,7 @@ from server.models.offline.ears import Ears
 from server.models.offline.fit import gather
 from server.models.offline.intents import Bank, bank_texts, command_verbs, corrected, make_bank, masked, readings
 from server.models.offline.language import Language, plain
+from server.models.offline.passing import passed_on
 from server.models.offline.plan import act_on, plan_for
 from server.models.offline.question import question_of
 from server.models.offline.say import pieces_of
@@ -78,6 +79,9 @@ class Offline:
     async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
         """One model call: the plan as `Thinking`, then calls, or the reply in word-sized pieces."""
         plan = await self._plan(prompt)
+        if (other := passed_on(plan, prompt)) is not None:
+            yield other
+            return
         for line in plan.thoughts:
             yield Thinking(line + "\n")
         if plan.calls:

@@ -1,0 +1,30 @@
+"""Passing: when the engine lets another agent of the site answer, because this one has nothing near enough.
+
+Pure; which agents there are, and how near the message is to each, comes with the prompt.
+"""
+
+from typing import Final
+
+from server.models.offline.steps import Plan
+from server.ports import PassOn, Prompt
+from server.site import DEFAULT_AGENT
+from server.specialists import FLOOR
+
+_NOTHING: Final = frozenset({"unknown", "unclear", "cannot"})
+
+
+def passed_on(plan: Plan, prompt: Prompt) -> PassOn | None:
+    """To whom the turn goes: another specialist that is near, once; then, or else, the default agent, who has everything.
+
+    None: this agent has something to say, or there is nobody else.
+    """
+    if not prompt.colleagues or prompt.results or plan.foreign or not plan.steps:
+        return None
+    if any(step.kind not in _NOTHING for step in plan.steps):
+        return None
+    best = max(prompt.colleagues, key=lambda colleague: colleague.score)
+    if prompt.call_no == 1 and best.score >= FLOOR:
+        return PassOn(best.name, f"{prompt.agent} has nothing near enough; the message is {best.score:.2f} near to it")
+    if any(colleague.name == DEFAULT_AGENT for colleague in prompt.colleagues):
+        return PassOn(DEFAULT_AGENT, f"{prompt.agent} has nothing near enough")
+    return None
