@@ -20,7 +20,7 @@ class ShopMail:
     """One shop's mail. Until the server sets it up (`send_by`), mails go into the shop's own directory."""
 
     def __init__(self, site: Site, directory: Path) -> None:
-        self._mailer: Mailer = FolderMailer(directory, sender=sender_of(site, None) or NOBODY)
+        self._mailer: Mailer = FolderMailer(directory, sender=sender_of(site, NOBODY) or NOBODY)
 
     def send_by(self, mailer: Mailer) -> None:
         """From now on, mails go out this way."""
@@ -49,7 +49,7 @@ def mailer_of(settings: Settings, site: Site) -> Mailer:
     Raises:
         SettingsError: the mail server or the sender cannot be used; no password is shown.
     """
-    sender = sender_of(site, settings.mail_from)
+    sender = sender_of(site, settings.mail_from or (NOBODY if settings.smtp is None else None))
     directory = directory_of(settings)
     try:
         if directory is not None:

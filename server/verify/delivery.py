@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 LOOKUP_S: Final = 10.0
 """For the shop's own lookup of a guest."""
 LOOKUPS: Final = 8
-"""At the same time, for all shops: a flood of requests becomes a queue before the shop's own system."""
+"""At the same time, for one shop: a flood of requests becomes a queue before the shop's own system."""
 PAUSES_S: Final = (2.0, 10.0)
 """Before the second and third attempt to send a mail: greylisting and restarts of mail servers are short."""
 CLOSE_S: Final = 5.0
@@ -55,15 +55,16 @@ class Delivery:
         self._pauses_s = pauses_s
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._lookups = asyncio.Semaphore(LOOKUPS)
+        self._lookups = {site: asyncio.Semaphore(LOOKUPS) for site in desks}
 
     async def __aenter__(self) -> "Delivery":
         await self._group.__aenter__()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=CLOSE_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await self.idle()
         for task in self._tasks:
             task.cancel()
         await self._group.__aexit__(None, None, None)
@@ -74,6 +75,11 @@ class Delivery:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def idle(self) -> None:
+        """Wait until nothing is under way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def guest(self, state: Conversation, target: Target) -> Guest | None:
         """Who placed this order with this address; None too if it is another one than whom the shop has signed in.
 
@@ -83,7 +89,7 @@ class Delivery:
         look_up = self.desks[state.site].guests
         if look_up is None or target.order is None:
             return None
-        async with self._lookups, asyncio.timeout(LOOKUP_S):
+        async with self._lookups[state.site], asyncio.timeout(LOOKUP_S):
             guest = await look_up(target.order, target.email)
         if guest is None or proof.normal_email(guest.email) != target.email:
             return None

@@ -16,8 +16,8 @@ from server.verify.delivery import Desk, Target
 from server.verify.verifier import RACES, NotNow, Verifier
 from tools.connectors.mail import is_address
 
-WORDS_BESIDE: Final = 6
-"""Up to six words beside address and number ("hi, it's order 1042, my mail is …"), a message says nothing else."""
+WORDS_BESIDE: Final = 8
+"""Up to eight words beside address and number ("hi, it's order 1042 and my mail is …"), a message says nothing else."""
 
 
 class Words:
@@ -95,12 +95,23 @@ class Words:
             if not is_address(proof.normal_email(email)):
                 return None
             target = Target(proof.normal_email(email), proof.normal_order(order))
+            if proof.email_in(text) is None and self._has_code(state, target):
+                return await self._reply(state, said, "code_sent", to=proof.masked(target.email))
         answers = self._answer(state, message, "code_sent", to=proof.masked(target.email)) if is_all else [None]
         try:
             return await self._verifier.sent(state, call, target, message, said=said, answer=answers[0])
         except NotNow as late:
             minutes = max(1, round((late.retry_after_s or 60) / 60))
             return await self._reply(state, said, "code_too_many", minutes=str(minutes))
+
+    def _has_code(self, state: Conversation, target: Target) -> bool:
+        """Whether a good code is on its way there already: a number that was known before asks for no other."""
+        sent = state.verification.code
+        return (
+            sent is not None
+            and (sent.email, sent.order) == (target.email, target.order)
+            and not self._verifier.is_over(sent)
+        )
 
     async def _reply(self, state: Conversation, said: NewEvent, phrase: str, **parts: str) -> list[Event]:
         return await self._verifier.append(state, [said, *self._answer(state, said.id, phrase, **parts)])

@@ -1,0 +1,557 @@
+"""Codes by mail: whom they prove, how long, how often; what they are bound to; and what they never tell."""
+
+import asyncio
+import itertools
+import json
+import logging
+import secrets
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from server.kit import Guest
+from server.proof import SENDS, TRIES, WINDOW_S, fits, key_for, seal
+from server.stores.memory import MemoryStore
+from server.stores.owner import Owner
+from server.stores.sqlite import SqliteStore
+from server.verify import NotNow
+from tests.auth.conftest import KEY, SECRET, SITE, Clock, Shop, wrong
+from tools.connectors.mail import MailFailed, MailRefused
+
+OTHER = f"{SITE}/c2"
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request, clock, tmp_path):
+    if request.param == "memory":
+        yield MemoryStore(clock_ms=clock)
+        return
+    owner = Owner(tmp_path)
+    store = SqliteStore.open(owner, clock_ms=clock)
+    yield store
+    await store.close()
+    owner.release()
+
+
+async def refused(act, code="bad_frame"):
+    """The error that this brings."""
+    with pytest.raises(NotNow) as caught:
+        await act
+    assert caught.value.code == code
+    return caught.value
+
+
+# --- whom it proves
+
+
+async def test_a_code_shows_whose_order_a_guest_asks_for(shop):
+    await shop.send()
+    to, subject, text = await shop.box.code() and shop.box.mails[0]
+    assert (to, "Hobnail" in subject, "Hobnail" in text) == ("Mara@example.com", True, True)
+    assert await shop.level() == "anonymous"
+    await shop.check(await shop.box.code(), "k1")
+    known = (await shop.state()).identity
+    assert (known.customer, known.email, known.name, known.is_guest) == ("g:mara", "Mara@example.com", "Mara", True)
+    assert await shop.level() == "step_up"
+    assert await shop.tried() == [(True, TRIES)]
+
+
+async def test_a_signed_in_customer_gets_the_code_at_the_address_on_file_whatever_the_frame_says(shop):
+    await shop.sign_in()
+    await shop.send(order="1042", email="mara@example.com")
+    await shop.box.code()
+    assert [to for to, _, _ in shop.box.mails] == ["ann@example.net"]
+    assert shop.orders.asked == []
+    await shop.check(await shop.box.code(), "k1")
+    known = (await shop.state()).identity
+    assert (known.customer, known.is_guest, await shop.level()) == ("c-7", False, "step_up")
+
+
+async def test_a_signed_in_customer_without_an_address_on_file_proves_only_an_order_of_their_own(shop):
+    await shop.sign_in(email=None)
+    await shop.send("v1")
+    await shop.delivery.idle()
+    shop.orders.known["1042", "mara@example.com"] = Guest("c-7", "mara@example.com")
+    await shop.send("v2")
+    await shop.check(await shop.box.code(), "k1")
+    assert len(shop.box.mails) == 1, "the first order was another customer's"
+    assert ((await shop.state()).customer, await shop.level()) == ("c-7", "step_up")
+
+
+async def test_capitals_spaces_and_a_number_sign_are_no_other_order_or_address(shop):
+    await shop.send(order=" #1042 ", email=" MARA@Example.com ")
+    await shop.check(await shop.box.code(), "k1")
+    assert await shop.level() == "step_up"
+
+
+async def test_an_order_that_the_call_names_need_not_be_given_again(shop):
+    await shop.send(order=None)
+    await shop.check(await shop.box.code(), "k1")
+    assert shop.orders.asked[0] == ("1042", "mara@example.com")
+
+
+async def test_a_lookup_that_returns_another_address_than_was_given_brings_no_mail(shop):
+    shop.orders.known["1042", "thief@example.com"] = Guest("g:mara", "mara@example.com")
+    await shop.send("v1", email="thief@example.com")
+    await shop.send("v2", order="2000", email="jo@example.org")
+    await shop.box.code()
+    assert [to for to, _, _ in shop.box.mails] == ["jo@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("order", "email"),
+    [("", "mara@example.com"), ("1042", None), ("1042", "mara"), ("1042", "a@b.c,d@e.f"), (" # ", "a@b.example")],
+)
+async def test_without_an_order_number_and_one_address_nothing_is_sent(open_shop, order, email):
+    shop = await open_shop()
+    await shop.ask(args={})
+    await refused(shop.send(order=order, email=email))
+    assert await shop.bodies("verify.sent") == []
+
+
+async def test_a_shop_that_cannot_look_guests_up_sends_nothing_to_them(open_shop):
+    shop = await open_shop(guests=False)
+    await shop.ask()
+    await refused(shop.send())
+
+
+# --- how long, how often
+
+
+@pytest.mark.parametrize(("seconds", "is_good"), [(0, True), (600, True), (601, False), (3600, False)])
+async def test_a_code_is_good_for_ten_minutes(shop, seconds, is_good):
+    await shop.ask("call:2", until_s=10_000)
+    await shop.send(call="call:2")
+    code = await shop.box.code()
+    shop.clock.go(seconds)
+    if is_good:
+        await shop.check(code, "k1", call="call:2")
+    else:
+        await refused(shop.check(code, "k1", call="call:2"))
+    assert await shop.level() == ("step_up" if is_good else "anonymous")
+
+
+@pytest.mark.parametrize("mistakes", [0, 1, 2, 3])
+async def test_a_code_has_three_tries(shop, mistakes):
+    await shop.send()
+    code = await shop.box.code()
+    for number in range(mistakes):
+        await shop.check(wrong(code), f"w{number}")
+    if mistakes < 3:
+        await shop.check(code, "k1")
+    else:
+        await refused(shop.check(code, "k1"))
+    assert await shop.level() == ("step_up" if mistakes < 3 else "anonymous")
+    assert [left for ok, left in await shop.tried() if not ok] == [2, 1, 0][:mistakes]
+
+
+@pytest.mark.parametrize(("seconds", "level"), [(0, "step_up"), (WINDOW_S - 1, "step_up"), (WINDOW_S, "anonymous")])
+async def test_what_a_guest_has_proven_holds_for_thirty_minutes(shop, seconds, level):
+    await shop.send()
+    await shop.check(await shop.box.code(), "k1")
+    shop.clock.go(seconds)
+    assert await shop.level() == level
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level"),
+    [(WINDOW_S - 1, "step_up"), (WINDOW_S, "identified"), (3599, "identified"), (3600, "anonymous")],
+)
+async def test_after_thirty_minutes_a_signed_in_customer_is_only_signed_in_again(shop, seconds, level):
+    await shop.sign_in(until_s=3600)
+    await shop.send()
+    await shop.check(await shop.box.code(), "k1")
+    shop.clock.go(seconds)
+    assert await shop.level() == level
+
+
+async def test_the_shops_own_word_renewed_in_between_takes_nothing_away_unless_the_address_is_another(shop):
+    await shop.sign_in()
+    await shop.send()
+    await shop.check(await shop.box.code(), "k1")
+    await shop.sign_in(until_s=3000)
+    assert await shop.level() == "step_up"
+    await shop.sign_in(email="new@example.net")
+    assert await shop.level() == "identified"
+
+
+async def test_a_conversation_gets_five_codes_within_an_hour(shop):
+    await shop.ask("call:2", until_s=10_000)
+    for number in range(SENDS):
+        await shop.send(f"v{number}", call="call:2", email=f"a{number}@example.com")
+        shop.clock.go(60)
+    late = await refused(shop.send("v5", call="call:2", email="a5@example.com"), "too_fast")
+    assert late.retry_after_s == 3600 - 300
+    shop.clock.go(3600 - 301)
+    await refused(shop.send("v6", call="call:2", email="a6@example.com"), "too_fast")
+    shop.clock.go(1)
+    await shop.send("v7", call="call:2", email="a7@example.com")
+    await refused(shop.send("v8", call="call:2", email="a8@example.com"), "too_fast")
+
+
+async def test_an_address_gets_five_codes_within_an_hour_from_all_conversations_together(shop):
+    async def send(number, email):
+        await shop.ask(key=f"{SITE}/x{number}", until_s=10_000)
+        await shop.send(f"v{number}", key=f"{SITE}/x{number}", order="1", email=email)
+
+    for number in range(SENDS):
+        await send(number, "mara@example.com" if number % 2 else "MARA@example.com")
+    late = await refused(send(5, "mara@example.com"), "too_fast")
+    await send(6, "other@example.com")
+    assert 3600 <= late.retry_after_s <= 3900
+    shop.clock.go(late.retry_after_s - 1)
+    await refused(send(7, "mara@example.com"), "too_fast")
+    shop.clock.go(1)
+    await send(8, "mara@example.com")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 1500), min_size=6, max_size=30))
+def test_no_hour_wherever_it_begins_sees_more_than_five_codes_to_one_address(gaps):
+    async def all_of_them():
+        clock = Clock()
+        shop = Shop(MemoryStore(clock_ms=clock), clock)
+        sent = []
+        async with shop.delivery:
+            for number, gap in enumerate(gaps):
+                clock.go(gap)
+                key = f"{SITE}/x{number}"
+                await shop.ask(key=key)
+                try:
+                    await shop.send(key=key, email="mara@example.com")
+                except NotNow:
+                    assert len([ms for ms in sent if clock.ms - ms < 3_900_000]) >= SENDS, "refused without need"
+                else:
+                    sent.append(clock.ms)
+        for first in sent:
+            assert len([ms for ms in sent if first <= ms < first + 3_600_000]) <= SENDS
+
+    asyncio.run(all_of_them())
+
+
+# --- what it is bound to
+
+
+async def test_a_new_code_ends_the_old_one(shop):
+    await shop.send("v1")
+    old = await shop.box.code()
+    await shop.send("v2")
+    new = await shop.box.code(2)
+    if old != new:
+        await shop.check(old, "k1")
+        assert await shop.level() == "anonymous"
+    await shop.check(new, "k2")
+    assert await shop.level() == "step_up"
+
+
+async def test_a_code_is_of_no_use_in_another_conversation(shop):
+    await shop.ask(key=OTHER)
+    await shop.send("v1")
+    code = await shop.box.code()
+    await refused(shop.check(code, "k1", key=OTHER))
+    await shop.send("v1", key=OTHER)
+    if await shop.box.code(2) != code:
+        await shop.check(code, "k2", key=OTHER)
+    assert await shop.level(OTHER) == "anonymous"
+
+
+async def test_a_code_copied_into_another_conversations_log_is_of_no_use_there(shop):
+    await shop.ask(key=OTHER)
+    await shop.send("v1")
+    code = await shop.box.code()
+    [body] = await shop.bodies("verify.sent")
+    await shop.put(("verify.sent", "system", body, None, "v:1"), key=OTHER)
+    await shop.check(code, "k1", key=OTHER)
+    assert await shop.tried(OTHER) == [(False, 2)]
+
+
+@pytest.mark.parametrize("change", ["signed in", "signed out", "another customer"])
+async def test_a_code_ends_when_somebody_signs_in_or_out(shop, change):
+    if change != "signed in":
+        await shop.sign_in()
+    await shop.send()
+    code = await shop.box.code()
+    if change == "signed out":
+        await shop.put(("identified", "system", {"customer": None, "verified": False}))
+    else:
+        await shop.sign_in("c-8", "ann@example.net")
+    await refused(shop.check(code, "k1"))
+    assert await shop.level() != "step_up"
+
+
+async def test_a_code_to_an_address_on_file_that_has_changed_since_is_wrong(shop):
+    await shop.sign_in(email="ann@example.net")
+    await shop.send()
+    code = await shop.box.code()
+    await shop.sign_in(email="eve@example.net")
+    await shop.check(code, "k1")
+    assert (await shop.tried(), await shop.level()) == ([(False, 2)], "identified")
+
+
+async def test_a_code_for_one_call_is_of_no_use_once_that_call_waits_no_more(shop):
+    await shop.send()
+    code = await shop.box.code()
+    await shop.put(("call.decided", "customer", {"call": "call:1", "approve": False, "by": "customer"}))
+    await shop.ask("call:2")
+    await refused(shop.check(code, "k1"))
+    await refused(shop.check(code, "k2", call="call:2"))
+    assert await shop.tried() == []
+
+
+async def test_a_call_that_waits_for_consent_or_for_nothing_gets_no_code(shop):
+    await refused(shop.send(call="call:none"))
+    shop.clock.go(900)
+    await refused(shop.send(), "bad_frame")
+
+
+async def test_a_proof_that_arrives_after_a_sign_out_signs_nobody_in(shop):
+    await shop.sign_in()
+    await shop.send()
+    code = await shop.box.code()
+    state = await shop.state()
+    events = await shop.verifier.tried(state, state.verification.code, code, "k1")
+    await shop.put(("identified", "system", {"customer": None, "verified": False}))
+    await shop.log.append(KEY, events)
+    assert ((await shop.state()).identity, await shop.level()) == (None, "anonymous")
+
+
+async def test_an_order_that_changed_hands_since_the_mail_proves_nobody(shop):
+    await shop.send()
+    code = await shop.box.code()
+    shop.orders.known.clear()
+    await shop.check(code, "k1")
+    assert (await shop.tried(), await shop.level()) == ([(False, 2)], "anonymous")
+
+
+async def test_a_shop_that_cannot_answer_costs_no_try(shop):
+    await shop.send()
+    code = await shop.box.code()
+
+    async def broken():
+        raise OSError("mara@example.com is not reachable")
+
+    shop.orders.before = broken
+    await refused(shop.check(code, "k1"), "busy")
+    shop.orders.before = None
+    await shop.check(code, "k2")
+    assert await shop.tried() == [(True, 3)]
+
+
+def test_a_seal_holds_for_nothing_but_exactly_what_was_sealed():
+    key = key_for(SECRET, "verification code")
+    sealed = seal(key, "123456", ("a", "bc"))
+    assert fits(key, "123456", ("a", "bc"), sealed)
+    for other in (("ab", "c"), ("a", "bc", ""), ("a",), ("", "abc"), ("bc", "a")):
+        assert not fits(key, "123456", other, sealed)
+    assert not fits(key, "123457", ("a", "bc"), sealed)
+    assert not fits(key_for(SECRET, "another purpose"), "123456", ("a", "bc"), sealed)
+
+
+# --- once, at once, and after a restart
+
+
+async def test_a_frame_that_is_sent_again_is_no_second_mail_and_no_second_try(shop):
+    for _ in range(4):
+        await shop.send("v1")
+    code = await shop.box.code()
+    for _ in range(4):
+        await shop.check(wrong(code), "k1")
+    await shop.check(code, "k2")
+    await shop.check(code, "k2")
+    assert (len(shop.box.mails), await shop.tried()) == (1, [(False, 2), (True, 2)])
+
+
+async def test_a_code_is_used_once(shop):
+    await shop.send()
+    code = await shop.box.code()
+    await shop.check(code, "k1")
+    await refused(shop.check(code, "k2"))
+
+
+async def test_guesses_at_the_same_moment_are_three_tries_and_no_more(open_shop, store):
+    shop = await open_shop(on=store)
+    await shop.ask()
+    await shop.send()
+    code = await shop.box.code()
+    guesses = [guess for guess in (f"{n:06d}" for n in range(60)) if guess != code]
+    await asyncio.gather(*(shop.check(guess, f"g{n}") for n, guess in enumerate(guesses)), return_exceptions=True)
+    assert sorted(await shop.tried(), reverse=True) == [(False, 2), (False, 1), (False, 0)]
+    await refused(shop.check(code, "k1"))
+
+
+async def test_the_right_code_from_many_lines_at_once_is_one_proof(open_shop, store):
+    shop = await open_shop(on=store)
+    await shop.ask()
+    await shop.send()
+    code = await shop.box.code()
+    await asyncio.gather(*(shop.check(code, f"k{n}") for n in range(20)), return_exceptions=True)
+    assert (await shop.tried(), len(await shop.bodies("identified"))) == ([(True, 3)], 1)
+
+
+async def test_requests_at_the_same_moment_cannot_pass_the_limits(open_shop, store):
+    shop = await open_shop(on=store)
+    keys = [KEY, *(f"{SITE}/x{n}" for n in range(12))]
+    for key in keys:
+        await shop.ask(key=key)
+    one = [shop.send(f"v{n}", email=f"a{n}@example.com") for n in range(12)]
+    many = [shop.send(key=key, order="1", email="mara@example.com") for key in keys[1:]]
+    await asyncio.gather(*one, *many, return_exceptions=True)
+    assert len(await shop.bodies("verify.sent")) == SENDS
+    assert sum([len(await shop.bodies("verify.sent", key)) for key in keys[1:]]) == SENDS
+
+
+async def test_a_code_asked_for_in_one_process_is_good_in_another_that_started_since(open_shop, store):
+    before = await open_shop(on=store)
+    await before.ask()
+    await before.send()
+    code = await before.box.code()
+    await before.check(wrong(code), "w1")
+    after = await open_shop(on=store, ids=itertools.count(1_000))
+    await after.check(code, "k1")
+    assert (await after.level(), await after.tried()) == ("step_up", [(False, 2), (True, 2)])
+
+
+async def test_a_guesser_with_an_hour_gets_fifteen_guesses(open_shop, monkeypatch):
+    shop = await open_shop()
+    monkeypatch.setattr(secrets, "randbelow", lambda _: 999_999)
+    guesses = 0
+    for second in range(0, 3600, 30):
+        call = f"call:{second}"
+        await shop.ask(call, until_s=3600)
+        for number in range(4):
+            try:
+                if not number:
+                    await shop.send(f"v{second}", call=call)
+                await shop.check(f"{guesses:06d}", f"g{second}-{number}", call=call)
+            except NotNow:
+                break
+            guesses += 1
+        shop.clock.go(30)
+    assert guesses == SENDS * TRIES
+    assert await shop.level() == "anonymous"
+
+
+# --- what it never tells
+
+
+def told(events):
+    """What events say, apart from ids, times and what is random."""
+    kept = []
+    for event in events:
+        body = {
+            name: value for name, value in event.body.items() if name not in ("nonce", "seal", "order", "email", "to")
+        }
+        kept.append(
+            (event.seq, event.kind, event.role, json.dumps(body, sort_keys=True), sorted(event.body), event.turn)
+        )
+    return kept
+
+
+async def hang():
+    await asyncio.Event().wait()
+
+
+async def fail():
+    raise OSError("order 1042 of mara@example.com cannot be read")
+
+
+SITUATIONS = {
+    "the order and its address": {},
+    "an order that does not exist": {"order": "9999"},
+    "another's address": {"email": "eve@example.com"},
+    "neither": {"order": "9999", "email": "eve@example.com"},
+    "the shop's lookup fails": {"before": fail},
+    "the shop's lookup hangs": {"before": hang},
+    "the mail server refuses": {"mail": MailRefused("no")},
+}
+
+
+async def attack(open_shop, *, order="1042", email="mara@example.com", before=None, mail=None):
+    """All that somebody can ask and guess, as the log and the errors tell it."""
+    shop = await open_shop(on=MemoryStore(clock_ms=lambda: 1_800_000_000_000))
+    shop.orders.before = before
+    shop.box.errors = [mail] * 9 if mail else []
+    await shop.ask()
+    errors = []
+    for number in range(7):
+        try:
+            await shop.send(f"v{number}", order=order, email=email)
+            for guess in range(4):
+                await shop.check(f"{guess:06d}", f"g{number}-{guess}")
+        except NotNow as late:
+            errors.append((number, late.code, late.message, late.retry_after_s))
+    return told(await shop.log.read(KEY)), errors
+
+
+async def test_what_is_answered_is_the_same_whatever_the_shop_knows(open_shop, monkeypatch):
+    monkeypatch.setattr(secrets, "randbelow", lambda _: 999_999)
+    monkeypatch.setattr("server.verify.delivery.CLOSE_S", 0)  # nobody waits for the lookup that hangs
+    answers = {name: await attack(open_shop, **parts) for name, parts in SITUATIONS.items()}
+    assert all(answer == answers["neither"] for answer in answers.values())
+
+
+async def test_the_shop_is_asked_only_after_the_answer_is_committed(shop):
+    seen = []
+
+    async def look():
+        seen.append(len(await shop.bodies("verify.sent")))
+
+    shop.orders.before = look
+    await shop.send()
+    await shop.box.code()
+    assert seen == [1]
+
+
+async def test_a_wrong_guess_never_asks_the_shop(shop):
+    await shop.send()
+    code = await shop.box.code()
+    asked = len(shop.orders.asked)
+    await shop.check(wrong(code), "k1")
+    assert len(shop.orders.asked) == asked
+
+
+async def test_no_code_and_no_address_is_in_a_log_record_and_no_code_in_an_event(shop, caplog):
+    caplog.set_level(logging.DEBUG)
+    codes = []
+    shop.box.errors = [MailFailed("server away"), MailFailed("server away")]
+    await shop.send("v1")
+    codes.append(await shop.box.code())
+    await shop.check(wrong(codes[0]), "k1")
+    await shop.words.take(KEY, "m9", f"{codes[0][:3]} {codes[0][3:]}")
+    shop.orders.before = fail
+    shop.clock.go(WINDOW_S)
+    await shop.ask("call:2")
+    await shop.send("v2", call="call:2")
+    await shop.delivery.idle()
+    shop.box.errors = [MailFailed("away")] * 9
+    shop.orders.before = None
+    await shop.send("v3", call="call:2")
+    await shop.delivery.idle()
+    records = " ".join(record.getMessage() + str(record.exc_info) for record in caplog.records)
+    assert "could not be looked up: OSError" in records
+    assert "could not be mailed: away" in records
+    assert "mara" not in records.casefold()
+    events = json.dumps([event.wire() for event in await shop.log.read(KEY)])
+    for code in codes:
+        assert code not in records
+        assert code not in events
+
+
+async def test_a_mail_server_that_is_away_for_a_moment_delays_the_code_and_no_more(shop):
+    shop.box.errors = [MailFailed("away"), MailFailed("away")]
+    await shop.send()
+    await shop.check(await shop.box.code(), "k1")
+    assert await shop.level() == "step_up"
+
+
+async def test_the_mail_is_in_the_customers_language(open_shop):
+    shop = await open_shop()
+    await shop.put(("opened", "customer", {"locale": "de-AT"}))
+    await shop.ask()
+    await shop.put(("message", "customer", {"text": "Wo ist meine Bestellung, bitte?"}))
+    await shop.send()
+    await shop.box.code()
+    [(_, subject, text)] = shop.box.mails
+    assert "Ihr Code" in subject
+    assert "gilt 10 Minuten" in text
