@@ -366,10 +366,14 @@ class Answer:
     """Sentences that claim an action which no call has proven: nobody was shown them."""
 
     @property
+    def says_or_does(self) -> bool:
+        """Whether it holds anything but what it wants of workflows."""
+        return bool(self.text.strip() or self.calls or self.hand_over or self.pass_on or self.withheld)
+
+    @property
     def is_empty(self) -> bool:
         """Nothing was said, asked or done."""
-        acts = self.calls or self.starts or self.heard or self.hand_over or self.pass_on
-        return not (self.text.strip() or acts or self.withheld)
+        return not (self.says_or_does or self.starts or self.heard)
 
 
 def reason(text: str) -> Reason:

@@ -24,12 +24,14 @@ from server.ports import (
     Chunk,
     Conflict,
     HandOver,
+    Heard,
     ModelFailed,
     OverLimit,
     PassOn,
     PlannedCall,
     Prompt,
     Spend,
+    Start,
     Text,
     Thinking,
     Usage,
@@ -99,7 +101,8 @@ class Speech:
             await self._node.log.append(work.key, [*first, called], after=state.head)
             work.runner = replace(work.runner, failed=failed)
             return
-        if answer.is_empty:
+        moves = self._flows.moves(work, current, answer)
+        if not (moves or answer.says_or_does):
             await self._node.log.append(work.key, [*first, called], after=state.head)
             work.runner = replace(work.runner, empty=work.runner.empty + 1)
             return
@@ -109,18 +112,13 @@ class Speech:
             events.append(work.new("thought", "agent", {"text": answer.thinking}))
         if answer.pass_on is not None:
             await self._pass_on(work, state, answer, events)
-        elif moves := self._flows.moves(work, current, answer):
+        elif moves:
             if answer.text.strip() and work.quotes_only:
-                message = await self._message(work, state, answer)
-                events.append(message)
+                events.append(await self._message(work, state, answer))
                 answer.text = ""
             await self._plan(work, current, answer, [*events, *moves], state.head)
         elif answer.calls:
             await self._plan(work, current, answer, [*events, *self._flows.digression(work, current)], state.head)
-        elif (answer.starts or answer.heard) and not answer.text.strip() and answer.hand_over is None:
-            # It wants what cannot be: as good as no answer.
-            await self._node.log.append(work.key, events, after=state.head)
-            work.runner = replace(work.runner, empty=work.runner.empty + 1)
         else:
             await self._answer(work, state, current, answer, events)
 
@@ -353,6 +351,10 @@ def _proven(texts: tuple[str, ...], proof: Proof) -> tuple[str, ...]:
 def _take(answer: Answer, chunk: Chunk, asked: Prompt) -> None:
     """What an answer says beside words and calls."""
     match chunk:
+        case Start():
+            answer.starts.append(chunk)
+        case Heard():
+            answer.heard.append(chunk)
         case Choices():
             answer.choices = chunk.texts
         case PassOn():

@@ -13,6 +13,7 @@ from server.events import NewEvent, Viewer
 from server.hub import Hub
 from server.log import Log
 from server.ports import Call, Text
+from server.shop.workflows import Workflows
 from server.site import Site
 from server.stores.memory import MemoryStore
 from server.turns import Agent, Turns
@@ -52,7 +53,7 @@ class Model:
 class Node:
     """One node over a store that a test may share between several."""
 
-    def __init__(self, store, model, registry, rules, limits):
+    def __init__(self, store, model, registry, rules, limits, workflows=None):
         self.ids = itertools.count(1)
         self.node = f"n{id(self)}"
         self.model = model
@@ -60,7 +61,7 @@ class Node:
         self.hub = Hub(self.log, self.node)
         self.site = Site.model_validate({"key": "pk_test", "name": "Test", "limits": limits})
         self.now_ms = None
-        agent = Agent(self.site, "", registry, rules, model, NoKnowledge())
+        agent = Agent(self.site, "", registry, rules, model, NoKnowledge(), workflows=workflows or {})
         new_id = lambda: f"{self.node}-{next(self.ids)}"  # noqa: E731 - used twice
         self.turns = Turns(
             self.log,
@@ -133,11 +134,12 @@ def store():
 async def make_node(store):
     async with contextlib.AsyncExitStack() as stack:
 
-        async def make(*answers, tools=(), rules=None, limits=None, on=None):
+        async def make(*answers, tools=(), rules=None, limits=None, on=None, workflows=False):
             registry = Registry()
             for fn in tools:
                 registry.add(fn)
-            node = Node(on or store, Model(*answers), registry, rules or {}, limits or {})
+            offered = Workflows(registry, rules) if workflows else {}
+            node = Node(on or store, Model(*answers), registry, rules or {}, limits or {}, offered)
             await stack.enter_async_context(node.turns)
             return node
 
