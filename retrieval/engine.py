@@ -15,6 +15,9 @@ RANKED = ("document", "title", "heading", "start", "terms", "head_terms", "head_
 # Fields that queries and sync filter on.
 INDEXED = ("site", "document", "version", "language", "audience", "tags")
 
+# The tag of documents that have none.
+UNTAGGED = ""
+
 
 class IndexBusy(RuntimeError):
     """Another process owns this index; the message says which."""
@@ -31,7 +34,7 @@ class Wanted:
     limit: int
     only_language: str | None = None  # passages of this language, or of none
     audience: tuple[str, ...] = ()  # besides what everybody may see
-    tags: tuple[str, ...] = ()  # documents with one of these only; all if empty
+    tags: tuple[str, ...] = ()  # documents with one of these only, UNTAGGED among them; all if empty
 
 
 @dataclass(frozen=True, slots=True)

@@ -442,5 +442,5 @@ class Retriever(Protocol):
     async def search(self, site: str, query: str, *, k: int = 6, tags: Sequence[str] = ()) -> list[Passage]:
         """At most `k` passages of this site, best first; `Passage.score` is in 0..1 and comparable between queries.
 
-        With `tags`, only passages of documents that have one of them.
+        With `tags`, only passages of documents that have one of them; "" among them stands for documents without any.
         """

@@ -21,7 +21,7 @@ from retrieval.types import Document, Embedder, Hit, Passage, Progress, Source, 
 # Of each arm; the right passage of the question sets is below the 50th place of both in under 1 % of cases.
 _CANDIDATES = 50
 # Of what is stored with a passage: whenever it changes, `sync` stores every document anew.
-_STORED = "2"
+_STORED = "3"
 # Documents embedded together: large enough for even batches, small enough that a crash costs seconds.
 _GROUP = 16
 # After this long another process may have synced the server's collection: its words are counted anew.
@@ -129,7 +129,8 @@ class Index:
     ) -> list[Passage]:
         """At most `k` passages of this site, best first; what is marked for another audience is left out.
 
-        `locale` prefers articles in that language where the site has some; `tags` leave only articles with one of them.
+        `locale` prefers articles in that language where the site has some; `tags` leave only articles with one of them;
+        "" among them stands for articles without any.
         """
         ranked = await self._ranked(site, query, locale, audience, tags)
         return await self._passages(ranked[:k])

@@ -14,7 +14,7 @@ from llama_index.core.node_parser.interface import NodeParser
 from llama_index.core.schema import BaseNode, NodeRelationship, RelatedNodeInfo, TextNode, TransformComponent
 from llama_index.core.schema import Document as LlamaDocument
 
-from retrieval.engine import to_payload
+from retrieval.engine import UNTAGGED, to_payload
 from retrieval.rank import packed
 from retrieval.split import embedding_text, split
 from retrieval.text import language_of, terms
@@ -105,7 +105,7 @@ def _node(passage: Passage, document: Document, version: str, place: tuple[int, 
     part, parts = place
     payload = to_payload(passage, version=version, part=part, parts=parts, language=language)
     head = f"{passage.title} {passage.heading} {' '.join(document.tags)}"
-    payload["tags"] = sorted(set(document.tags))
+    payload["tags"] = sorted(set(document.tags)) or [UNTAGGED]
     payload["head_terms"] = sorted(set(terms(head, language)))
     payload["terms"] = sorted(set(terms(f"{head} {passage.text}", language)))
     # The same passage of the same version has the same id on every run: a sync that died half-way writes over its own.

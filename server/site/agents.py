@@ -57,7 +57,8 @@ class Specialist(Part):
         description="The workflows it may start; if absent, those that need no other tools than its own.",
     )
     knowledge: tuple[str, ...] = Field(
-        default=(), description="Tags: it answers from articles with one of these; from all if empty."
+        default=(),
+        description="Tags: it answers from articles with one of these, and from those without tags; from all if empty.",
     )
     languages: tuple[Locale, ...] = Field(
         default=(), description="It gets messages in these languages only; in any if empty."

@@ -72,6 +72,7 @@ def passes_of(state: Conversation) -> int:
 
 
 def tags_of(routed: Routed | None, site: Site) -> tuple[str, ...]:
-    """Tags of the articles that the agent answers from; () for all."""
+    """Tags of the articles that the agent answers from: its own, and "" for articles without any; () for all."""
     name = routed.pick.agent if routed is not None else None
-    return next((agent.knowledge for agent in site.agents if agent.name == name), ())
+    own = next((agent.knowledge for agent in site.agents if agent.name == name), ())
+    return (*own, "") if own else ()

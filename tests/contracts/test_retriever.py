@@ -277,6 +277,7 @@ async def test_a_search_with_tags_finds_only_articles_that_have_one_of_them(inde
     assert await found("delivery") == {"shipping.md"}
     assert await found("after", "delivery") == {"returns.md", "shipping.md"}
     assert await found("nothing") == set()
+    assert await found("delivery", "") == {"shipping.md", "plain.md"}
 
 
 async def test_an_article_that_gets_another_tag_is_found_by_it_after_the_next_sync(index):
