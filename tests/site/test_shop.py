@@ -356,7 +356,12 @@ def test_a_fallback_that_can_never_be_used_is_an_error_in_the_tool_and_in_its_ru
     rules = f"tools:\n  find_order:\n    permission: auto\n    fallback: {fallback}\n"
     found = read(shop_at(tmp_path, plugin_dot_py=TOOL + change, tools_dot_yaml=rules))[1]
     name, line, severity, said = only(found)
-    assert (name, line, severity, said[: len(message) + 18]) == ("tools.yaml", 4, "error", f"tools.find_order: {message}")
+    assert (name, line, severity, said[: len(message) + 18]) == (
+        "tools.yaml",
+        4,
+        "error",
+        f"tools.find_order: {message}",
+    )
 
 
 def test_a_tool_that_can_be_taken_back_is_advised_about_once(tmp_path):
