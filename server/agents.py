@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from retrieval.types import Embedder
-from server import proof, specialists
+from server import proof, runs, specialists
 from server.models.fallback import Fallback
 from server.models.offline import Offline
 from server.models.offline.ears import Ears
@@ -106,9 +106,6 @@ def router_of(shop: Shop, embedder: Embedder, ears: Ears) -> Router:
 
 def _offers(shop: Shop) -> Mapping[str, Offer]:
     return {
-        name: Offer(
-            frozenset(tool.name for tool in program.tools.values() if tool is not None),
-            tuple(program.workflow.examples),
-        )
+        name: Offer(runs.needs_of(program), tuple(program.workflow.examples))
         for name, program in shop.workflows.items()
     }

@@ -6,6 +6,7 @@ It runs no tool. Whatever a model does, what it wrote is checked before it is co
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -252,6 +253,9 @@ class Speech:
             label = spec.label_for(call.args) if spec is not None else call.tool
             body = {"call": f"call:{self._node.new_id()}", "tool": call.tool, "args": dict(call.args), "label": label}
             events.append(work.new("call.planned", "agent", body))
+            if work.agent.is_elsewhere(call.tool, work.name):
+                error = "only another agent of the shop has this tool: pass on to it"
+                events.append(work.new("call.ended", "system", _ended(body, error)))
         await self._node.log.append(work.key, events, after=after)
         if len(answer.calls) > room:
             work.runner = replace(work.runner, failed="limits")
@@ -346,6 +350,11 @@ def _proven(texts: tuple[str, ...], proof: Proof) -> tuple[str, ...]:
     """Those that claim nothing, or what was done."""
     found = [(text, claim_in(text, proof.lexicon)) for text in texts]
     return tuple(text for text, claim in found if claim is None or proof.holds(claim, text))
+
+
+def _ended(planned: Mapping[str, Any], error: str) -> dict[str, Any]:
+    """The body of a `call.ended` for a call that is ended as soon as it is planned."""
+    return {"call": planned["call"], "ok": False, "label": planned["label"], "error": error, "code": "denied"}
 
 
 def _take(answer: Answer, chunk: Chunk, asked: Prompt) -> None:

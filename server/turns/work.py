@@ -80,6 +80,11 @@ class Agent:
         tools = runs.direct(specialists.tools_of(own, allowed), self.workflows)
         return prompt.Voice(self.site, self.instructions, tools, own, workflows=workflows)
 
+    def is_elsewhere(self, tool: str, name: str) -> bool:
+        """Whether the site has this tool, but not this agent of it."""
+        spec = self.registry.get(tool)
+        return spec is not None and not specialists.tools_of(self.specialist(name), (spec,))
+
     def specialist(self, name: str) -> Specialist | None:
         """The specialist of this name; None for the default agent."""
         return next((agent for agent in self.site.agents if agent.name == name), None)
@@ -114,17 +119,21 @@ class Work:
     @property
     def model(self) -> Model:
         """Of the agent that has the turn."""
-        own = self.agent.models.get(self.routed.pick.agent) if self.routed is not None else None
-        return own or self.agent.model
+        return self.agent.models.get(self.name, self.agent.model)
 
     @property
     def quotes_only(self) -> bool:
         """Whether that model says nothing of its own; a merchant's own model may not say."""
         return bool(getattr(self.model, "quotes_only", False))
 
+    @property
+    def name(self) -> str:
+        """Of the agent that has the turn."""
+        return self.routed.pick.agent if self.routed is not None else DEFAULT_AGENT
+
     def voice(self) -> prompt.Voice:
         """Of the agent that has the turn."""
-        return self.agent.voice(self.routed.pick.agent if self.routed is not None else DEFAULT_AGENT)
+        return self.agent.voice(self.name)
 
     def new(self, kind: Any, role: Any, body: Mapping[str, Any], *, turn: str | None = None) -> NewEvent:  # noqa: ANN401 - Literals
         """An event of this run."""
