@@ -3,83 +3,31 @@
 The same code runs behind the server's door (`server.http.admin`) and where no server runs. It decides nothing itself.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from typing import Any, Final
 
 from server.approvals import Approval, Approvals, NotDecided
 from server.log import Log
 from server.ports import Find
-from server.switches import EVERY, BadSwitch, Switched, Switches
+from server.questions import (
+    EVERY,
+    AdminRefused,
+    Decide,
+    ListApprovals,
+    ListSwitches,
+    Question,
+    ShowApproval,
+    Turn,
+)
+from server.switches import BadSwitch, Switched, Switches
 from server.turns import Agent
 from tools import ToolError
 
-Text = Annotated[str, Field(max_length=500)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
 DAY_MS: Final = 86_400_000
 _SEARCHED: Final = 500
 """Conversations of one customer that are looked through for what was done in the last day."""
-
-
-class AdminRefused(Exception):
-    """It was not done; the message says why, for the person at the command line."""
-
-
-class _Asked(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ListApprovals(_Asked):
-    """What waits for staff."""
-
-    site: Name | None = None
-
-
-class ShowApproval(_Asked):
-    """One call that waits for staff, by its id."""
-
-    call: Name
-    site: Name | None = None
-
-
-class Decide(_Asked):
-    """A decision. `seen` is the hash of the arguments that were shown; `args` are other ones to approve in their place."""
-
-    conversation: Name
-    call: Name
-    approve: bool
-    seen: Name
-    by: Name
-    comment: Text = ""
-    args: dict[str, JsonValue] | None = None
-
-
-class Turn(_Asked):
-    """A switch to turn. `site` is `*` for all sites, `tool` None for the whole agent."""
-
-    site: Name
-    tool: Name | None = None
-    off: bool
-    by: Name
-    why: Text = ""
-
-
-class ListSwitches(_Asked):
-    """What is off, and every turn of a switch so far."""
-
-
-Question = ListApprovals | ShowApproval | Decide | Turn | ListSwitches
-Command = Literal["approvals/list", "approvals/show", "approvals/decide", "switch/turn", "switch/list"]
-COMMANDS: Final[Mapping[str, type[Question]]] = {
-    "approvals/list": ListApprovals,
-    "approvals/show": ShowApproval,
-    "approvals/decide": Decide,
-    "switch/turn": Turn,
-    "switch/list": ListSwitches,
-}
 
 
 class Admin:
@@ -204,6 +152,3 @@ def _json(approval: Approval) -> dict[str, Any]:
         "replaces": call.replaces,
         "messages": [{"role": role, "text": text} for role, text in approval.messages],
     }
-
-
-Run = Callable[[Question], Awaitable[dict[str, Any]]]

@@ -31,6 +31,7 @@ from server.limits import Buckets
 from server.log import Log
 from server.mail import directory_of, mailer_of
 from server.ports import Store
+from server.questions import EVERY
 from server.session import Door, Gate
 from server.settings import Settings, SettingsError, embedding_class, signing_secret
 from server.shop import Shop, Tagged, load_shops
@@ -38,7 +39,7 @@ from server.stores.memory import MemoryStore
 from server.stores.owner import Owner
 from server.stores.sqlite import SqliteStore
 from server.sweep import Sweep
-from server.switches import EVERY, SwitchedRules, Switches
+from server.switches import SwitchedRules, Switches
 from server.turns import Agent, Turns
 from server.verify import Delivery, Desk, Verifier, Words
 

@@ -21,6 +21,7 @@ from server.http import demo as demo_pages
 from server.http import desk as desk_pages
 from server.keys import Keys
 from server.metrics import Metrics
+from server.passes import Pass
 from server.ports import Find
 from server.staff import Accounts
 
@@ -28,7 +29,7 @@ DEMO_IDENTITY_S = 3_000
 """How long a demo customer stays signed in: under the hour that the contract allows."""
 
 
-def build(running: Running, *, demo: bool, opened: admin.Pass) -> Starlette:
+def build(running: Running, *, demo: bool, opened: Pass) -> Starlette:
     """The ASGI application. `opened` is what lets the command line in."""
 
     async def chat(websocket: WebSocket) -> None:

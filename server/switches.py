@@ -13,13 +13,12 @@ from typing import Final
 
 import orjson
 
+from server.questions import EVERY
 from tools import Rule
 
 logger = logging.getLogger(__name__)
 
 FILE: Final = "switches.jsonl"
-EVERY: Final = "*"
-"""In place of a site: all sites of this server."""
 _SITE: Final = re.compile(r"\*|pk_[A-Za-z0-9_-]+")
 
 Listener = Callable[[str, str | None, bool], None]

@@ -3,16 +3,15 @@
 It shows stored arguments only, never a model's words about them, and decides nothing without the hash of what was shown.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
-from server.admin import Decide, ListApprovals, ShowApproval
-from server.app import clock_ms
 from server.commands.ask import asking, me
-from server.commands.plain import piped, short, shown, visible
-from server.commands.tell import time_of
+from server.commands.plain import piped, short, shown, time_of, visible
+from server.questions import Decide, ListApprovals, ShowApproval
 from server.settings import Settings
 
 Write = Callable[[str], object]
@@ -142,7 +141,7 @@ def _headline(approval: Mapping[str, Any]) -> str:
 
 
 def _times(approval: Mapping[str, Any]) -> str:
-    now_ms = clock_ms()
+    now_ms = time.time_ns() // 1_000_000
     return f"waits for {_span(now_ms - approval['asked_ms'])}, expires in {_span(approval['expires_ms'] - now_ms)}"
 
 

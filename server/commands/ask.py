@@ -9,14 +9,10 @@ from collections.abc import AsyncIterator
 
 import httpx
 
-from server import app
-from server.admin import COMMANDS, Admin, AdminRefused, ListSwitches, Question, Run, Turn, switched, turn_switch
-from server.approvals import Approvals
-from server.http.admin import HOST, Pass, read_pass
-from server.log import Log
+from server.passes import HOST, Pass, read_pass
+from server.questions import COMMANDS, AdminRefused, ListSwitches, Question, Run, Turn
 from server.settings import Settings
 from server.stores.owner import Owned, Owner, owner_pid
-from server.switches import BadSwitch, Switches
 
 TIMEOUT_S = 30.0
 """Longer than any of the commands takes, shorter than a person's patience."""
@@ -81,6 +77,12 @@ async def _server(opened: Pass) -> AsyncIterator[Run]:
 
 @contextlib.asynccontextmanager
 async def _alone(settings: Settings) -> AsyncIterator[Run]:
+    # Half a second of imports, for the rarer case only: who stops an agent should not wait for them.
+    from server import app
+    from server.admin import Admin
+    from server.approvals import Approvals
+    from server.log import Log
+
     async def run(question: Question) -> dict[str, object]:
         if isinstance(question, Turn | ListSwitches):
             return _switch(settings, question)
@@ -99,6 +101,10 @@ async def _alone(settings: Settings) -> AsyncIterator[Run]:
 
 
 def _switch(settings: Settings, question: Turn | ListSwitches) -> dict[str, object]:
+    from server import app  # see above
+    from server.admin import switched, turn_switch
+    from server.switches import BadSwitch, Switches
+
     with Owner(settings.data):
         try:
             switches = Switches(settings.data)

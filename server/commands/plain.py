@@ -5,6 +5,7 @@ It changes nothing else: letters that look alike stay as they are.
 
 import json
 import unicodedata
+from datetime import UTC, datetime
 from typing import Final
 
 import orjson
@@ -46,3 +47,8 @@ def piped(value: object) -> str:
 def short(text: str, most: int = 160) -> str:
     """At most so many characters of it, made visible, and a sign where there was more."""
     return visible(text if len(text) <= most else text[: most - 1] + "…")
+
+
+def time_of(at_ms: int) -> str:
+    """Unix milliseconds as a UTC time."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"

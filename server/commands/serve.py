@@ -14,10 +14,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from server import app, routes
+from server import app, passes, routes
 from server.app import Parts
 from server.commands.knowledge import sync_all
-from server.http import admin
 from server.http.guard import handshake_guard
 from server.settings import MIN_SECRET_CHARS, Settings
 from server.transport import ChatProtocol
@@ -84,14 +83,14 @@ async def serve(settings: Settings, *, demo: bool, say: Callable[[str], None]) -
         await sync_all(parts)
         with (
             listen(settings.host, settings.port) as sock,
-            listen(admin.HOST, 0) as private,
-            admin.withdrawn(settings.data),
+            listen(passes.HOST, 0) as private,
+            passes.withdrawn(settings.data),
         ):
             port = sock.getsockname()[1]
-            opened = admin.make_pass(private.getsockname()[1])
+            opened = passes.make_pass(private.getsockname()[1])
 
             def ready() -> None:
-                admin.leave(settings.data, opened)
+                passes.leave(settings.data, opened)
                 say(url(settings, port))
 
             async with app.run_parts(parts, demo=demo, port=port) as running:

@@ -6,12 +6,10 @@ It stops nothing itself: it asks the server, or leaves the switch for the next o
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from server.admin import ListSwitches, Turn
 from server.commands.ask import asking, me
-from server.commands.plain import piped, visible
-from server.commands.tell import time_of
+from server.commands.plain import piped, time_of, visible
+from server.questions import EVERY, ListSwitches, Turn
 from server.settings import Settings
-from server.switches import EVERY
 
 Write = Callable[[str], object]
 

@@ -4,10 +4,9 @@ Pure. It leaves nothing out that decides anything, and makes visible what hides 
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
-from server.commands.plain import short, shown, visible
+from server.commands.plain import short, shown, time_of, visible
 from server.events import Event
 from tools import args_sha256
 
@@ -27,11 +26,6 @@ def told(event: Event) -> list[str]:
         lines = teller(event.body)
     first = f"{time_of(event.at_ms)}  {event.seq:>4}  {event.role:<8}  {lines[0]}"
     return [first, *(f"{_INDENT}{line}" for line in lines[1:])]
-
-
-def time_of(at_ms: int) -> str:
-    """Unix milliseconds as a UTC time."""
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _opened(body: Body) -> list[str]:
