@@ -81,6 +81,15 @@ class Event:
         return out
 
 
+def fences(event: Event | NewEvent) -> bool:
+    """Whether what was decided before this event must be decided anew: a kind of `FENCING`, or a sign-out.
+
+    After a sign-out nothing more may begin in the name of the customer who was there before.
+    """
+    signed_out = event.kind == "identified" and "customer" in event.body and event.body["customer"] is None
+    return signed_out or event.kind in FENCING
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """Who looks at a log: the customer, with the reasoning that the site shows, or staff."""

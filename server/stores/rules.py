@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from server.conversation import summarize
-from server.events import FENCING, Event, NewEvent
+from server.events import Event, NewEvent, fences
 from server.ports import Conflict, Find, Gone, IdempotencyMismatch, OverLimit, Spend, Summary
 from server.stores.chain import Link, follow, genesis
 from server.stores.content import commitment, encode
@@ -115,7 +115,7 @@ def _moved(tail: Tail, fresh: Sequence[Row]) -> Tail:
     fence, summary = tail.fence, tail.summary
     for row in fresh:
         summary = summarize(summary, row.event)
-        if row.event.kind in FENCING:
+        if fences(row.event):
             fence = row.event.seq
     last = fresh[-1].event
     return Tail(last.seq, fence, last.at_ms, summary, fresh[-1].chain)

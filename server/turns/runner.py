@@ -12,7 +12,7 @@ from typing import Final
 from server import phrases, policy, prompt
 from server.conversation import Conversation
 from server.drafts import Drafts
-from server.events import FENCING, Event
+from server.events import Event, fences
 from server.hub import Hub
 from server.log import Log
 from server.policy import Runner
@@ -111,7 +111,7 @@ class Turns:
         work = self._running.get(key)
         if work is None or not work.prefix:
             return
-        if any(event.kind in FENCING and not event.id.startswith(work.prefix) for event in events):
+        if any(fences(event) and not event.id.startswith(work.prefix) for event in events):
             work.fence()
 
     async def _work(self, work: Work) -> None:

@@ -170,6 +170,14 @@ async def test_a_fencing_event_refuses_what_was_planned_before_it(store: Store, 
     await store.append(A, [said("5")])
 
 
+async def test_a_sign_out_refuses_what_was_planned_before_it_and_a_sign_in_does_not(store: Store):
+    await store.append(A, [said("1"), NewEvent("2", "identified", "system", {"customer": "c-1"})])
+    await store.append(A, [said("3")], after=1)
+    await store.append(A, [NewEvent("4", "identified", "system", {"customer": None, "verified": False})])
+    with pytest.raises(Conflict):
+        await store.append(A, [said("5")], after=3)
+
+
 async def test_further_words_and_notes_do_not_throw_an_answer_away(store: Store):
     await store.append(A, [turn("1", "t1")])
     await store.append(
