@@ -93,12 +93,16 @@ class _Failure:
     """It may have had its effect."""
     again: bool = False
     """Another attempt is safe."""
-    returned: bool = False
-    """The function came to its end, but nobody can read what it returned."""
+    ran: bool = False
+    """The function came to its end unreadably, or runs on in spite of its cancellation: nobody can deny its effect."""
 
 
 class _TimedOut(Exception):
-    """The attempt passed its time limit and was cancelled."""
+    """The attempt passed its time limit and was cancelled; `runs_on`: in vain."""
+
+    def __init__(self, message: str, *, runs_on: bool) -> None:
+        super().__init__(message)
+        self.runs_on = runs_on
 
 
 class _Broken(Exception):
@@ -125,7 +129,7 @@ async def run(
     pace = pace or Pace()
     started_s = pace.clock_s()
     attempts = 0
-    maybe = earlier and spec.effect != "read"
+    maybe, ran = earlier and spec.effect != "read", False
 
     def ended(failure: _Failure, *, unknown: bool) -> Outcome:
         hides = unknown and failure.code in ("refused", "not_sent", "bad_args")  # it may say that nothing was done
@@ -147,14 +151,14 @@ async def run(
             found = await _try(spec, caller, values, attempts, circuit)
         if isinstance(found, Outcome):
             return replace(found, ms=_ms(pace.clock_s() - started_s), attempts=attempts)
-        maybe = maybe or found.open
+        maybe, ran = maybe or found.open, ran or found.ran
         again = found.again and attempts <= spec.retries
         if maybe and not again:
             seen = await _look(spec, caller, values) if spec.reconcile is not None else Reconciled()
             if seen.happened:
                 ms = _ms(pace.clock_s() - started_s)
                 return Outcome(True, seen.result, ms=ms, attempts=attempts, cut=seen.cut, reconciled=True)
-            if seen.happened is None or found.returned:
+            if seen.happened is None or ran:
                 return ended(found, unknown=True)
             maybe = False
             again = found.open and attempts <= spec.retries
@@ -211,8 +215,9 @@ async def _try(
     except Exception as error:  # noqa: BLE001 - the border to a merchant's code: any bug in it ends this call only
         circuit.failed(error)
         _report(spec, caller, counted, error)
-        late = isinstance(error, _TimedOut)
-        return _Failure("timed_out" if late else "failed", TIMED_OUT if late else FAILED, open=writes, again=safe)
+        if isinstance(error, _TimedOut):
+            return _Failure("timed_out", TIMED_OUT, open=writes, again=safe, ran=error.runs_on)
+        return _Failure("failed", FAILED, open=writes, again=safe)
     except asyncio.CancelledError:
         circuit.unclear()
         raise
@@ -221,7 +226,7 @@ async def _try(
         value, cut = output.cap(output.plain(result), spec.max_output_chars)
     except (ValueError, TypeError, RecursionError) as error:
         _report(spec, caller, counted, error)
-        return _Failure("failed", FAILED, open=writes, returned=True)  # it ran, but nobody can say what it did
+        return _Failure("failed", FAILED, open=writes, ran=True)  # it ran, but nobody can say what it did
     return Outcome(True, value, cut=cut)
 
 
@@ -295,8 +300,8 @@ async def _attempt(spec: ToolSpec, fn: Callable[..., Any], caller: Caller, value
         await _stop(task, spec, caller)
         raise
     if not task.done():
-        await _stop(task, spec, caller)
-        raise _TimedOut(f"no answer within {spec.timeout_s:g} s")
+        stopped = await _stop(task, spec, caller)
+        raise _TimedOut(f"no answer within {spec.timeout_s:g} s", runs_on=not stopped)
     if task.cancelled():
         raise _Broken("the function was cancelled from inside")
     return task.result()
@@ -310,7 +315,8 @@ async def _guarded(fn: Callable[..., Any], caller: Caller, values: Mapping[str, 
         raise _Broken(f"the function called sys.exit({error.code!r})") from error
 
 
-async def _stop(task: "asyncio.Future[Any]", spec: ToolSpec, caller: Caller) -> None:
+async def _stop(task: "asyncio.Future[Any]", spec: ToolSpec, caller: Caller) -> bool:
+    """Cancel the task; False if it does not care."""
     task.cancel()
     await asyncio.wait({task}, timeout=GRACE_S)
     if not task.done():
@@ -319,6 +325,7 @@ async def _stop(task: "asyncio.Future[Any]", spec: ToolSpec, caller: Caller) -> 
         )
     elif not task.cancelled():
         task.exception()  # looked at, so that asyncio does not report it as never retrieved
+    return task.done()
 
 
 def _report(spec: ToolSpec, caller: Caller, counted: str, error: BaseException) -> None:

@@ -528,6 +528,31 @@ async def test_a_function_that_came_to_its_end_is_never_run_again():
     assert (done.unknown, shop.calls) == (True, 1)
 
 
+async def test_a_function_that_runs_on_after_its_time_is_never_denied(monkeypatch):
+    monkeypatch.setattr(sys.modules["tools.run"], "GRACE_S", 0.01)
+    release, calls = asyncio.Event(), []
+
+    async def stubborn(caller: Caller):
+        calls.append(caller.call)
+        if len(calls) == 2:
+            raise ToolError("Busy with it.")
+        while not release.is_set():
+            try:
+                await release.wait()
+            except asyncio.CancelledError:
+                continue
+
+    async def look(caller: Caller) -> None: ...
+
+    fields = {"effect": "money", "timeout_s": 0.01, "retries": 3, "reconcile": look}
+    once = await go(spec(stubborn, **fields))
+    assert (once.unknown, calls) == (True, ["call:9"])
+    calls.clear()
+    again = await go(spec(stubborn, **fields, idempotent=True))
+    release.set()
+    assert (again.unknown, calls) == (True, ["call:9"] * 2)
+
+
 async def test_nobody_looks_after_a_success_or_a_refusal():
     for step in ({"id": 1}, ToolError("no"), NotSent("gone")):
         shop = Ledger(step)
