@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable
 
 from server import __version__
-from server.settings import Settings
+from server.mail import directory_of, mailer_of
+from server.settings import Settings, SettingsError
 from server.shop import read_shop
 from server.site import Site
 from server.stores.owner import Owned, Owner
@@ -33,10 +34,17 @@ def doctor(settings: Settings, write: Callable[[str], object]) -> int:
             ("ok", f"shop {shop.site.name}", f"{shop.site.key}, {articles} articles, {len(list(shop.registry))} tools")
         )
         lines += _site(shop.site)
+        lines += _mail(settings, shop.site)
+        can = (
+            "by a code to the e-mail address of their order"
+            if shop.kit.guests is not None
+            else "not at all: kit.guests is not set"
+        )
+        lines.append(("ok" if shop.kit.guests is not None else "note", "  guests show who they are", can))
     if not settings.shops:
         lines.append(("note", "shops", "none; give --shop DIR, or set SHOPBELL_SHOPS"))
     for state, what, found in lines:
-        write(f"{state:<5} {what:<22} {found}")
+        write(f"{state:<5} {what:<26} {found}")
     return 1 if any(state == "fail" for state, _, _ in lines) else 0
 
 
@@ -98,3 +106,15 @@ def _site(site: Site) -> list[Line]:
         is_set = bool(os.environ.get(name))
         lines.append(("ok" if is_set else "note", "  identity", f"{name} is {'set' if is_set else 'not set'}"))
     return lines
+
+
+def _mail(settings: Settings, site: Site) -> list[Line]:
+    """How this shop's mails go out; nothing is sent."""
+    try:
+        mailer = mailer_of(settings, site)
+    except SettingsError as error:
+        return [("fail", "  mail", str(error))]
+    directory = directory_of(settings)
+    if directory is None:
+        return [("ok", "  mail", repr(mailer))]
+    return [("note", "  mail", f"written into {directory}, not sent; set SHOPBELL_SMTP")]
