@@ -3,13 +3,14 @@
 Pure: it looks at what is loaded.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from rapidfuzz import fuzz, process
 
 from server.site import Document, Problem, Severity, Site
 from tools import Registry, Rule, ToolSpec, fallback_problem, needed_level
+from tools.permission import LIMITS
 
 
 def about_site(site: Site, document: Document, environment: Mapping[str, str]) -> list[Problem]:
@@ -70,12 +71,18 @@ def about_rules(rules: Mapping[str, Rule], document: Document | None, registry: 
     return found
 
 
-def about_tools(registry: Registry, site: Site) -> list[Problem]:
-    """What is probably not meant about the tools themselves, at the line where each is written."""
+def about_tools(registry: Registry, site: Site, steps: Collection[str] | None) -> list[Problem]:
+    """What is probably not meant about the tools themselves, at the line where each is written.
+
+    `steps` are the tools that workflows call, which are started by the workflows' examples; None if not known.
+    """
     found: list[Problem] = []
     examples: dict[str, ToolSpec] = {}
     for spec in registry:
         file, _, line = spec.where.rpartition(":")
+        if not spec.examples and spec.undoes is None and steps is not None and spec.name not in steps:
+            message = f"{spec.name}: no examples=[…]: the offline engine starts a tool by messages like its examples"
+            found.append(Problem(Path(file), int(line), 1, "warning", message))
         for severity, message in _tool_findings(spec, registry, site, examples):
             found.append(Problem(Path(file), int(line), 1, severity, f"{spec.name}: {message}"))
     return found
@@ -90,8 +97,6 @@ def _tool_findings(
     messages = []
     if not (spec.fn.__doc__ or "").strip():
         messages.append("no docstring: it is what a model reads to know when to use the tool")
-    if not spec.examples:
-        messages.append("no examples=[…]: the offline engine starts a tool by messages like its examples")
     if not spec.reply:
         messages.append('no reply="…": the offline engine can only show the bare result')
     if spec.retries and spec.effect != "read" and not spec.idempotent and spec.reconcile is None:
@@ -159,7 +164,9 @@ def _rule_findings(spec: ToolSpec, rule: Rule) -> list[tuple[str, Severity, str]
     if rule.auto_up_to is not None and rule.permission == "deny":
         found.append(("auto_up_to", "warning", "auto_up_to has no effect beside permission: deny"))
     unlimited = rule.auto_up_to is None
-    if rule.permission == "auto" and spec.effect != "read" and unlimited:
+    # A limit says that somebody has thought about it; what takes back is asked for by who did it.
+    thought_of = spec.effect == "write" and (spec.undoes is not None or any(getattr(rule, name) for name in LIMITS))
+    if rule.permission == "auto" and spec.effect != "read" and unlimited and not thought_of:
         what = "moves money" if spec.effect == "money" else "changes something"
         found.append(("permission", "warning", f"it {what}, and nobody is asked before"))
     if rule.permission == "auto" and spec.ask is not None and unlimited:
@@ -167,7 +174,13 @@ def _rule_findings(spec: ToolSpec, rule: Rule) -> list[tuple[str, Severity, str]
     if rule.needs is not None and needed_level(spec, rule) != rule.needs:
         found.append(("needs", "warning", f"needs: {rule.needs} has no effect, the tool itself needs {spec.needs}"))
     if rule.per_customer_per_day is not None and needed_level(spec, rule) == "anonymous":
-        found.append(("per_customer_per_day", "warning", "guests have no customer to count by; add needs: identified"))
+        found.append(
+            (
+                "per_customer_per_day",
+                "warning",
+                "guests have no customer to count by, and are counted per conversation; add needs: identified",
+            )
+        )
     return found
 
 

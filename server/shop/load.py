@@ -14,7 +14,7 @@ from server.kit import Kit
 from server.shop import advice
 from server.shop.connect import LiveRules, connect
 from server.shop.plugin import compile_plugin, plugin_file, run_plugin
-from server.shop.workflows import Workflows, about_workflows, read_own
+from server.shop.workflows import Workflows, about_workflows, read_own, steps_of
 from server.site import Document, Problem, Site, check, check_articles, parse_yaml, read_text, read_tools
 from tools import Registry, Rule, ToolSpec
 from tools.connectors import Connectors
@@ -154,7 +154,9 @@ def read_shop(
     problems.extend(advice.about_site(site, document, environment))
     if ran:  # else every rule would seem to be for an unknown tool
         problems.extend(advice.about_rules(written.rules, written.document, kit.tools))
-        problems.extend(advice.about_tools(kit.tools, site))
+        # The library is read for `check` only: that takes 0.1 s, and a server must start at once.
+        steps = steps_of(Workflows(kit.tools, written.rules, own)) if articles else None
+        problems.extend(advice.about_tools(kit.tools, site, steps))
         known = None if tags is None or len(kit.sources) else frozenset(tags)  # a plugin's articles are read by `serve`
         problems.extend(advice.about_agents(site, document, kit.tools, known, complete=not written.mcp))
         problems.extend(about_workflows(own, kit.tools, directory, articles=articles))

@@ -52,6 +52,11 @@ class Workflows(Mapping[str, Program]):
         return len(self._programs)
 
 
+def steps_of(workflows: Workflows) -> frozenset[str]:
+    """The names of all tools that these workflows call."""
+    return frozenset(tool.name for one in workflows.values() for tool in one.tools.values() if tool is not None)
+
+
 def read_own(directory: Path, problems: list[Problem]) -> tuple[Loaded, ...]:
     """The workflows of a shop's folder; what cannot be read goes to `problems`."""
     if not (directory / FOLDER).is_dir():

@@ -1,17 +1,89 @@
 """What the demo's tests share: the demo shop's place, and its pages with a server's parts made by hand."""
 
+import sys
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from server.http.demo import DemoPorts, routes
+from server.kit import load_module
 from server.shop import Shop
+from tools import Caller, Outcome, Registry, run, words
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOP = ROOT / "examples" / "demo-shop"
+
+
+NOON = datetime(2026, 11, 25, 12, 0, tzinfo=ZoneInfo("Europe/Vienna"))
+"""A Wednesday in the ski season, when nothing is closed."""
+
+
+def plugin() -> ModuleType:
+    """The demo shop's plugin, loaded once."""
+    name = "test_demo_plugin"
+    return sys.modules.get(name) or load_module(SHOP / "plugin" / "__init__.py", name)
+
+
+def caller(customer: str | None = "cus_mara", locale: str = "en", call: str = "") -> Caller:
+    level = "anonymous" if customer is None else "identified"
+    return Caller(site="pk_demo_hobnail", conversation="c", customer=customer, level=level, locale=locale, call=call)
+
+
+class Till:
+    """The shop's tools over files in one directory, by a clock that stands. Made anew, it is the shop after a restart."""
+
+    def __init__(self, shop: Shop, directory: Path, now: datetime = NOON) -> None:
+        self.now = now
+        self.mails: list[tuple[str, str, str]] = []
+        self.tools = Registry()
+        self.kit = SimpleNamespace(
+            site=shop.site,
+            dir=SHOP,
+            data=directory,
+            tools=self.tools,
+            mail=SimpleNamespace(send=self._send),
+            guests=None,
+        )
+        self._calls = 0
+        plugin().fill(self.kit, lambda: self.now)
+
+    async def _send(self, to: str, subject: str, text: str) -> None:
+        self.mails.append((to, subject, text))
+
+    async def call(
+        self, name: str, customer: str | None = "cus_mara", *, call: str | None = None, locale: str = "en", **args: Any
+    ) -> Outcome:
+        """Run a tool; every call is another one unless `call` says which."""
+        spec = self.tools.get(name)
+        assert spec is not None, name
+        self._calls += 1
+        return await run(spec, caller(customer, locale, call or f"call:{self.now}:{self._calls}"), args)
+
+    async def done(self, name: str, customer: str | None = "cus_mara", **args: Any) -> Any:
+        """The result of a call that must succeed."""
+        outcome = await self.call(name, customer, **args)
+        assert outcome.ok, outcome.error
+        return outcome.result
+
+    async def refused(self, name: str, customer: str | None = "cus_mara", **args: Any) -> str:
+        """The words of a call that must be refused, with nothing done."""
+        outcome = await self.call(name, customer, **args)
+        assert not outcome.ok, outcome.result
+        assert not outcome.unknown
+        assert outcome.error
+        return outcome.error
+
+    def reply(self, name: str, result: Any, locale: str = "en", **args: Any) -> str:
+        """How the result is worded."""
+        spec = self.tools.get(name)
+        assert spec is not None
+        return words.template(spec.reply).render(result=result, args=args, caller=caller(locale=locale))
 
 
 def events_of(found: list[dict[str, Any]]) -> Callable[[str, str, int], Awaitable[list[dict[str, Any]]]]:

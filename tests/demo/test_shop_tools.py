@@ -3,31 +3,28 @@
 import re
 import sqlite3
 from contextlib import closing
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from types import ModuleType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
 
-from server.kit import load_module
-from server.shop import Shop
-from tests.demo.support import SHOP
+from server.shop import Shop, read_shop
+from server.shop.workflows import steps_of
+from tests.demo.support import SHOP, Till, caller, plugin
 from tools import Caller, Outcome, run, words
+from tools.workflow.load import read_library
+from tools.workflow.program import fits
 
 MONDAY, SATURDAY = date(2026, 11, 23), date(2026, 11, 21)
 
 
-@pytest.fixture(scope="module")
-def shopdb() -> ModuleType:
-    return load_module(SHOP / "shopdb.py", "test_demo_shopdb")
-
-
-def caller(customer: str | None = "cus_mara", locale: str = "en") -> Caller:
-    level = "anonymous" if customer is None else "identified"
-    return Caller(site="pk_demo_hobnail", conversation="c", customer=customer, level=level, locale=locale)
+def data_at(place: Path, today: date) -> Any:
+    now = datetime.combine(today, time(12), ZoneInfo("Europe/Vienna"))
+    return plugin().ShopData(SHOP / "data", lambda: place / "shop.sqlite", lambda: now)
 
 
 async def call(shop: Shop, name: str, who: Caller, **args: Any) -> Outcome:
@@ -44,25 +41,46 @@ async def reply(shop: Shop, name: str, who: Caller, **args: Any) -> str:
     return words.template(spec.reply).render(result=outcome.result, args=args, caller=who)
 
 
-def test_the_shop_directory_has_nothing_to_complain_about_but_the_secret(shop: Shop) -> None:
-    assert {spec.name for spec in shop.registry} == {"find_order", "find_product", "list_orders", "track_parcel"}
-    assert [p.message for p in shop.problems if "HOBNAIL_IDENTITY_SECRET" not in p.message] == []
+def test_the_shop_directory_has_nothing_to_complain_about_but_the_secret(tmp_path: Path) -> None:
+    shop, problems = read_shop(SHOP, data=tmp_path)
+    assert shop is not None
+    assert [str(p) for p in problems if "HOBNAIL_IDENTITY_SECRET" not in p.message] == []
+    assert list(tmp_path.rglob("*.sqlite")) == []
 
 
-def test_every_tool_has_many_examples_and_order_tools_need_a_signed_in_customer(shop: Shop) -> None:
+def test_every_workflow_of_the_library_fits_and_only_the_one_that_is_switched_off_is_not_offered(shop: Shop) -> None:
+    library = read_library()
+    assert [name for name, one in library.items() if fits(one.workflow, shop.registry)] == []
+    assert set(library) - set(shop.workflows) == {"order_status"}
+
+
+def test_a_tool_that_customers_ask_for_has_ten_examples_and_who_must_be_known_is_said(shop: Shop) -> None:
+    steps = steps_of(shop.workflows)
+    for spec in shop.offered():
+        assert spec.undoes or spec.name in steps or len(spec.examples) >= 10, spec.name
+        open_to_all = {"find_product", "gift_card_balance", "list_services", "free_times"}
+        assert spec.undoes or (spec.needs == "anonymous") == (spec.name in open_to_all), spec.name
+
+
+def test_what_changes_something_happens_once_and_can_be_looked_up_afterwards(shop: Shop) -> None:
     for spec in shop.registry:
-        assert len(spec.examples) >= 15
-        assert spec.effect == "read"
-        assert spec.needs == ("anonymous" if spec.name == "find_product" else "identified")
+        if spec.effect != "read" and spec.undoes is None and spec.name != "send_confirmation":
+            assert spec.idempotent, spec.name
+            assert spec.reconcile is not None, spec.name
 
 
-async def test_order_1042_is_maras_has_boots_and_is_on_its_way(shop: Shop) -> None:
-    outcome = await call(shop, "find_order", caller(), order_id="1042")
-    result = outcome.result
-    assert result["status"] == "sent"
-    assert "Alpin boots" in result["items_text"]["en"]
-    assert result["total"] == "333.00"
-    assert date.fromisoformat(result["parcel"]["expected_on"]) > date.fromisoformat(result["parcel"]["sent_on"])
+async def test_order_1042_is_maras_and_its_boots_have_come_while_the_socks_are_on_their_way(till: Till) -> None:
+    result = await till.done("find_order", order_id="1042")
+    assert result["status"] == "partly delivered"
+    assert [(item["name"], item["can_go_back"]) for item in result["items"]] == [
+        ("Alpin boots", True),
+        ("Scree boots", True),
+        ("Wanderer socks", False),
+    ]
+    assert result["total"] == "492.00"
+    assert result["parcel"]["delivered_on"] is None
+    assert "socks" in result["parcel"]["contents"]["en"]
+    assert result["arrived"]["delivered_on"] == result["delivered_on"]
     assert not result["parcel"]["late"]
 
 
@@ -71,14 +89,14 @@ async def test_the_reply_names_order_parcel_and_day_in_words(shop: Shop) -> None
     assert "1042" in text
     assert "Österreichische Post" in text
     assert re.search(r"(Mon|Tues|Wednes|Thurs|Fri)day, \d{1,2} [A-Z][a-z]+\.", text)
-    assert "€333.00" in text
+    assert "€492.00" in text
     assert not re.search(r"None|\{|\d{4}-\d\d", text)
 
 
 async def test_german_customers_are_answered_in_german(shop: Shop) -> None:
     text = await reply(shop, "find_order", caller(locale="de-AT"), order_id="1042")
     assert text.startswith("Ihre Bestellung 1042 ist unterwegs")
-    assert "333,00 €" in text
+    assert "492,00 €" in text
 
 
 async def test_a_result_that_was_fetched_before_the_language_was_known_is_told_in_german_throughout(shop: Shop) -> None:
@@ -106,7 +124,7 @@ async def test_no_order_of_anyone_else_is_ever_found(shop: Shop) -> None:
     for line in (SHOP / "data" / "orders.csv").read_text(encoding="utf-8").splitlines()[1:]:
         number, owner, *_ = line.split(",")
         owners[number] = owner
-    assert len(owners) == 40
+    assert len(owners) == 42
     for number, owner in owners.items():
         for customer in ("cus_mara", "cus_jonas", "cus_elif", None):
             outcome = await call(shop, "find_order", caller(customer), order_id=number)
@@ -162,58 +180,76 @@ def test_the_shops_file_is_in_the_data_directory_and_never_in_the_shops(shop: Sh
 @pytest.mark.parametrize(
     "today", [SATURDAY + timedelta(days=n) for n in range(9)] + [date(2027, 3, 1), date(2028, 2, 29)]
 )
-def test_days_are_counted_from_today_and_parcels_move_on_working_days(
-    shopdb: ModuleType, tmp_path: Path, today: date
-) -> None:
-    shop = shopdb.ShopData(SHOP / "data", lambda: tmp_path / "shop.sqlite", today)
+def test_days_are_counted_from_today_and_parcels_move_on_working_days(tmp_path: Path, today: date) -> None:
+    shop = data_at(tmp_path, today)
     order = shop.order("cus_mara", "1042")
-    assert order.parcel.expected_on > today
-    assert order.placed_on <= order.parcel.sent_on <= today
-    with closing(sqlite3.connect(tmp_path / "shop.sqlite")) as db:
-        parcels = db.execute("SELECT sent_on, expected_on, delivered_on FROM parcels").fetchall()
-        double = db.execute(
-            "SELECT amount, min(charged_on) FROM charges WHERE customer = 'cus_mara' GROUP BY order_number, amount "
-            "HAVING count(*) = 2"
-        ).fetchall()
+    here, coming = order.parcels
+    assert order.placed_on <= here.sent_on <= here.delivered_on <= today < coming.expected_on
+    parcels = shop.rows("SELECT sent_on, expected_on, delivered_on FROM parcels")
     assert all(date.fromisoformat(day).weekday() < 5 for row in parcels for day in row if day)
     assert all(sent <= delivered <= today.isoformat() for sent, _, delivered in parcels if delivered)
-    assert [(Decimal(amount), day[:7]) for amount, day in double] == [(Decimal("81.80"), today.isoformat()[:7])]
 
 
-def test_the_file_is_made_anew_on_another_day_and_only_then(shopdb: ModuleType, tmp_path: Path) -> None:
-    file = tmp_path / "shop.sqlite"
+@pytest.mark.parametrize(
+    ("customer", "double"), [("cus_mara", ["42.80"]), ("cus_elif", ["62.00"]), ("cus_jonas", []), ("cus_hanna", [])]
+)
+def test_who_was_charged_twice_for_one_order_was_so_this_month(
+    tmp_path: Path, customer: str, double: list[str]
+) -> None:
+    today = date(2027, 3, 1)
+    rows = data_at(tmp_path, today).rows(
+        "SELECT amount, min(charged_on) FROM charges WHERE customer = ? GROUP BY order_number, amount HAVING count(*) = 2",
+        customer,
+    )
+    assert [row[0] for row in rows] == double
+    assert all(row[1][:7] == "2027-03" for row in rows)
 
-    def opened(today: date) -> Any:
-        shop = shopdb.ShopData(SHOP / "data", lambda: file, today)
-        shop.products()
-        with closing(sqlite3.connect(file)) as db:
-            return db.execute("SELECT count(*) FROM charges").fetchone()[0]
+
+def test_the_days_file_is_made_anew_on_another_day_and_only_then(tmp_path: Path) -> None:
+    def opened(today: date) -> int:
+        return len(data_at(tmp_path, today).rows("SELECT * FROM charges"))
 
     before = opened(MONDAY)
-    with closing(sqlite3.connect(file)) as db:
+    with closing(sqlite3.connect(tmp_path / "shop.sqlite")) as db:
         db.execute("DELETE FROM charges")
         db.commit()
     assert opened(MONDAY) == 0
-    assert opened(MONDAY + timedelta(days=1)) == before == 37
+    assert opened(MONDAY + timedelta(days=1)) == before == 40
 
 
-def test_one_customer_has_two_orders_at_one_price(shopdb: ModuleType, tmp_path: Path) -> None:
-    orders = shopdb.ShopData(SHOP / "data", lambda: tmp_path / "shop.sqlite", MONDAY).orders("cus_elif")
-    assert [order.total for order in orders] == [Decimal("129.00")] * 2
-    assert len({order.number for order in orders}) == 2
+def test_a_server_that_runs_over_midnight_counts_from_the_new_day(tmp_path: Path) -> None:
+    now = datetime(2026, 11, 23, 23, 59, tzinfo=ZoneInfo("Europe/Vienna"))
+    shop = plugin().ShopData(SHOP / "data", lambda: tmp_path / "shop.sqlite", lambda: now)
+    assert shop.order("cus_mara", "1047").placed_on == date(2026, 11, 23)
+    now += timedelta(minutes=2)
+    assert shop.order("cus_mara", "1047").placed_on == date(2026, 11, 24)
 
 
-def test_each_charge_is_the_total_of_its_order(shopdb: ModuleType, tmp_path: Path) -> None:
-    file = tmp_path / "shop.sqlite"
-    shop = shopdb.ShopData(SHOP / "data", lambda: file, MONDAY)
-    shop.products()
-    with closing(sqlite3.connect(file)) as db:
-        for customer, number, amount in db.execute("SELECT customer, order_number, amount FROM charges").fetchall():
-            assert shop.order(customer, number).total == Decimal(amount), number
+def test_jonas_has_two_different_orders_at_one_price(tmp_path: Path) -> None:
+    orders = data_at(tmp_path, MONDAY).orders("cus_jonas")
+    assert sorted(order.number for order in orders if order.total == Decimal("129.00")) == ["1033", "1036"]
 
 
-def test_the_storefront_shows_the_products_of_the_shop(shopdb: ModuleType, tmp_path: Path) -> None:
-    stored = shopdb.ShopData(SHOP / "data", lambda: tmp_path / "shop.sqlite", MONDAY).products()
+def test_each_charge_is_the_total_of_its_order(tmp_path: Path) -> None:
+    shop = data_at(tmp_path, MONDAY)
+    for row in shop.rows("SELECT customer, order_number, amount FROM charges"):
+        assert shop.order(row[0], row[1]).total == Decimal(row[2]), row[1]
+
+
+async def test_a_guest_is_found_by_order_number_and_its_own_address_only(till: Till) -> None:
+    found = await till.kit.guests("1048", " Hanna@Example.com ")
+    assert (found.customer, found.email, found.name) == ("cus_hanna", "hanna@example.com", "Hanna Gruber")
+    for order, email in (
+        ("1048", "mara@example.com"),
+        ("9999", "hanna@example.com"),
+        ("1048", ""),
+        ("", "x@y.example"),
+    ):
+        assert await till.kit.guests(order, email) is None
+
+
+def test_the_storefront_shows_the_products_of_the_shop(tmp_path: Path) -> None:
+    stored = data_at(tmp_path, MONDAY).products()
     shown = orjson.loads((SHOP / "storefront" / "products.json").read_bytes())
     assert len(stored) == 25
     assert {
