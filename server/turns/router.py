@@ -151,7 +151,9 @@ class Router:
             async with asyncio.timeout(COMPARE_S):
                 found = await self.near(whole, tone)
                 said = [m.text for m in state.messages if m.role == "customer" and m.id not in state.unanswered]
-                if said and len(whole.split()) <= policy.SHORT_WORDS:
+                # Where the words before were passed on, they are near to an agent that they were not for.
+                kept = state.route is None or state.route.passes == 0
+                if said and kept and len(whole.split()) <= policy.SHORT_WORDS:
                     leaning = await self.near(f"{said[-1]} {whole}")
                     found = specialists.both(found, leaning)
         except Exception:
