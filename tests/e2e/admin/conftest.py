@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 
+import httpx
 import pytest
 
 from tests.e2e.contract.talk import identity
@@ -126,36 +127,51 @@ class Desk:
         assert done.returncode == 0, done
         return done.stdout
 
-    async def pending(self):
-        """What waits, as JSON."""
-        return [json.loads(line) for line in (await self.ran("approvals", "list", "--json")).splitlines()]
+    async def pending(self, client=None):
+        """What waits in the client's conversation, or anywhere, as JSON."""
+        found = map(json.loads, (await self.ran("approvals", "list", "--json")).splitlines())
+        return [one for one in found if client is None or one["conversation"].endswith(client.welcome["conversation"])]
 
-    def effects(self, shop=0):
-        """What the tools have done."""
+    def effects(self, about="", shop=0):
+        """What the tools have done, as far as it names this."""
         file = self.shops[shop] / "effects.txt"
-        return file.read_text().splitlines() if file.exists() else []
+        return [line for line in file.read_text().splitlines() if about in line] if file.exists() else []
+
+    def all_on(self):
+        """Turn on whatever is off."""
+        for entry in ask(self).json()["off"]:
+            turned = {"site": entry["site"], "tool": entry["tool"], "off": False, "by": "test"}
+            assert ask(self, path="switch/turn", body=json.dumps(turned)).status_code == 200
 
     def visitor(self, shop=0):
         """A browser that is not connected yet."""
         return Client(self.server, site=f"pk_{self.shops[shop].name}")
 
 
-async def signed_in(client, customer="c-1"):
-    """Say hello as this customer."""
+def held(desk):
+    """The pass of the running server."""
+    return json.loads((desk.data / "admin.json").read_text())
+
+
+def ask(desk, *, path="switch/list", port=None, token=None, headers=(), body="{}", method="POST"):
+    """Ask at the server's door, as nothing but a test would."""
+    known = held(desk)
+    wanted = {"Authorization": f"Bearer {known['token'] if token is None else token}"} | dict(headers)
+    with httpx.Client(trust_env=False) as web:
+        url = f"http://127.0.0.1:{port or known['port']}/v1/admin/{path}"
+        return web.request(method, url, headers=wanted, content=body)
+
+
+async def signed_in(client):
+    """Say hello as a customer of this chat's own; the customer's id."""
+    customer = f"c-{os.urandom(4).hex()}"
     await client.hello(identity=identity(customer, site=client.site, email=f"{customer}@example.com"))
+    return customer
 
 
-@pytest.fixture
-def desk(tmp_path):
-    """A running server with one shop."""
-    made = Desk(tmp_path, "one")
-    with made.server:
-        yield made
-
-
-@pytest.fixture
-def two_shops(tmp_path):
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
     """A running server with two shops."""
-    made = Desk(tmp_path, "one", "two")
+    made = Desk(tmp_path_factory.mktemp("desk"), "one", "two")
     with made.server:
         yield made

@@ -1,33 +1,12 @@
 """The door into a running server: it opens for who can read the data directory, on this machine, and for no page."""
 
 import asyncio
-import json
 import stat
 
-import httpx
 import pytest
 
-from tests.e2e.admin.conftest import Desk
+from tests.e2e.admin.conftest import Desk, ask, held
 from tests.serving import ROOT
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    made = Desk(tmp_path_factory.mktemp("door"), "one")
-    with made.server:
-        yield made
-
-
-def held(desk):
-    return json.loads((desk.data / "admin.json").read_text())
-
-
-def ask(desk, *, path="switch/list", port=None, token=None, headers=(), body="{}", method="POST"):
-    known = held(desk)
-    port = port or known["port"]
-    wanted = {"Authorization": f"Bearer {known['token'] if token is None else token}"} | dict(headers)
-    with httpx.Client(trust_env=False) as web:
-        return web.request(method, f"http://127.0.0.1:{port}/v1/admin/{path}", headers=wanted, content=body)
 
 
 def test_with_the_token_it_opens(desk):
@@ -54,7 +33,7 @@ def test_a_wrong_token_is_refused_in_every_shape(desk):
         assert token not in answer.text
     for headers in ({"Authorization": token}, {"Authorization": f"Basic {token}"}, {"Authorization": ""}):
         assert ask(desk, headers=headers).status_code == 401
-    assert ask(desk, path=f"switch/list?token={token}", token="").status_code == 401
+    assert ask(desk, path=f"switch/list?token={token}", token="x").status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -98,7 +77,6 @@ def test_what_is_no_command_or_does_not_fit_is_said(desk):
         ("switch/turn", '{"site": "pk_one", "off": "yes", "by": "x"}', 400),
         ("switch/turn", '{"site": "pk_none", "off": true, "by": "x"}', 409),
         ("approvals/show", '{"call": "call:none"}', 409),
-        ("switch/list", " " * 70_000, 413),
     ):
         answer = ask(desk, path=path, body=body)
         assert answer.status_code == status, (path, body, answer.text)
