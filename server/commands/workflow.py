@@ -30,7 +30,7 @@ from tools.workflow.events import (
     Say,
     Started,
 )
-from tools.workflow.load import Loaded, check_loaded, offered, read_library, read_workflows
+from tools.workflow.load import Loaded, answers_itself, check_loaded, offered, read_library, read_workflows
 from tools.workflow.machine import State, advance
 from tools.workflow.program import Program, fits, make_program
 from tools.workflow.schema import json_schema
@@ -53,6 +53,8 @@ def listed(directory: Path | None, registry: Registry | None, write: Callable[[s
     for one in [*shop, *(found for name, found in library.items() if name not in taken)]:
         where = "library" if one.document.file.parent.name == "library" else one.file.name
         why = [] if registry is None else fits(one.workflow, registry, one.maps)
+        if registry is not None and where == "library" and not why and (own := answers_itself(one.workflow, registry)):
+            why = [f"{own} answers by itself"]
         state = "switched off" if not one.enabled else "offered" if one.workflow.name in programs else "not offered"
         write(f"{one.workflow.name:<24} {where:<28} {state if registry is not None else ''}".rstrip())
         for reason in why:

@@ -53,7 +53,7 @@ class Model:
 class Node:
     """One node over a store that a test may share between several."""
 
-    def __init__(self, store, model, registry, rules, limits, workflows=None):
+    def __init__(self, store, model, registry, rules, limits, workflows=None, retriever=None):  # noqa: PLR0913
         self.ids = itertools.count(1)
         self.node = f"n{id(self)}"
         self.model = model
@@ -61,7 +61,7 @@ class Node:
         self.hub = Hub(self.log, self.node)
         self.site = Site.model_validate({"key": "pk_test", "name": "Test", "limits": limits})
         self.now_ms = None
-        agent = Agent(self.site, "", registry, rules, model, NoKnowledge(), workflows=workflows or {})
+        agent = Agent(self.site, "", registry, rules, model, retriever or NoKnowledge(), workflows=workflows or {})
         new_id = lambda: f"{self.node}-{next(self.ids)}"  # noqa: E731 - used twice
         self.turns = Turns(
             self.log,

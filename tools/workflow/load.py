@@ -73,19 +73,33 @@ def read_workflows(folder: Path, problems: list[Problem], library: Mapping[str, 
 def offered(shop: list[Loaded], registry: Registry, library: Mapping[str, Loaded] | None = None) -> dict[str, Program]:
     """The workflows that can run with these tools, by name: the shop's, and those of the library that fit as they are.
 
-    A library workflow that the shop uses under its own file, or switches off there, is not offered a second time.
+    A library workflow that the shop uses under its own file, or switches off there, is not offered a second time; nor
+    one that only reads, where the shop's own tool for it answers by itself.
     """
     library = read_library() if library is None else library
     taken = {one.base for one in shop if one.base is not None} | {one.workflow.name for one in shop}
     candidates = [one for one in shop if one.enabled] + [one for name, one in library.items() if name not in taken]
     programs = {}
     for one in candidates:
+        if one.document.file.parent == LIBRARY and answers_itself(one.workflow, registry):
+            continue
         if not fits(one.workflow, registry, one.maps):
             try:
                 programs[one.workflow.name] = make_program(one.workflow, registry, one.maps)
             except ValueError:
                 continue  # it calls a tool that is not there: `check_loaded` says so
     return programs
+
+
+def answers_itself(workflow: Workflow, registry: Registry) -> str | None:
+    """The shop's tool that makes a workflow which only reads superfluous: it has examples and a reply of its own."""
+    if any(need.effect != "read" for need in workflow.needs_tools.values()):
+        return None
+    for name in workflow.needs_tools:
+        spec = registry.get(name)
+        if spec is not None and spec.examples and spec.reply:
+            return spec.name
+    return None
 
 
 def check_loaded(

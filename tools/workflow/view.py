@@ -109,6 +109,7 @@ class Function(ToolSpec):
     """A workflow as a function that a model may call. Nothing can run it: calling it starts a run."""
 
     schema: Mapping[str, Any] = field(default_factory=dict)
+    program: Program | None = None
 
     @cached_property
     def json_schema(self) -> dict[str, Any]:
@@ -128,6 +129,7 @@ def function_of(program: Program) -> Function:
         fn=_never,
         args_model=_Slots,
         examples=workflow.examples,
+        program=program,
         schema={
             "type": "object",
             "properties": {name: schema_of(slot, name) for name, slot in program.slots.items()},

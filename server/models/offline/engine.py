@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -28,6 +28,8 @@ from server.models.offline.understand import Part, noun_phrase, understand
 from server.models.offline.write import written
 from server.ports import Call, Choices, Chunk, HandOver, Person, Prompt, Text, Thinking
 from tools import ToolSpec
+from tools.workflow.program import Program
+from tools.workflow.view import Function, function_of
 
 _BANKS: Final = 32
 """Tool sets kept embedded: one per site and node, about 200 kB each."""
@@ -88,6 +90,11 @@ class Offline:
             for index, (tool, args) in enumerate(plan.calls, 1):
                 digest = hashlib.sha256(f"{prompt.seed}|{prompt.call_no}|{index}".encode()).hexdigest()[:10]
                 yield Call(f"off-{digest}", tool, args)
+        for start in plan.starts:
+            yield start
+        for heard in plan.heard:
+            yield heard
+        if plan.calls:
             return
         reply = written(plan, prompt, self._languages)
         for piece in pieces_of(reply.text):
@@ -100,16 +107,25 @@ class Offline:
             yield HandOver(reply.hand_over)
 
     async def route(
-        self, text: str, tools: Sequence[ToolSpec], passages: Sequence[Passage] = (), *, locale: str = "en"
+        self,
+        text: str,
+        tools: Sequence[ToolSpec],
+        passages: Sequence[Passage] = (),
+        *,
+        workflows: Sequence[Program] = (),
+        locale: str = "en",
     ) -> list[Pick]:
         """Where a message by itself would go, best first; a single `none` when nothing is near enough."""
         anybody = Person(customer="-", verified=True)  # routing does not depend on who asks
         prompt = Prompt("", "", "", tuple(tools), (), (text,), tuple(passages), person=anybody, locale=locale)
+        prompt = replace(prompt, workflows=tuple(workflows))
         plan = await self._plan(prompt)
         return picks(plan)
 
     async def _plan(self, prompt: Prompt) -> Plan:
         await self.warm()
+        # To the reading of a message a workflow is one more function; what becomes of it differs.
+        prompt = replace(prompt, tools=(*prompt.tools, *(function_of(program) for program in prompt.workflows)))
         if self._ears.detector.is_loaded:
             language = self._language_of(prompt)
         else:
@@ -134,7 +150,10 @@ class Offline:
 
     async def _pending(self, prompt: Prompt, bank: Bank, language: Language) -> Pending | None:
         """The call for which the agent's last message asked an argument; of several, the one asked for before."""
-        asked = history.asked_for(prompt, prompt.tools, list(self._languages.values()))
+        if prompt.run is not None and prompt.run.view.asking is not None:
+            return None  # the question was the workflow's
+        tools = [spec for spec in prompt.tools if not isinstance(spec, Function)]
+        asked = history.asked_for(prompt, tools, list(self._languages.values()))
         if not asked:
             return None
         earlier = history.customer_lines(prompt)[-3:]

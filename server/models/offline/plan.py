@@ -9,6 +9,7 @@ from typing import Any, Final
 from retrieval.text import stem, words
 from server.models.offline import history, told
 from server.models.offline.fill import Filled, Past, fill
+from server.models.offline.flow import split
 from server.models.offline.language import Language, plain
 from server.models.offline.quote import Answer, answer
 from server.models.offline.rank import MAYBE, filled_for, ranked_for
@@ -16,8 +17,9 @@ from server.models.offline.slots import Slot, Value, slots
 from server.models.offline.steps import Context, Pending, Plan, Step, Views
 from server.models.offline.understand import Part, topic
 from server.models.offline.values import values_of
-from server.ports import Prompt
+from server.ports import Heard, Prompt, Start
 from tools import ToolError, ToolSpec, canonical
+from tools.workflow.view import Function, title_of
 
 SURE: Final = 0.62
 """Score from which a reading is acted on whatever the help center says; from the bitext intents (bench/understanding.py)."""
@@ -27,8 +29,14 @@ MARGIN: Final = 0.5
 """How much the lead over the next reading counts: unknown intents are rarely near one tool alone."""
 PERHAPS: Final = 0.40
 """Score from which a reading is at least offered, where nothing else answers a message about the customer's own things."""
+OFFER: Final = 0.5
+"""Score from which a workflow is offered as a button below the answer to a question about it."""
 STATEMENT: Final = 0.10
 """How much surer a plain statement must be than a question before it is answered by a tool or a quote."""
+SAID_BEFORE: Final = 3
+"""Customer messages in which a workflow that begins looks for the order that it is about."""
+_LOOKUPS: Final = frozenset({"call", "ask", "sign_in"})
+_BY_FORM: Final = frozenset({"pattern", "email", "date", "money", "uuid", "url"})
 MAX_CALLS: Final = 4
 """Of one part: "orders 1042, 1043 and 1044"."""
 
@@ -43,15 +51,49 @@ def plan_for(
 ) -> Plan:
     """The plan for everything that was asked."""
     context = Context(prompt, language, {spec.name: spec for spec in prompt.tools}, prompt.mode == "waiting")
+    heard: tuple[Heard, ...] = ()
     steps: list[Step] = []
+    run = prompt.run
+    if run is not None and not context.waiting and run.view.program.name not in prompt.began:
+        heard, left = split(run, parts, views, context, lambda part, view: _is_elsewhere(part, view, context))
+        if heard:
+            parts, views = [parts[at] for at in left], [views[at] for at in left]
     if pending is not None and (step := _resumed(pending, parts, views, context)) is not None:
         steps.append(step)
     else:
         steps = [_step(part, view, context) for part, view in zip(parts, views, strict=True)]
     steps = _tidied(steps)
-    calls = _new_calls(steps, prompt)
-    thoughts = told.thoughts(steps, prompt, language)
-    return Plan(tuple(steps), calls, thoughts, told.readings(steps, views, MAYBE), language.code)
+    if heard:
+        steps = [step for step in steps if step.kind not in ("small", "negated")]
+    return Plan(
+        tuple(steps),
+        _new_calls(steps, prompt),
+        _starts(steps, prompt),
+        heard,
+        told.thoughts(steps, prompt, language, under_way=bool(heard)),
+        told.readings(steps, views, MAYBE, context.tools),
+        language.code,
+    )
+
+
+def _is_elsewhere(part: Part, view: Views, context: Context) -> bool:
+    """Whether a part, said while a workflow is under way, is surely about something else."""
+    run = context.prompt.run
+    own = run.view.program.name if run is not None else ""
+    ranked = ranked_for(part, view, context)
+    if ranked and ranked[0][0] >= SURE and ranked[0][1].name != own and (part.command or part.question):
+        return True
+    return part.question and _found_answer(part, view, context) is not None
+
+
+def _starts(steps: Sequence[Step], prompt: Prompt) -> tuple[Start, ...]:
+    """The workflows to begin, each once; not those that have moved in this turn already."""
+    found: dict[str, Start] = {}
+    for step in steps:
+        if step.kind == "start" and step.tool is not None and step.tool.name not in prompt.began:
+            text = f"{step.part.before} {step.part.text}".strip()
+            found.setdefault(step.tool.name, Start(step.tool.name, step.args[0], step.topic or text))
+    return tuple(found.values())
 
 
 def _step(part: Part, view: Views, context: Context) -> Step:
@@ -91,6 +133,8 @@ def _chosen(part: Part, context: Context) -> str | None:
 
 def choice_for(spec: ToolSpec, language: Language) -> str:
     """How a tool reads as a choice: its shortest example without a number, since pressing it sends just that."""
+    if isinstance(spec, Function) and spec.program is not None:
+        return title_of(spec.program, language.code)
     rows = []
     for example in spec.examples:
         if not any(char.isdigit() for char in example):
@@ -117,7 +161,7 @@ def _decided(part: Part, view: Views, context: Context, forced: str | None) -> S
             return _choose(part, choices, context, best[0])
         return _call(part, best[1], best[0], context)
     if quote is not None and (part.act != "tell" or support >= 0.5):
-        return Step("quote", part, answer=quote, score=support)
+        return Step("quote", part, answer=quote, score=support, choices=_offered(part, view, context))
     perhaps = best is not None and best[0] >= PERHAPS and (part.personal or bool(part.before))
     if (part.act == "tell" and not part.question) or (perhaps and part.followup):
         step = _unclear(part, context)
@@ -126,6 +170,16 @@ def _decided(part: Part, view: Views, context: Context, forced: str | None) -> S
     about = topic(part.text, context.language)
     order = part.command and not part.question and part.act != "bare" and not context.language.has("tell_me", part.low)
     return Step("cannot" if order else "unknown", part, topic=about)
+
+
+def _offered(part: Part, view: Views, context: Context) -> tuple[str, ...]:
+    """A button for the workflow that the question is about: "Can I return …?" is answered, and the return is one press away."""
+    for reading in view.readings[:1] if part.question else ():
+        spec = context.tools.get(reading.name)
+        open_one = context.prompt.run is not None and not context.prompt.run.view.ended
+        if isinstance(spec, Function) and spec.effect != "read" and reading.score >= OFFER and not open_one:
+            return (choice_for(spec, context.language),)
+    return ()
 
 
 def _outweighs(best: tuple[float, ToolSpec, Filled], quote: Answer | None, part: Part, context: Context) -> bool:
@@ -196,6 +250,8 @@ def _unclear(part: Part, context: Context) -> Step:
 
 def _call(part: Part, spec: ToolSpec, score: float, context: Context, said: Sequence[str] = ()) -> Step:
     """The call, or what stands in its way: signing in, a missing argument, a value that cannot be."""
+    if isinstance(spec, Function):
+        return _start(part, spec, score, context, said)
     person = context.prompt.person
     if spec.needs != "anonymous" and not (person.verified or person.can_verify):
         return Step("sign_in", part, tool=spec, score=score)
@@ -212,6 +268,21 @@ def _call(part: Part, spec: ToolSpec, score: float, context: Context, said: Sequ
     if not good:
         return _ask(part, spec, _wrong(spec, many[0]), context, score, bad=True)
     return Step("call", part, tool=spec, args=tuple(good), score=score)
+
+
+def _start(part: Part, spec: Function, score: float, context: Context, said: Sequence[str]) -> Step:
+    """The beginning of a workflow, with what is known by its form; the rest it asks for, or finds in the words."""
+    filled = filled_for(part, spec, context)
+    kinds = {slot.name: slot.kind for slot in slots(spec.json_schema)}
+    args = {name: value for name, value in filled.args.items() if kinds[name] in _BY_FORM}
+    earlier = [*said, *history.customer_lines(context.prompt)][-SAID_BEFORE:]
+    for slot in slots(spec.json_schema):
+        if slot.kind == "pattern" and slot.name not in args:
+            values = {value for line in earlier for value in values_of(slot, line, context.language)[0]}
+            if len(values) == 1:  # of several orders that were talked about, which one is meant must be asked
+                args[slot.name] = values.pop()
+    words_too = " ".join([*said[-1:], part.before, part.text]).strip() if said else ""
+    return Step("start", part, tool=spec, args=(args,), topic=words_too, score=score)
 
 
 def _each(filled: Filled, spec: ToolSpec) -> list[dict[str, Any]]:
@@ -310,7 +381,9 @@ def _given_before(spec: ToolSpec, context: Context) -> dict[str, Any]:
 
 
 def _tidied(steps: Sequence[Step]) -> list[Step]:
-    """Without what the rest makes superfluous: small talk beside answers, the same sentence twice."""
+    """Without what the rest makes superfluous: small talk beside answers, the same sentence twice, lookups of a workflow's own."""
+    begun = {name for step in steps if step.kind == "start" for name in _looked_up_by(step.tool)}
+    steps = [step for step in steps if step.kind not in _LOOKUPS or step.tool is None or step.tool.name not in begun]
     real = [step for step in steps if step.kind not in ("small", "negated")]
     out = real or list(steps[:2])
     seen: list[Step] = []
@@ -329,6 +402,13 @@ def _tidied(steps: Sequence[Step]) -> list[Step]:
         if not twin and not told_already:  # "Do you ship to Norway and what does it cost?"
             seen.append(step)
     return seen
+
+
+def _looked_up_by(spec: ToolSpec | None) -> frozenset[str]:
+    """The reading tools that a workflow calls."""
+    program = spec.program if isinstance(spec, Function) else None
+    tools = program.tools.values() if program is not None else ()
+    return frozenset(tool.name for tool in tools if tool is not None and tool.effect == "read")
 
 
 def _new_calls(steps: Sequence[Step], prompt: Prompt) -> tuple[tuple[str, Mapping[str, Any]], ...]:

@@ -15,13 +15,14 @@ from server.models.offline.question import Question
 from server.models.offline.quote import Answer
 from server.models.offline.slots import Slot
 from server.models.offline.understand import Part
-from server.ports import Prompt
+from server.ports import Heard, Prompt, Start
 from tools import ToolSpec
 
 StepKind = Literal[
     "small",
     "cue",
     "call",
+    "start",
     "ask",
     "sign_in",
     "quote",
@@ -58,6 +59,10 @@ class Plan:
 
     steps: tuple[Step, ...] = ()
     calls: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    starts: tuple[Start, ...] = ()
+    """Workflows to begin."""
+    heard: tuple[Heard, ...] = ()
+    """What the words mean to the open run; with nothing else to say, `steps` is empty."""
     thoughts: tuple[str, ...] = ()
     readings: tuple[tuple[Any, str, float, str], ...] = ()
     lang: str = "en"

@@ -64,6 +64,8 @@ def written(plan: Plan, prompt: Prompt, languages: Mapping[str, Language]) -> Re
     for step in plan.steps:
         _WRITERS[step.kind](step, draft)
     _leftovers(plan, draft)
+    if not draft.paragraphs and (plan.starts or plan.heard or any(step.kind == "start" for step in plan.steps)):
+        return Reply("")
     if not draft.paragraphs:
         draft.add(draft.say["unclear"])
         draft.offer_person()
@@ -116,6 +118,10 @@ def _cue(step: Step, draft: _Draft) -> None:
     else:
         draft.add(draft.say[kind])
         draft.hand_over = REASONS.get(kind, "asked")
+
+
+def _start(_: Step, draft: _Draft) -> None:
+    """A workflow speaks for itself."""
 
 
 def _call(step: Step, draft: _Draft) -> None:
@@ -190,6 +196,7 @@ def _quote(step: Step, draft: _Draft) -> None:
     }
     lead = draft.say["only_other"] if draft.language.code not in locales else ""
     draft.add("\n\n".join(text for text in (lead, quoted(step.answer, draft.language)) if text))
+    draft.choices += step.choices
 
 
 def _unknown(step: Step, draft: _Draft) -> None:
@@ -236,6 +243,7 @@ _WRITERS: Final = {
     "small": _small,
     "cue": _cue,
     "call": _call,
+    "start": _start,
     "ask": _ask,
     "sign_in": _sign_in,
     "quote": _quote,

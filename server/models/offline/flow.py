@@ -1,0 +1,135 @@
+"""Flow: what the customer's words mean to an open workflow run: an answer, a correction, a stop, or something else altogether.
+
+Pure: decides from what others worked out; starts nothing and runs nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from retrieval.text import stem, words
+from server.models.offline.language import Language
+from server.models.offline.steps import Context, Views
+from server.models.offline.understand import Part
+from server.ports import Heard, OpenRun
+from tools.workflow.events import Cancelled, Corrected, Said
+from tools.workflow.model import Each
+from tools.workflow.slots import read
+from tools.workflow.view import RunView, SlotView
+
+TODAY: Final = "2000-01-01"
+"""Only whether words are a day is asked here; which day, the machine reads from the day on which the run began."""
+TYPED: Final = frozenset({"order_number", "email", "date", "number", "money"})
+"""Slots whose values are known by their form."""
+_ANSWERS: Final = frozenset({"yes", "no", "ok"})
+"""Small talk that is an answer where something was asked."""
+_OTHER: Final = 0.5
+"""What "the other one" counts against a value that is named."""
+
+Elsewhere = Callable[[Part, Views], bool]
+"""Whether a part is surely about something else: the help center answers it, or another tool or workflow is meant."""
+
+
+def split(
+    run: OpenRun, parts: Sequence[Part], views: Sequence[Views], context: Context, elsewhere: Elsewhere
+) -> tuple[tuple[Heard, ...], list[int]]:
+    """What of the message is for the run, and the places of the parts that are not."""
+    found: list[Said | Corrected | Cancelled] = []
+    rest: list[int] = []
+    for at, (part, view) in enumerate(zip(parts, views, strict=True)):
+        if len(parts) > 1 and _is_opening(run.view, part, context.language):
+            continue
+        event = _meant(run.view, part, view, context.language, elsewhere)
+        if event is None:
+            rest.append(at)
+        else:
+            found.append(event)
+    stop = next((event for event in found if isinstance(event, Cancelled)), None)
+    if stop is not None:
+        return (Heard(run.id, stop),), rest
+    told = [event for event in found if isinstance(event, Said)]
+    events: list[Said | Corrected | Cancelled] = [event for event in found if isinstance(event, Corrected)]
+    if told:
+        events.append(_together(run.view, told))
+    return tuple(Heard(run.id, event) for event in events), rest
+
+
+def _together(view: RunView, told: Sequence[Said]) -> Said:
+    text = " ".join(event.text for event in told)
+    slots: dict[str, Any] = {name: value for event in told for name, value in event.slots.items()}
+    if view.asking is not None and len(told) > 1:
+        slots[view.asking] = text
+    return Said(slots=slots, text=text)
+
+
+def _meant(
+    view: RunView, part: Part, views: Views, language: Language, elsewhere: Elsewhere
+) -> Said | Corrected | Cancelled | None:
+    if part.act == "cue":
+        return None
+    said = f"{part.before} {part.text}".strip()
+    asked = view.slots[view.asking] if view.asking is not None else None
+    if asked is not None and _is_exactly(asked, part.text):
+        return _said(view, said)
+    if not view.ended and language.has("stop_run", part.low):
+        return Cancelled()
+    if language.has("correct", part.low) and (correction := _correction(view, said)) is not None:
+        return correction
+    if asked is None or view.asking is None:
+        return None
+    fits = view.fits(view.asking, said, today=TODAY)
+    if fits and not (part.question and elsewhere(part, views)):
+        return _said(view, said)
+    if part.act == "small":
+        return _said(view, said) if part.kind in _ANSWERS else None
+    return None if part.question or elsewhere(part, views) else _said(view, said)
+
+
+def _is_opening(view: RunView, part: Part, language: Language) -> bool:
+    """Whether it only opens what comes after it: "wait, …", "no, …"."""
+    short = len(words(part.low)) <= 2 and part.act != "cue" and language.has("correct", part.low)
+    return short and not (view.asking is not None and view.fits(view.asking, part.text, today=TODAY))
+
+
+def _is_exactly(asked: SlotView, text: str) -> bool:
+    plain = text.casefold().strip(" .!?")
+    return any(plain in choice.names for choice in asked.choices)
+
+
+def _said(view: RunView, text: str) -> Said:
+    """The words as the answer to the question, with other values that are known by their form."""
+    slots: dict[str, Any] = {view.asking: text} if view.asking is not None else {}
+    for name, there in view.slots.items():
+        if name not in slots and there.slot.type in ("order_number", "email"):
+            got = read(there.slot, text, today=TODAY)
+            if got.ok and got.value != _value(there):
+                slots[name] = got.value
+    return Said(slots=slots, text=text)
+
+
+def _correction(view: RunView, said: str) -> Corrected | None:
+    """Which slot the words give another value for; or which they only take back ("no, another order")."""
+    found: list[tuple[float, str, str | None]] = []
+    mentioned = {stem(word, "en") for word in words(said)}
+    for name, there in view.slots.items():
+        if there.value is None or there.slot.type == "yes_no" or name == view.asking:
+            continue
+        what = {stem(word, "en") for word in words(there.slot.what or name.replace("_", " "))}
+        named = 0.75 if what & mentioned else 0.0
+        from_data = 0.1 if isinstance(there.slot.choices, Each) else 0.0
+        got = read(there.slot, said, today=TODAY, choices=there.choices, before=there.value)
+        if got.ok and got.value != _value(there):
+            plainly = read(there.slot, said, today=TODAY, choices=there.choices)
+            by_name = plainly.ok and plainly.value == got.value
+            found.append(((1.0 if by_name else _OTHER) + named + from_data, name, said))
+        elif named:
+            found.append((named / 2 + from_data, name, said if got.choices else None))
+    if not found:
+        return None
+    _, name, value = max(found, key=lambda item: item[0])
+    return Corrected(slot=name, value=value)
+
+
+def _value(there: SlotView) -> object:
+    """The slot's value as it is read: it may have been heard among other words."""
+    got = read(there.slot, there.value, today=TODAY, choices=there.choices)
+    return got.value if got.ok else there.value
