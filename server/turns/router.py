@@ -5,6 +5,7 @@ It asks no model and reads no log but the conversation that it is given.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -42,6 +43,8 @@ class Routed:
     """None: nobody listened, or there was nothing new to hear."""
     mood_before: str | None = None
     """Of the message before."""
+    ms: int = 0
+    """How long it took to read them."""
     came_from: str | None = None
     """The agent that passed it on."""
 
@@ -58,6 +61,8 @@ class Routed:
                 body["cue"] = self.tone.cue
         if self.came_from is not None:
             body["from"] = self.came_from
+        else:
+            body["ms"] = self.ms
         return body | {"upto": self.upto}
 
 
@@ -102,6 +107,11 @@ class Router:
 
     async def route(self, state: Conversation, extra: str | None = None) -> Routed:
         """Who gets the unanswered words, and `extra`, which is about to be appended."""
+        since = time.monotonic()
+        routed = await self._route(state, extra)
+        return replace(routed, ms=round((time.monotonic() - since) * 1000))
+
+    async def _route(self, state: Conversation, extra: str | None) -> Routed:
         asked = [message.text for mid in state.unanswered if (message := state.message(mid)) is not None]
         asked += [extra] if extra is not None else []
         before = state.route
