@@ -31,8 +31,8 @@ def test_other_systems_are_not_touched():
 def test_after_its_time_one_call_looks_and_the_others_wait():
     breakers = opened()
     assert breakers.wait_s(SHOP, 30) == 0
-    assert breakers.wait_s(SHOP, 31) > 0
-    assert breakers.wait_s(SHOP, 31) > 0
+    assert breakers.wait_s(SHOP, 31) == 29
+    assert breakers.wait_s(SHOP, 32) == 28
 
 
 def test_an_answer_closes_it():
@@ -67,6 +67,12 @@ def test_calls_that_began_before_it_opened_do_not_keep_it_open():
     breakers = opened()
     assert not breakers.silent(SHOP, 20)
     assert breakers.wait_s(SHOP, 30) == 0
+
+
+def test_the_numbers_are_those_of_the_documentation():
+    breakers = Breakers()
+    assert [breakers.silent(SHOP, 0) for _ in range(5)] == [False] * 4 + [True]
+    assert breakers.wait_s(SHOP, 0) == 30
 
 
 @pytest.mark.parametrize("numbers", [{"failures": 0}, {"open_s": 0}])

@@ -267,6 +267,15 @@ def test_what_a_verdict_lets_through_can_be_booked_and_is_never_negative(amount,
         assert 0 <= cost <= found
 
 
+async def send(caller: Caller, amount: float): ...
+
+
+@pytest.mark.parametrize("amount", ["inf", "nan", -1])
+def test_what_is_no_amount_is_never_booked(amount):
+    with pytest.raises(ToolError):
+        limits_of(spec(send, effect="money"), THREE, {"amount": amount})
+
+
 def test_no_policy_changes_by_another_way_to_write_it():
     assert policy_version(spec(), None) == policy_version(spec(), Rule())
     assert policy_version(money(), Rule(auto_up_to="50.0")) == policy_version(money(), Rule(auto_up_to="50.00"))

@@ -522,6 +522,18 @@ async def test_after_a_lost_attempt_a_refusal_is_looked_into():
     assert (not_so.ok, not_so.unknown, not_so.error) == (False, False, "Not possible.")
 
 
+async def test_a_refusal_stands_when_the_lost_attempt_did_nothing():
+    shop = Ledger(OSError(), ToolError("Not possible."))
+    done = await go(shop.tool(idempotent=True, retries=3))
+    assert (done.error, shop.calls) == ("Not possible.", 2)
+
+
+async def test_what_was_looked_up_is_not_asked_again():
+    shop = Ledger(OSError(), NotSent("gone"))
+    done = await go(shop.tool(retries=1))
+    assert (done.unknown, done.code, len(shop.asked)) == (False, "not_sent", 1)
+
+
 async def test_a_function_that_came_to_its_end_is_never_run_again():
     shop = Ledger(Weird(), looks=(None,))
     done = await go(shop.tool(retries=3))
@@ -666,6 +678,18 @@ async def test_one_call_counts_once_however_often_it_is_tried():
         pace=Pace(waits.jitter, waits.sleep, Clock()),
     )
     assert breakers.open(0) == ()
+
+
+async def test_a_look_at_a_silent_system_that_meets_a_bug_lets_another_one_look():
+    shop, breakers, clock = (
+        Shop(OSError(), OSError(), ValueError("a bug"), "x"),
+        Breakers(failures=2, open_s=30),
+        Clock(),
+    )
+    tool_spec = await silent_until_open(shop, breakers, clock)
+    clock.now_s = 30
+    assert not (await run_tool(tool_spec, CALLER, {}, breakers=breakers, pace=Pace(clock_s=clock))).ok
+    assert (await run_tool(tool_spec, CALLER, {}, breakers=breakers, pace=Pace(clock_s=clock))).ok
 
 
 async def test_a_cancelled_look_at_a_silent_system_lets_another_one_look():

@@ -1,5 +1,6 @@
 """Undo: a tool that can be taken back brings a tool that does it, bound to one call before it runs."""
 
+import dataclasses
 from decimal import Decimal
 
 import pytest
@@ -39,6 +40,13 @@ def test_a_tool_with_undo_brings_a_tool_that_takes_it_back():
     assert (undo.undoes, undo.effect, undo.needs, undo.idempotent) == ("refund", "write", "identified", False)
     assert list(undo.json_schema["properties"]) == ["call"]
     assert undo.label_for({"call": "call:9"}) == "Taking back: Refund"
+
+
+def test_it_has_the_limits_of_its_tool_and_talks_to_the_same_system():
+    undo = registry_with(Shop().refund(timeout_s=3, retries=2, max_output_chars=500)).get("undo_refund")
+    assert (undo.timeout_s, undo.retries, undo.max_output_chars, undo.circuit) == (3, 2, 500, "tool refund")
+    shared = registry_with(dataclasses.replace(Shop().refund(), circuit="shop.example:443"))
+    assert shared.get("undo_refund").circuit == "shop.example:443"
 
 
 def test_taking_back_needs_staff_unless_a_rule_of_its_own_says_otherwise():
@@ -111,6 +119,13 @@ def test_the_tools_of_one_registry_can_be_added_to_another():
     for spec in first:
         second.add(spec)
     assert [spec.name for spec in second] == [spec.name for spec in first]
+
+
+def test_a_tool_is_added_once():
+    spec = Shop().refund()
+    registry = registry_with(spec)
+    with pytest.raises(ValueError, match="two tools are called 'refund'"):
+        registry.add(spec)
 
 
 async def no_result(caller: Caller, amount: Decimal): ...
