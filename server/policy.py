@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from server import runs
+from server import phrases, runs
 from server.consent import Code, No, Rules, Wanted, judge, known_enough
 from server.conversation import CallRecord, Conversation
 from server.ports import Heard, PassOn, PlannedCall, Start, Usage
@@ -324,8 +324,17 @@ def _said_in_words(state: Conversation) -> Decide | None:
     if asked is None or asked.verify is not None or message is None or message.seq < asked.seq:
         return None
     since = [m for m in state.messages if m.role == "customer" and m.seq > asked.seq]
+    if not _asks_last(state, open_asks[0], asked.seq):
+        return None
     said = bare_answer(message.text)
     return None if said is None or since != [message] else Decide(open_asks[0], said, "customer")
+
+
+def _asks_last(state: Conversation, call: CallRecord, since: int) -> bool:
+    """Whether the last that the customer has read is the question as it is stored: a yes to a model's words is none."""
+    told = [message.text for message in state.messages if message.role != "customer" and message.seq > since]
+    questions = [phrases.say("asked_customer", code, label=call.label) for code in phrases.LANGUAGES]
+    return bool(told) and told[-1].rstrip().endswith(tuple(questions))
 
 
 def _gave_out(state: Conversation, limits: Limits, runner: Runner, now_ms: int) -> HandOver | None:

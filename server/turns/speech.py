@@ -292,6 +292,9 @@ class Speech:
         if answer.hand_over and not text:
             phrase = "asked" if answer.hand_over == "asked" else "handed_over"
             text = f"{phrases.say(phrase, locale)} {prompt.people_text(work.agent.site, locale, self._node.clock_ms())}"
+        for question in _open_questions(asked, locale):
+            # The last that is read before a yes is what the yes is to, and no model's words.
+            text = text if text.endswith(question) else f"{text}\n\n{question}".strip()
         body = policy.answer_body(text, [citation_body(c) for c in cited.citations], answer.choices)
         return work.new("message", "agent", body)
 
@@ -344,6 +347,13 @@ def _show(drafts: Drafts, part: Part, hold: Hold, more: str) -> None:
         drafts.retake(part, hold.text)
     elif more:
         drafts.add(part, more)
+
+
+def _open_questions(state: Conversation, locale: str) -> list[str]:
+    """What the customer is asked to agree to since this turn began, in the server's own words."""
+    calls = state.turn_calls(state.turn.id) if state.turn is not None else []
+    asked = [call for call in calls if call.asked_of == "customer" and call.question and call.question.verify is None]
+    return [text for call in asked if (text := prompt.waiting_text(call, locale)) is not None]
 
 
 def _proven(texts: tuple[str, ...], proof: Proof) -> tuple[str, ...]:

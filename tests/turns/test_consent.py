@@ -339,3 +339,21 @@ async def test_a_tool_that_can_look_up_what_happened_is_asked_after_a_crash(make
     assert len(effects) == runs
     assert bodies(events, "call.ended")[0]["ok"]
     assert bodies(events, "call.ended")[0]["result"] == {"amount": 5}
+
+
+async def test_a_bare_yes_is_to_the_stored_question_and_never_to_what_the_model_said(make_node):
+    rules = {"refund": Rule(permission="confirm")}
+    node = await make_node(
+        REFUND, [Text("Shall I tell you our opening hours?")], [Text("Done.")], tools=[refund], rules=rules
+    )
+    await node.signs_in()
+    await node.say("hello")
+    events = await node.until("turn.ended")
+    text = bodies(events, "message")[-1]["text"]
+    assert text.endswith("Before I do this, please confirm it: Refunding 62.0")
+    # Something else was said since: a yes now may be to that.
+    await node.log.append(KEY, [NewEvent("s1", "message", "staff", {"text": "May I call you?"})])
+    await node.say("yes", said="m2")
+    events = await node.until("turn.ended", count=2)
+    assert effects == []
+    assert not bodies(events, "call.decided")
