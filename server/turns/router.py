@@ -48,6 +48,11 @@ class Routed:
     came_from: str | None = None
     """The agent that passed it on."""
 
+    @property
+    def angry_again(self) -> bool:
+        """Whether the customer is angry, as before: whatever is answered, a person should see to it."""
+        return self.tone is not None and self.tone.mood == self.mood_before == "angry"
+
     def score_of(self, agent: str) -> float:
         """How near the words are to an agent; 0 for one that was not compared."""
         return next((near.score for near in self.found if near.agent == agent), 0.0)

@@ -267,6 +267,8 @@ class Speech:
 
         Where a workflow's run waits for an answer, its question comes after the message, and then the turn's end.
         """
+        if work.routed is not None and work.routed.angry_again and answer.hand_over is None and current.mode == "agent":
+            answer.hand_over = "anger"
         message = await self._message(work, asked, answer)
         hands_over = answer.hand_over is not None and current.mode == "agent"
         if not hands_over and self._flows.holds_the_turn(work, current):
@@ -289,9 +291,10 @@ class Speech:
         text = cited.text.strip()
         if not text and answer.text.strip():
             text = phrases.say("not_proven" if answer.withheld else "unsupported", locale)
-        if answer.hand_over and not text:
+        if answer.hand_over and (not text or (work.routed is not None and work.routed.angry_again)):
             phrase = "asked" if answer.hand_over == "asked" else "handed_over"
-            text = f"{phrases.say(phrase, locale)} {prompt.people_text(work.agent.site, locale, self._node.clock_ms())}"
+            people = prompt.people_text(work.agent.site, locale, self._node.clock_ms())
+            text = f"{text}\n\n{phrases.say(phrase, locale)} {people}".strip()
         for question in _open_questions(asked, locale):
             # The last that is read before a yes is what the yes is to, and no model's words.
             text = text if text.endswith(question) else f"{text}\n\n{question}".strip()

@@ -352,6 +352,16 @@ async def test_an_angry_customer_who_asks_for_something_gets_an_answer(make_shop
     assert bodies(events, "mode") == []
 
 
+async def test_who_is_angry_twice_gets_the_answer_and_a_person(make_shop):
+    shop = await make_shop([Text("When suits you?")], [Text("When suits you then?")])
+    await shop.ask("This is ridiculous. Where is my parcel?")
+    events = await shop.ask("You are useless! Can you tell me where my parcel is?", "m2", 2)
+    assert bodies(events, "mode") == [{"mode": "waiting", "reason": "anger"}]
+    last = bodies(events, "message")[-1]["text"]
+    assert last.startswith("When suits you then?")
+    assert "asked a colleague" in last
+
+
 async def test_fixed_sentences_are_in_the_language_that_was_heard(make_shop):
     shop = await make_shop([HandOver("unknown")])
     events = await shop.ask("Umtausch Schuhe Rechnung Lieferung")
