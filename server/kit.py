@@ -4,6 +4,7 @@ It only collects: nothing is run, indexed or connected here, and `sys.path` is n
 """
 
 import importlib.util
+import inspect
 import re
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -73,11 +74,28 @@ class Kit:
         """Tone and rules for the model; starts with those of site.yaml."""
         self.model: Model | str | None = site.model
         """Another model for this shop: a name as in SHOPBELL_MODEL, or a `server.ports.Model`; None is the server's."""
-        self.guests: GuestLookup | None = None
-        """Finds a guest by order number and e-mail address (both as typed, without spaces and `#`): with it, guests can show
-        with a code who they are. Shopbell compares the address again, and mails only to the one that is returned."""
+        self._guests: GuestLookup | None = None
         self.mail = ShopMail(site, data / "mail")
         """`await kit.mail.send(to, subject, text)`, when a tool runs; nothing is sent in `setup`."""
+
+    @property
+    def guests(self) -> GuestLookup | None:
+        """Finds a guest by order number and e-mail address: with it, guests can show with a code who they are.
+
+        The number comes without spaces and `#`, the address in small letters. Shopbell compares the address again, and
+        mails only to the one that is returned.
+
+        Raises:
+            TypeError: when set to something else than an `async def`.
+        """
+        return self._guests
+
+    @guests.setter
+    def guests(self, look_up: GuestLookup | None) -> None:
+        called = type(look_up).__call__ if callable(look_up) else None
+        if look_up is not None and not any(inspect.iscoroutinefunction(one) for one in (look_up, called)):
+            raise TypeError(f"kit.guests: expected `async def guests(order, email)`, got {look_up!r}")
+        self._guests = look_up
 
     @property
     def data(self) -> Path:

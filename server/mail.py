@@ -82,11 +82,14 @@ def sender_of(site: Site, default: str | None) -> str | None:
 def _with_password(settings: Settings) -> str:
     """SHOPBELL_SMTP with SHOPBELL_SMTP_PASSWORD in its place."""
     url = settings.smtp.get_secret_value() if settings.smtp is not None else ""
-    if settings.smtp_password is None:
-        return url
     parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    if not at or ":" in user:
+    login, at, host = parts.netloc.rpartition("@")
+    user, colon, _ = login.partition(":")
+    if settings.smtp_password is None:
+        if at and not colon:
+            raise SettingsError(f"SHOPBELL_SMTP_PASSWORD: expected the password of {user}, whom SHOPBELL_SMTP names")
+        return url
+    if not at or colon:
         raise SettingsError(
             "SHOPBELL_SMTP_PASSWORD: expected SHOPBELL_SMTP to name a user without a password: smtp://user@host:port"
         )

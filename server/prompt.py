@@ -176,7 +176,7 @@ def people_text(site: Site, locale: str, now_ms: int) -> str:
 def sign_in_text(site: Site, locale: str, state: Conversation, now_ms: int) -> str:
     """What a guest is told who asks for something of his own."""
     known = state.identity
-    if known is not None and known.until_ms is not None and now_ms >= known.until_ms:
+    if known is not None and not known.is_guest and known.until_ms is not None and now_ms >= known.until_ms:
         return phrases.say("sign_in_again", locale)
     if (own := _own(site.sign_in.text, locale, site)) is not None:
         return own

@@ -26,6 +26,8 @@ LOOKUPS: Final = 8
 """At the same time, for one shop: a flood of requests becomes a queue before the shop's own system."""
 PAUSES_S: Final = (2.0, 10.0)
 """Before the second and third attempt to send a mail: greylisting and restarts of mail servers are short."""
+BEFORE_S: Final = 0.3
+"""Before the shop is asked: by then the answer has left on all lines, and nothing that the shop does can delay it."""
 CLOSE_S: Final = 5.0
 """What mails under way get when the server stops; a customer whose code got lost asks for another."""
 
@@ -50,8 +52,11 @@ class Target:
 class Delivery:
     """Use it as an async context manager: the mails under way end with it."""
 
-    def __init__(self, desks: Mapping[str, Desk], *, pauses_s: Sequence[float] = PAUSES_S) -> None:
+    def __init__(
+        self, desks: Mapping[str, Desk], *, before_s: float = BEFORE_S, pauses_s: Sequence[float] = PAUSES_S
+    ) -> None:
         self.desks = desks
+        self._before_s = before_s
         self._pauses_s = pauses_s
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,6 +108,7 @@ class Delivery:
         locale = prompt.spoken_in(state, desk.site)
         subject = phrases.say("code_subject", locale, shop=desk.site.name)
         text = phrases.say("code_mail", locale, shop=desk.site.name, code=code)
+        await asyncio.sleep(self._before_s)
         try:
             address: str | None = target.email
             if target.order is not None:
