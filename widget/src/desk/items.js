@@ -1,0 +1,207 @@
+// Draws one item of the timeline: messages, notes, calls, approvals, passages, changes of hands.
+// Must not decide what there is to see (timeline.js does), nor change anything: deeds go through `act`.
+
+import { h } from "../dom.js";
+import { render } from "../markdown.js";
+import { clock, plain, reasonOf, span } from "./words.js";
+
+/**
+ * @typedef {import("./timeline.js").Item} Item
+ * @typedef {import("./timeline.js").Call} Call
+ * @typedef {{decide: (call: Call, approve: boolean, comment: string, args?: Record<string, any>) => void, retry: (id: string) => void}} Act
+ */
+
+/**
+ * @param {Item} item
+ * @param {Act} act
+ * @param {number} now_ms
+ * @returns {HTMLElement}
+ */
+export function draw(item, act, now_ms) {
+  switch (item.type) {
+    case "day":
+      return h("h3", { class: "day" }, new Date(item.at_ms).toLocaleDateString(undefined, { weekday: "long", day: "numeric", month: "long" }));
+    case "message":
+      return message(item, act);
+    case "note":
+      return h("article", { class: "item note" }, head(item, `Note · ${item.body.name || "system"}`), words(item.body.text));
+    case "mode":
+      return h("p", { class: "line" }, modeWords(item.body), " ", h("time", {}, clock(item.at_ms)));
+    case "thought":
+      return fold("Reasoning", item.live ? "live" : "", words(item.body.text));
+    case "passages":
+      return passages(item);
+    case "routed":
+      return h("p", { class: "line quiet" }, `${item.body.agent || "agent"}${item.body.why ? ` · ${item.body.why}` : ""}`);
+    case "call":
+      return item.call?.state === "asked" && item.call.asked?.of === "staff" ? approval(item.call, act, now_ms) : call(item.call, now_ms);
+    case "identified":
+      return h("p", { class: "line quiet" }, item.body.customer ? `signed in as ${item.body.name || item.body.customer}` : "signed out");
+    case "rated":
+      return h("p", { class: "line" }, item.body.of ? (item.body.score > 0 ? "👍 for an answer" : "👎 for an answer") : `rated ${item.body.score} of 5`, item.body.text ? ` · “${item.body.text}”` : "");
+    case "ended":
+      return h("p", { class: "line quiet" }, item.body.reason === "stopped" ? "the customer stopped the answer" : `the agent's turn ${item.body.reason}`);
+    default:
+      return h("p", { class: "line" }, item.type);
+  }
+}
+
+/** @param {Record<string, any>} body of `mode` */
+function modeWords(body) {
+  if (body.mode === "staff") return `${body.name || "A colleague"} took over`;
+  if (body.mode === "waiting") return `Waits for a person${body.reason ? `: ${reasonOf(body.reason)}` : ""}`;
+  if (body.mode === "closed") return `Closed${body.reason ? `: ${reasonOf(body.reason)}` : ""}`;
+  return "Back with the agent";
+}
+
+/**
+ * @param {Item} item
+ * @param {string} who
+ */
+const head = (item, who) => h("header", {}, h("b", {}, who), item.at_ms ? h("time", {}, clock(item.at_ms)) : false);
+
+/** @param {string} text */
+function words(text) {
+  const box = h("div", { class: "text" });
+  render(box, text || "");
+  return box;
+}
+
+/**
+ * @param {Item} item
+ * @param {Act} act
+ */
+function message(item, act) {
+  const { body, role } = item;
+  const who = role === "customer" ? "Customer" : role === "staff" ? body.name || "You" : "Agent";
+  const node = h("article", { class: `item message ${role}${item.live ? " live" : ""}${item.pending ? " pending" : ""}` }, head(item, item.live ? "Agent is writing" : who), words(body.text));
+  if (body.citations?.length) {
+    node.append(h("ol", { class: "cites" }, body.citations.map((/** @type {any} */ c) => h("li", { value: c.n }, h("q", {}, c.quote), " ", h("cite", {}, c.title || c.document)))));
+  }
+  if (item.failed) node.append(h("p", { class: "bad" }, "Not sent. ", h("button", { class: "link", onclick: () => act.retry(item.key.slice(1)) }, "Try again")));
+  return node;
+}
+
+/**
+ * @param {string} title
+ * @param {string} extra
+ * @param {...HTMLElement} inside
+ */
+function fold(title, extra, ...inside) {
+  return h("details", { class: `item fold ${extra}`, open: extra === "live" }, h("summary", {}, title), ...inside);
+}
+
+/** @param {Item} item */
+function passages(item) {
+  const list = item.body.passages.map((/** @type {any} */ p) =>
+    h("li", {}, h("b", {}, p.title || p.document), p.heading ? ` › ${p.heading}` : "", h("span", { class: "score" }, Math.round(100 * (p.score || 0)) + " %"), h("p", {}, p.text)));
+  return fold(`${list.length} passages for “${item.body.query || ""}”`, "", h("ol", { class: "passages" }, list));
+}
+
+/**
+ * @param {string} name
+ * @param {any} value
+ */
+function field(name, value) {
+  const text = typeof value === "string" ? value : JSON.stringify(value, null, 1);
+  return [h("dt", {}, plain(name)), h("dd", {}, plain(text))];
+}
+
+/** @param {Record<string, any>} args */
+const fields = (args) => h("dl", { class: "args" }, Object.entries(args).flatMap(([name, value]) => field(name, value)));
+
+const STATES = /** @type {Record<string, string>} */ ({ planned: "planned", asked: "waits for the customer", decided: "decided", started: "in flight", ended: "done" });
+
+/**
+ * @param {Call} c
+ * @param {number} now_ms
+ */
+function call(c, now_ms) {
+  const failed = c.ended && !c.ended.ok;
+  const state = c.ended?.unknown ? "outcome unknown" : failed ? (c.ended?.code || "failed").replaceAll("_", " ") : STATES[c.state] || c.state;
+  const kind = c.ended?.unknown || failed ? "bad" : c.state === "ended" ? "good" : "busy";
+  const node = h("details", { class: `item fold call ${kind}` }, h("summary", {}, h("b", {}, c.label || c.tool), h("span", { class: "state" }, state)));
+  node.append(h("p", { class: "tool" }, c.tool, c.replaces ? " · edited by staff" : ""), fields(c.args));
+  if (c.decided) node.append(h("p", {}, `${c.decided.approve ? "Agreed" : c.decided.expired ? "Expired" : "Refused"}${c.decided.name ? ` by ${c.decided.name}` : c.decided.by === "customer" ? " by the customer" : ""}${c.decided.comment ? `: ${c.decided.comment}` : ""}`));
+  if (c.asked && c.state === "asked") node.append(h("p", {}, `expires in ${span(Math.max(0, c.asked.expires_ms - now_ms))}`));
+  if (c.ended?.error) node.append(h("p", { class: "bad" }, c.ended.error));
+  if (c.ended?.ok && c.ended.result !== undefined) node.append(h("pre", { tabindex: 0 }, plain(JSON.stringify(c.ended.result, null, 2))));
+  if (c.ended?.ms !== undefined) node.append(h("p", { class: "quiet" }, `${c.ended.ms} ms${c.ended.attempts > 1 ? `, ${c.ended.attempts} attempts` : ""}`));
+  return node;
+}
+
+/**
+ * @param {Call} c
+ * @param {Act} act
+ * @param {number} now_ms
+ */
+function approval(c, act, now_ms) {
+  const asked = c.asked || {};
+  const left_ms = asked.expires_ms - now_ms;
+  const card = h("section", { class: "item approval", "aria-label": `Approval: ${c.label}` });
+  const inputs = /** @type {Map<string, {input: HTMLInputElement, value: any}>} */ (new Map());
+  const list = h("dl", { class: "args" });
+  for (const [name, value] of Object.entries(asked.args || c.args)) {
+    const flat = typeof value !== "object" || value === null;
+    const shown = h("dd", {}, plain(flat ? String(value) : JSON.stringify(value)));
+    list.append(h("dt", {}, plain(name)), shown);
+    if (flat) {
+      const input = /** @type {HTMLInputElement} */ (h("input", { value: String(value), "aria-label": name, hidden: true, inputmode: typeof value === "number" ? "decimal" : "text" }));
+      shown.append(input);
+      inputs.set(name, { input, value });
+    }
+  }
+  const comment = /** @type {HTMLInputElement} */ (h("input", { class: "comment", placeholder: "Comment (the agent may repeat it)", "aria-label": "Comment", maxlength: 1000 }));
+  const wrong = h("p", { class: "bad", role: "alert" });
+  const edit = h("button", { type: "button" }, "Edit");
+  const yes = h("button", { type: "button", class: "primary", "data-act": "approve" }, "Approve");
+  const no = h("button", { type: "button", class: "danger" }, "Deny");
+  const lock = () => [edit, yes, no].forEach((b) => b.setAttribute("disabled", ""));
+  edit.addEventListener("click", () => {
+    card.classList.add("editing");
+    for (const { input } of inputs.values()) input.hidden = false;
+    yes.textContent = "Approve as edited";
+    edit.remove();
+    [...inputs.values()][0]?.input.focus();
+  });
+  yes.addEventListener("click", () => {
+    const args = { ...asked.args };
+    try {
+      for (const [name, { input, value }] of inputs) if (!input.hidden) args[name] = read(input.value, value, name);
+    } catch (error) {
+      wrong.textContent = String(/** @type {Error} */ (error).message);
+      return;
+    }
+    lock();
+    act.decide(c, true, comment.value.trim(), JSON.stringify(args) === JSON.stringify(asked.args) ? undefined : args);
+  });
+  no.addEventListener("click", () => {
+    lock();
+    act.decide(c, false, comment.value.trim());
+  });
+  card.append(
+    h("header", {}, h("b", {}, c.label || c.tool), h("span", { class: "state" }, left_ms > 0 ? `expires in ${span(left_ms)}` : "expired")),
+    h("p", { class: "why" }, asked.why || ""),
+    list,
+    h("p", { class: "quiet" }, `${c.tool} · for ${asked.caller?.customer ? plain(asked.caller.customer) : "a guest"} (${asked.caller?.level || "anonymous"})`),
+    comment,
+    wrong,
+    h("div", { class: "buttons" }, yes, edit, no),
+  );
+  return card;
+}
+
+/**
+ * The text of an edited field in the type that it had.
+ * @param {string} text
+ * @param {any} before
+ * @param {string} name
+ */
+function read(text, before, name) {
+  if (typeof before === "number") {
+    if (!/^-?\d+([.,]\d+)?$/.test(text.trim())) throw new Error(`${name}: expected a number, got “${text}”`);
+    return Number(text.replace(",", "."));
+  }
+  if (typeof before === "boolean") return text.trim().toLowerCase() === "true";
+  return before === null && text === "null" ? null : text;
+}

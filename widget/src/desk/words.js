@@ -1,0 +1,69 @@
+// Words and numbers as staff read them: times, durations, money, and characters that hide.
+// Must not touch the DOM.
+
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const DAY = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
+
+/** @param {number} at_ms */
+export const clock = (at_ms) => CLOCK.format(at_ms);
+
+/**
+ * The time of day for today, else the day.
+ * @param {number} at_ms
+ * @param {number} now_ms
+ */
+export function when(at_ms, now_ms) {
+  return new Date(at_ms).toDateString() === new Date(now_ms).toDateString() ? CLOCK.format(at_ms) : DAY.format(at_ms);
+}
+
+/**
+ * "under 1 min", "4 min", "2 h 5 min", "3 days".
+ * @param {number} ms
+ */
+export function span(ms) {
+  const min = Math.floor(ms / 60_000);
+  if (min < 1) return "under 1 min";
+  if (min < 60) return `${min} min`;
+  if (min < 24 * 60) return `${Math.floor(min / 60)} h${min % 60 ? ` ${min % 60} min` : ""}`;
+  const days = Math.floor(min / 1440);
+  return days === 1 ? "1 day" : `${days} days`;
+}
+
+/** How long waiting is fine, then pressing: 2 and 5 minutes, what customers of live chats put up with. */
+export const PRESSING_MS = [120_000, 300_000];
+
+/** @param {number} ms */
+export const pressure = (ms) => (ms < PRESSING_MS[0] ? "fine" : ms < PRESSING_MS[1] ? "soon" : "late");
+
+// Control, format, separator, private and unassigned characters; a plain space and line break are none of them.
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}]|(?! )\p{Zs}/gu;
+
+/**
+ * Text with every character that cannot be seen named, as ⟨U+202E⟩: an approval shows exactly what will run.
+ * @param {string} text
+ */
+export function plain(text) {
+  return text.replace(HIDDEN, (ch) => (ch === "\n" ? "⏎\n" : `⟨U+${(ch.codePointAt(0) || 0).toString(16).toUpperCase().padStart(4, "0")}⟩`));
+}
+
+/** Why a conversation waits for a person, in words. */
+export const REASONS = /** @type {Record<string, string>} */ ({
+  asked: "asked for a person",
+  anger: "is angry",
+  legal: "mentions legal steps",
+  self_harm: "may be in danger",
+  unknown: "the agent did not know",
+  unknown_outcome: "an action's outcome is unknown",
+  limits: "the agent ran out of steps",
+  failed: "something failed",
+  interrupted: "the agent was interrupted",
+  language: "another language",
+  budget: "the day's budget is used up",
+  switched_off: "the agent is switched off",
+  handed_over: "handed over by the agent",
+  reopened: "the customer came back",
+  released: "handed back",
+});
+
+/** @param {string | null | undefined} reason */
+export const reasonOf = (reason) => (reason ? REASONS[reason] || reason : "");
