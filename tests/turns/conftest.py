@@ -53,7 +53,7 @@ class Model:
 class Node:
     """One node over a store that a test may share between several."""
 
-    def __init__(self, store, model, registry, rules, limits, workflows=None, retriever=None):  # noqa: PLR0913
+    def __init__(self, store, model, registry, rules, limits, workflows=None, retriever=None):
         self.ids = itertools.count(1)
         self.node = f"n{id(self)}"
         self.model = model

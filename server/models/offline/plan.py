@@ -56,7 +56,7 @@ def plan_for(
     run = prompt.run
     if run is not None and not context.waiting and run.view.program.name not in prompt.began:
         heard, left = split(run, parts, views, context, lambda part, view: _is_elsewhere(part, view, context))
-        if heard:
+        if heard or left:
             parts, views = [parts[at] for at in left], [views[at] for at in left]
     if pending is not None and (step := _resumed(pending, parts, views, context)) is not None:
         steps.append(step)
@@ -384,6 +384,8 @@ def _tidied(steps: Sequence[Step]) -> list[Step]:
     """Without what the rest makes superfluous: small talk beside answers, the same sentence twice, lookups of a workflow's own."""
     begun = {name for step in steps if step.kind == "start" for name in _looked_up_by(step.tool)}
     steps = [step for step in steps if step.kind not in _LOOKUPS or step.tool is None or step.tool.name not in begun]
+    if any(step.kind == "start" for step in steps):  # what was told besides is why it is wanted
+        steps = [step for step in steps if step.part.question or step.kind not in ("unknown", "unclear", "cannot")]
     real = [step for step in steps if step.kind not in ("small", "negated")]
     out = real or list(steps[:2])
     seen: list[Step] = []
