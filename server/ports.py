@@ -408,6 +408,9 @@ class Tone:
 class Listener(Protocol):
     """Hears language and mood of what customers write, without any model."""
 
+    async def warm(self) -> None:
+        """Load what the first message would wait for."""
+
     async def hear(self, text: str, *, before: str, known: frozenset[str] = frozenset()) -> Tone:
         """The tone of a message. `before` is the language so far; `known` words of the shop say nothing of a language."""
 

@@ -150,9 +150,10 @@ async def warming(parts: Parts) -> AsyncIterator[None]:
         await parts.embedder.query("warm")
         for key, agent in parts.agents.items():
             await parts.index.vocabulary(key)
-            prepare = getattr(agent.model, "warm", None)
-            if prepare is not None:
-                await prepare()
+            for part in (agent.model, *agent.models.values(), agent.router):
+                prepare = getattr(part, "warm", None)
+                if prepare is not None:
+                    await prepare()
         app.settle()
 
     task = asyncio.create_task(warm())

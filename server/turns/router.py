@@ -101,7 +101,9 @@ class Router:
         return bool(self.site.agents)
 
     async def warm(self) -> Bank:
-        """Embed what stands for the agents, once."""
+        """Embed what stands for the agents, once, and let the listener load what it needs."""
+        if self._listener is not None:
+            await self._listener.warm()
         async with self._loading:
             if self._bank is None:
                 rows, known = await asyncio.to_thread(lambda: (tuple(self._rows()), tuple(self._known_texts())))
