@@ -385,7 +385,7 @@ def _tidied(steps: Sequence[Step]) -> list[Step]:
     begun = {name for step in steps if step.kind == "start" for name in _looked_up_by(step.tool)}
     steps = [step for step in steps if step.kind not in _LOOKUPS or step.tool is None or step.tool.name not in begun]
     if any(step.kind == "start" for step in steps):  # what was told besides is why it is wanted
-        steps = [step for step in steps if step.part.question or step.kind not in ("unknown", "unclear", "cannot")]
+        steps = [step for step in steps if "?" in step.part.text or step.kind not in ("unknown", "unclear", "cannot")]
     real = [step for step in steps if step.kind not in ("small", "negated")]
     out = real or list(steps[:2])
     seen: list[Step] = []
