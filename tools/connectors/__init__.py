@@ -3,8 +3,9 @@
 Importing this opens nothing and loads no MCP library.
 """
 
-from tools.connectors.config import Auth, EgressRules, HttpTool, HttpUndo, Param
+from tools.connectors.config import HttpReconcile, HttpTool, HttpUndo
 from tools.connectors.connect import Connectors
+from tools.connectors.described import Auth, EgressRules, Param
 from tools.connectors.egress import Egress
 from tools.connectors.lock import Definition, LockError, changes, read_lock, write_lock
 from tools.connectors.mcp_config import McpServer, McpTool
@@ -15,6 +16,7 @@ __all__ = [
     "Definition",
     "Egress",
     "EgressRules",
+    "HttpReconcile",
     "HttpTool",
     "HttpUndo",
     "LockError",

@@ -1,213 +1,36 @@
-"""Config: the `http` and `egress` sections of a tools.yaml as pydantic models, and what `mcp` shares with them.
+"""Config: the `http` section of a tools.yaml as pydantic models.
 
 Pure: it checks what is written and opens nothing. Environment variables are named here, and read elsewhere.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
-from typing import Annotated, Any, Final, Literal
+from typing import Final, Literal
 
 import httpx
-import jinja2
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from tools import words
-from tools.connectors import egress
 from tools.connectors import pick as picks
-from tools.signature import _NOT_AN_ARGUMENT
+from tools.connectors.described import (
+    AnyPick,
+    Auth,
+    CallerField,
+    Described,
+    HeaderName,
+    JsonValue,
+    Param,
+    Path,
+    Spot,
+    Strict,
+    Template,
+    ToolName,
+    header_name,
+    is_customer,
+)
 from tools.spec import MAX_UNDO_S
-from tools.types import Effect, Level
 
-Spot = Literal["path", "query", "header", "body"]
-CallerField = Literal["customer", "email", "name", "call", "conversation", "site", "locale"]
-
-PERSONAL: Final = frozenset({"customer", "email", "name"})
-"""What is only there for callers that the shop has vouched for."""
-MAX_TIMEOUT_S: Final = 10.0
-"""For the whole of one call, redirects included: a customer is waiting, and a turn has 60 s in all."""
-
-_HEADER: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
-_OURS: Final = frozenset(
-    {
-        "host", "content-length", "transfer-encoding", "connection", "cookie", "authorization", "proxy-authorization",
-        "content-type", "accept", "accept-encoding", "te", "upgrade", "trailer",
-    }
-)  # fmt: skip
-"""Headers that the connector writes itself, or that would change what a request is."""
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 _CALLER_SPOT: Final = re.compile(r"(path|query|header|body)\.(.+)")
-
-
-def is_customer(name: str) -> bool:
-    """Whether an argument of this name would let a model choose who the customer is."""
-    return re.sub(r"[_\-]", "", name).lower() in _NOT_AN_ARGUMENT
-
-
-def _template(value: str) -> str:
-    try:
-        words.template(value)
-    except jinja2.TemplateSyntaxError as error:
-        raise ValueError(f"expected a template, line {error.lineno}: {error.message}, got {value!r}") from error
-    return value
-
-
-def _header(value: str) -> str:
-    if not _HEADER.fullmatch(value) or value.lower() in _OURS:
-        raise ValueError(f"expected the name of a header of your own, such as X-Customer, got {value!r}")
-    return value
-
-
-def _pick(value: object) -> object:
-    if value is not None:
-        picks.check(value)
-    return value
-
-
-def _path(value: str) -> str:
-    picks.steps(value)
-    return value
-
-
-def _plain(value: object) -> object:
-    """YAML's decimals as plain JSON numbers."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() and value.as_tuple().exponent == 0 else float(value)
-    if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return value
-
-
-Template = Annotated[str, AfterValidator(_template)]
-HeaderName = Annotated[str, AfterValidator(_header)]
-Path = Annotated[str, AfterValidator(_path)]
-AnyPick = Annotated[Any, BeforeValidator(_pick)]
-JsonValue = Annotated[Any, BeforeValidator(_plain)]
-EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
-ToolName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
-Scope = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
-Host = Annotated[str, AfterValidator(egress.normal_host)]
-
-
-class Strict(BaseModel):
-    """Unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
-
-
-class EgressRules(Strict):
-    """The `egress` section: where connectors may go beyond public addresses over https."""
-
-    allow_private: tuple[Host, ...] = Field(
-        default=(), description="Hosts, or `host:port`, that may have private or loopback addresses."
-    )
-    allow_http: tuple[Host, ...] = Field(
-        default=(), description="Hosts, or `host:port`, that may be spoken to without encryption."
-    )
-
-
-class Auth(Strict):
-    """How a connector says who it is. The secret stays in the environment."""
-
-    type: Literal["bearer", "basic", "header"] = Field(
-        description="`bearer`, `basic` (the variable holds `user:password`) or `header`."
-    )
-    env: EnvName = Field(description="The environment variable that holds the secret.")
-    header: Annotated[str, Field(pattern=_HEADER.pattern)] | None = Field(
-        default=None, description="The header's name, for `type: header`."
-    )
-
-    @model_validator(mode="after")
-    def _whole(self) -> "Auth":
-        if (self.type == "header") != (self.header is not None):
-            raise ValueError("expected `header: NAME` with type: header, and only with it")
-        if self.header is not None and self.header.lower() in _OURS - {"authorization"}:
-            raise ValueError(f"expected a header for a secret, such as X-Api-Key, got {self.header!r}")
-        return self
-
-
-class Param(Strict):
-    """One argument of an HTTP tool, as a model and the offline engine see it."""
-
-    type: Literal["string", "integer", "number", "decimal", "boolean", "date", "array"] = Field(
-        default="string",
-        description="`string`, `integer`, `number`, `decimal` (sent as text: for money), `boolean`, `date`, `array` (of texts).",
-    )
-    description: str = Field(default="", max_length=500, description="What it is, for models and the offline engine.")
-    pattern: str | None = Field(default=None, description="Regular expression for the whole text: `^…$`.")
-    enum: tuple[JsonValue, ...] | None = Field(default=None, description="The only values that are allowed.")
-    examples: tuple[JsonValue, ...] = Field(default=(), description="Values as customers write them.")
-    required: bool = Field(default=True, description="`false`: may be left out. So may whatever has a `default`.")
-    default: JsonValue = Field(default=None, description="The value when it is left out.")
-    minimum: Decimal | None = Field(default=None, description="The smallest number allowed.")
-    maximum: Decimal | None = Field(default=None, description="The largest number allowed.")
-    max_length: int = Field(default=1000, ge=1, le=20_000, description="Of a text, in characters; entries of an array.")
-    spot: Spot | None = Field(
-        default=None,
-        alias="in",
-        description="`path`, `query`, `header` or `body`. Absent: `path` if the URL names it, else `query` for GET and "
-        "DELETE, else `body`.",
-    )
-    send_as: str | None = Field(
-        default=None,
-        max_length=200,
-        description="Its name in the request; in the body a dotted path such as `refund.amount`.",
-    )
-
-
-class Described(Strict):
-    """What HTTP and MCP tools have in common with `@tool`."""
-
-    effect: Effect = Field(description="`read` changes nothing; `write` does; `money` moves money.")
-    scope: Scope = Field(description="What it touches, such as `orders.read`.")
-    needs: Level | None = Field(
-        default=None,
-        description="How well the caller must be known. Absent: `identified` where customer, email or name are sent, "
-        "else `anonymous`.",
-    )
-    caller: dict[str, CallerField] = Field(
-        default_factory=dict,
-        description="What the server itself puts in, from the session: customer, email, name, call, conversation, site or locale.",
-    )
-    examples: tuple[str, ...] = Field(default=(), description="Messages that should start this tool.")
-    reply: Template = Field(
-        default="", description="The offline engine's answer: a template over `result`, `args`, `caller`."
-    )
-    label: Template = Field(
-        default="", description="What the customer reads while it runs: a template over the arguments."
-    )
-    timeout_s: float = Field(default=10.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds for one attempt, at most 10.")
-    retries: int = Field(
-        default=0,
-        ge=0,
-        le=5,
-        description="Further attempts after a failure, only where that is safe: it reads, it is idempotent, or nothing was sent.",
-    )
-    fallback: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=500,
-        description="What to do when it fails for technical reasons: another tool's name, or a sentence to say.",
-    )
-    amount: str = Field(
-        default="amount", description="The argument that holds the money, for `auto_up_to` and the limits."
-    )
-    max_output_chars: int = Field(default=8000, ge=200, description="Longer results are cut and say so.")
-
-    @property
-    def needed(self) -> Level:
-        """How well the caller must be known."""
-        if self.needs is not None:
-            return self.needs
-        return "identified" if PERSONAL.intersection(self.caller.values()) else "anonymous"
-
-    @model_validator(mode="after")
-    def _known_enough(self) -> "Described":
-        if self.needs == "anonymous" and PERSONAL.intersection(self.caller.values()):
-            raise ValueError("expected needs: identified, since guests have no customer, email or name to send")
-        return self
 
 
 class HttpUndo(Strict):
@@ -224,10 +47,33 @@ class HttpUndo(Strict):
     )
 
     @model_validator(mode="after")
-    def _paths(self) -> "HttpUndo":
-        for name, path in self.args.items():
-            if picks.steps(path)[0] not in ("result", "args"):
-                raise ValueError(f"args.{name}: expected a path that begins with result or args, got {path!r}")
+    def _sound(self) -> "HttpUndo":
+        _begin(self.args, ("result", "args"))
+        return self
+
+
+class HttpReconcile(Strict):
+    """The GET that finds out what became of a call whose end was lost; secret and fixed headers are the tool's."""
+
+    url: str = Field(max_length=2000, description="https://…, with {placeholders} for names under `args` and `caller`.")
+    args: dict[str, str] = Field(
+        default_factory=dict,
+        description="What it sends: names, each with a path into the call, such as `args.order_id`.",
+    )
+    caller: dict[str, CallerField] = Field(
+        description="What the server itself puts in; `call` must be among it, since that is what to look for."
+    )
+    result: AnyPick = Field(
+        default=None,
+        description="The part of the answer that is the call's result. Absent: as for the tool. Nothing there, or 404: "
+        "it has not happened, and will not.",
+    )
+
+    @model_validator(mode="after")
+    def _sound(self) -> "HttpReconcile":
+        _begin(self.args, ("args",))
+        if "call" not in self.caller.values():
+            raise ValueError("caller: expected the call's id, for example `query.reference: call`")
         return self
 
 
@@ -269,6 +115,9 @@ class HttpTool(Described):
         default=None, description="Header for the call's id. Only if the system then does a repeated call once."
     )
     aliases: tuple[ToolName, ...] = Field(default=(), description="Names it had before.")
+    reconcile: HttpReconcile | None = Field(
+        default=None, description="How to find out what became of a call whose end was lost."
+    )
     undo: HttpUndo | None = Field(
         default=None, description="How a call is taken back; it makes a tool `undo_NAME` with a rule of its own."
     )
@@ -295,6 +144,24 @@ class HttpTool(Described):
             idempotency_header=self.idempotency_header,
             error_path=self.error_path,
             not_found="There is nothing to take back any more.",
+            timeout_s=self.timeout_s,
+        )
+
+    @property
+    def looking_up(self) -> "HttpTool | None":
+        """The request of `reconcile` as a tool of its own."""
+        if self.reconcile is None:
+            return None
+        return HttpTool(
+            description=f"Finds out what became of: {self.description}"[:2000],
+            effect="read",
+            scope=self.scope,
+            url=self.reconcile.url,
+            params={name: Param() for name in self.reconcile.args},
+            caller=self.reconcile.caller,
+            auth=self.auth,
+            headers=self.headers,
+            result=self.result if self.reconcile.result is None else self.reconcile.result,
             timeout_s=self.timeout_s,
         )
 
@@ -331,17 +198,36 @@ class HttpTool(Described):
         _check_spots(self)
         if self.owner and self.effect != "read":
             raise ValueError("owner: expected effect: read; after a write it is too late to look whose it was")
-        if self.undo is not None and self.effect == "read":
-            raise ValueError("undo: expected effect: write or money; a look leaves nothing to take back")
-        try:
-            _ = self.taking_back
-        except ValidationError as error:
-            raise ValueError(f"undo: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
+        _check_after(self)
         if any(not 400 <= status <= 499 for status in self.errors):
             raise ValueError("errors: expected statuses from 400 to 499")
         if self.method == "GET" and (self.body or any(spot == "body" for spot, *_ in self.caller_spots())):
             raise ValueError("body: a GET has none; use query")
         return self
+
+
+def _begin(args: Mapping[str, str], roots: tuple[str, ...]) -> None:
+    for name, path in args.items():
+        if picks.steps(path)[0] not in roots:
+            raise ValueError(f"args.{name}: expected a path that begins with {' or '.join(roots)}, got {path!r}")
+
+
+def _check_after(tool: HttpTool) -> None:
+    """What follows a call: `undo` and `reconcile`."""
+    for name, written in (("undo", tool.undo), ("reconcile", tool.reconcile)):
+        if written is not None and tool.effect == "read":
+            raise ValueError(f"{name}: expected effect: write or money; a look changes nothing")
+    if tool.reconcile is not None and tool.idempotency_header is None and "call" not in tool.caller.values():
+        raise ValueError(
+            "reconcile: the tool never sends the call's id; use idempotency_header, or `caller: {body.ref: call}`"
+        )
+    name = "undo"
+    try:
+        _ = tool.taking_back
+        name = "reconcile"
+        _ = tool.looking_up
+    except ValidationError as error:
+        raise ValueError(f"{name}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
 
 
 def _check_url(tool: HttpTool) -> None:
@@ -381,7 +267,7 @@ def _check_params(tool: HttpTool) -> None:
         if spot != "header" and param.send_as is None:
             continue
         if spot == "header":
-            _header(param.send_as or name)
+            header_name(param.send_as or name)
         elif spot == "body":
             _body_path(param.send_as or name)
 
@@ -397,7 +283,7 @@ def _check_spots(tool: HttpTool) -> None:
         if match is None:
             raise ValueError(f"caller: expected a place such as query.customer or header.X-Customer, got {key!r}")
         if match[1] == "header":
-            _header(match[2])
+            header_name(match[2])
         elif match[1] == "body":
             _body_path(match[2])
     taken += [(spot, name) for spot, name, _ in tool.caller_spots()]

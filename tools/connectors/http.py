@@ -19,10 +19,12 @@ from pydantic_core import SchemaError, to_jsonable_python
 
 from tools import words
 from tools.connectors import pick as picks
+from tools.connectors.after import NotFound, reconcile_of, undo_of
 from tools.connectors.client import Answer, Client, Request
-from tools.connectors.config import Auth, CallerField, HttpTool, Param
+from tools.connectors.config import HttpTool
+from tools.connectors.described import Auth, CallerField, Param
 from tools.signature import BadTool
-from tools.spec import MAX_NAME_CHARS, ToolSpec
+from tools.spec import ToolSpec
 from tools.types import AnswerLost, Caller, Json, NotSent, ToolError
 
 log = logging.getLogger("shopbell.tools")
@@ -58,6 +60,9 @@ def http_spec(name: str, tool: HttpTool, client: Client, environment: Mapping[st
     async def call(caller: Caller, **values: Any) -> Json:  # noqa: ANN401 - the arguments of args_model
         return await _call(name, tool, client, secret, caller, values)
 
+    async def ask(other: HttpTool, caller: Caller, args: Mapping[str, Any]) -> Json:
+        return await _call(name, other, client, secret, caller, args)
+
     call.__doc__ = tool.description
     return ToolSpec(
         name=name,
@@ -76,34 +81,13 @@ def http_spec(name: str, tool: HttpTool, client: Client, environment: Mapping[st
         aliases=tool.aliases,
         max_output_chars=tool.max_output_chars,
         amount=tool.amount,
-        undo=_undo(name, tool, client, secret, where),
+        reconcile=reconcile_of(name, tool, ask),
+        undo=undo_of(name, tool, ask, where),
         undo_s=tool.undo_s,
         fallback=tool.fallback,
         circuit=_system(tool.url),
         where=where,
     )
-
-
-def _undo(
-    name: str, tool: HttpTool, client: Client, secret: Callable[[], tuple[str, str]] | None, where: str
-) -> Callable[..., Any] | None:
-    """The function that takes back a call of the tool."""
-    wanted, back = tool.undo, tool.taking_back
-    if wanted is None or back is None:
-        return None
-    if len(name) + len("undo_") > MAX_NAME_CHARS:
-        raise BadTool(where, f"{name}: with undo, a name has at most {MAX_NAME_CHARS - len('undo_')} characters")
-
-    async def take_back(caller: Caller, result: Json, **args: Any) -> Json:  # noqa: ANN401 - the call's arguments
-        call = {"result": result, "args": to_jsonable_python(args)}
-        values = {key: picks.get(call, path) for key, path in wanted.args.items()}
-        absent = [path for key, path in wanted.args.items() if values[key] is None]
-        if absent:
-            log.warning("tool %s: a call cannot be taken back, it has no %s", name, absent[0])
-            raise ToolError("This cannot be taken back automatically.")
-        return await _call(f"undo_{name}", back, client, secret, caller, values)
-
-    return take_back
 
 
 def _system(url: str) -> str:
@@ -268,7 +252,7 @@ def judge(name: str, tool: HttpTool, answer: Answer, caller: Caller, args: Mappi
     if 200 <= status <= 299:
         return _result(tool, answer, caller, args)
     if status in (404, 410) and status not in tool.errors:
-        raise ToolError(_not_found(tool, args))
+        raise NotFound(_not_found(tool, args))
     if status == 429:
         if tool.effect == "read" or tool.idempotent:
             raise AnswerLost(f"{name}: the system is busy (429)")
@@ -300,10 +284,10 @@ def _result(tool: HttpTool, answer: Answer, caller: Caller, args: Mapping[str, A
     if tool.owner:
         value = _own(tool, value, caller)
         if value is None:
-            raise ToolError(_not_found(tool, args))
+            raise NotFound(_not_found(tool, args))
     found = picks.pick(value, tool.result)
     if found is None and isinstance(tool.result, str) and tool.effect == "read":
-        raise ToolError(_not_found(tool, args))
+        raise NotFound(_not_found(tool, args))
     return found
 
 

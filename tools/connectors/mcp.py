@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tools import words
-from tools.connectors.config import is_customer
+from tools.connectors.described import is_customer
 from tools.connectors.http import BACKSTOP_S, of_caller
 from tools.connectors.lock import Definition
 from tools.connectors.mcp_config import McpTool

@@ -8,7 +8,7 @@ from typing import Annotated
 import httpx
 from pydantic import AfterValidator, Field, model_validator
 
-from tools.connectors.config import MAX_TIMEOUT_S, Auth, Described, EnvName, Strict, ToolName
+from tools.connectors.described import MAX_TIMEOUT_S, Auth, Described, EnvName, Strict, ToolName
 
 
 def _server_url(value: str) -> str:

@@ -12,7 +12,20 @@ import pytest
 from pydantic import ValidationError
 
 from tests.tools.connectors.conftest import Shop, answer, hang_up, local, raw, redirect, shop_running, silent
-from tools import BadTool, Breakers, Caller, Outcome, Pace, Registry, Rule, run, undoing, verdict
+from tools import (
+    BadTool,
+    Breakers,
+    Caller,
+    Outcome,
+    Pace,
+    Reconciled,
+    Registry,
+    Rule,
+    reconcile,
+    run,
+    undoing,
+    verdict,
+)
 from tools.connectors import client as client_module
 from tools.connectors.client import Client
 from tools.connectors.config import HttpTool
@@ -659,5 +672,97 @@ def test_an_undo_that_cannot_work_is_refused(entry, message):
     whole = {"description": "Refund.", "scope": "x", **REFUND, **entry}
     whole["url"] = "https://shop.example/refunds"
     whole["undo"] = {**whole["undo"], "url": whole["undo"]["url"].replace("SHOP", "https://shop.example")}
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        HttpTool.model_validate(whole)
+
+
+# Finding out what became of a call
+
+LOOK: dict[str, Any] = {
+    "url": "SHOP/refunds/by/{order_id}",
+    "args": {"order_id": "args.order_id"},
+    "caller": {"query.reference": "call", "header.X-Customer": "customer"},
+    "result": {"id": "refunds[0].id"},
+}
+FOUND = "/refunds/by/1042"
+
+
+async def look(shop: Shop, **changed: Any) -> Reconciled:
+    entry = {key: value for key, value in REFUND.items() if key != "idempotency_header"}
+    entry |= {"caller": {"body.reference": "call"}, "reconcile": {**LOOK, **changed}}
+    entry["reconcile"]["url"] = entry["reconcile"]["url"].replace("SHOP", shop.url)
+    spec = spec_of(shop, {"KEY": "s3cret"}, **entry, timeout_s=0.5)
+    return await reconcile(spec, CALLER, {"order_id": "1042", "amount": "5.00"})
+
+
+async def test_a_call_that_happened_is_found_by_its_id(shop):
+    shop.says[FOUND] = answer({"refunds": [{"id": 77}]})
+    assert await look(shop) == Reconciled(True, {"id": 77})
+    (got,) = shop.got
+    assert (got.method, got.target) == ("GET", f"{FOUND}?reference=call%3A9")
+    assert (got.headers["authorization"], got.headers["x-customer"]) == ("Bearer s3cret", "cus_7")
+
+
+@pytest.mark.parametrize(
+    ("says", "result"),
+    [
+        (answer({}, 404), LOOK["result"]),
+        (answer({}, 410), LOOK["result"]),
+        (answer({"refunds": []}), LOOK["result"]),
+        (answer({"refunds": []}), "refunds[0]"),
+        (answer({"refunds": []}), {"list": "refunds", "each": "id"}),
+        (answer([]), None),
+    ],
+)
+async def test_a_call_that_is_not_there_has_not_happened(shop, says, result):
+    shop.says[FOUND] = says
+    assert await look(shop, result=result) == Reconciled(False)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        answer({}, 400),
+        answer({}, 401),
+        answer({}, 403),
+        answer({}, 429),
+        answer({}, 500),
+        raw(204),
+        raw(200),
+        hang_up,
+        silent,
+    ],
+)
+async def test_an_answer_that_says_nothing_leaves_it_open(shop, says):
+    shop.says[FOUND] = says
+    assert await look(shop) == Reconciled(None)
+
+
+async def test_a_write_whose_answer_was_lost_is_looked_up_at_once(shop):
+    shop.says |= {"/refunds": hang_up, FOUND: answer({"refunds": [{"id": 77}]})}
+    entry = {key: value for key, value in REFUND.items() if key != "idempotency_header"}
+    back = {**LOOK, "url": LOOK["url"].replace("SHOP", shop.url)}
+    spec = spec_of(shop, {"KEY": "s3cret"}, **entry, caller={"body.reference": "call"}, reconcile=back)
+    done = await call(spec, order_id="1042", amount="5.00")
+    assert (done.ok, done.result, done.reconciled) == (True, {"id": 77}, True)
+    assert [got.method for got in shop.got] == ["POST", "GET"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"reconcile": LOOK | {"caller": {"header.X-Customer": "customer"}}}, "caller: expected the call's id"),
+        ({"reconcile": LOOK | {"args": {"order_id": "result.id"}}}, "expected a path that begins with args"),
+        ({"reconcile": LOOK | {"args": {}}}, "reconcile: url: {order_id} is no argument"),
+        ({"reconcile": LOOK, "idempotency_header": None}, "the tool never sends the call's id"),
+        (
+            {"reconcile": LOOK, "effect": "read", "method": "GET", "params": {}},
+            "reconcile: expected effect: write or money",
+        ),
+    ],
+)
+def test_a_look_up_that_cannot_work_is_refused(entry, message):
+    whole = {"description": "Refund.", "scope": "x", **REFUND, **entry, "url": "https://shop.example/refunds"}
+    whole["reconcile"] = {**whole["reconcile"], "url": "https://shop.example/refunds/by/{order_id}"}
     with pytest.raises(ValidationError, match=re.escape(message)):
         HttpTool.model_validate(whole)
