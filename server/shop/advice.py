@@ -71,27 +71,31 @@ def about_rules(rules: Mapping[str, Rule], document: Document | None, registry: 
     return found
 
 
-def about_tools(registry: Registry, site: Site, steps: Collection[str] | None) -> list[Problem]:
+def about_tools(
+    registry: Registry, site: Site, steps: Collection[str] | None, *, guests: bool = False
+) -> list[Problem]:
     """What is probably not meant about the tools themselves, at the line where each is written.
 
-    `steps` are the tools that workflows call, which are started by the workflows' examples; None if not known.
+    `steps` are the tools that workflows call, which are started by the workflows' examples; None if not known. `guests`: the
+    shop can look guests up, who show with a code who they are.
     """
     found: list[Problem] = []
+    nobody = not site.identity.variables and not guests
     examples: dict[str, ToolSpec] = {}
     for spec in registry:
         file, _, line = spec.where.rpartition(":")
         if not spec.examples and spec.undoes is None and steps is not None and spec.name not in steps:
             message = f"{spec.name}: no examples=[…]: the offline engine starts a tool by messages like its examples"
             found.append(Problem(Path(file), int(line), 1, "warning", message))
-        for severity, message in _tool_findings(spec, registry, site, examples):
+        for severity, message in _tool_findings(spec, registry, examples, nobody=nobody):
             found.append(Problem(Path(file), int(line), 1, severity, f"{spec.name}: {message}"))
     return found
 
 
 def _tool_findings(
-    spec: ToolSpec, registry: Registry, site: Site, examples: dict[str, ToolSpec]
+    spec: ToolSpec, registry: Registry, examples: dict[str, ToolSpec], *, nobody: bool
 ) -> list[tuple[Severity, str]]:
-    """`examples` holds those of the tools before, and gets this one's."""
+    """`examples` holds those of the tools before, and gets this one's; `nobody` can show who they are."""
     if spec.undoes is not None:
         return []  # made from another tool, about which all is said there
     messages = []
@@ -103,7 +107,7 @@ def _tool_findings(
         messages.append(
             f"retries={spec.retries} happen only when nothing was sent (NotSent): the tool neither reads nor is idempotent"
         )
-    if spec.needs != "anonymous" and not site.identity.variables:
+    if spec.needs != "anonymous" and nobody:
         messages.append(f"needs={spec.needs!r}, but site.yaml names no identity secret: nobody can sign in")
     for example in spec.examples:
         other = examples.setdefault(example.strip().lower(), spec)

@@ -10,6 +10,7 @@ import pytest
 from server.kit import Guest, Kit
 from server.mail import directory_of, mailer_of, sender_of
 from server.settings import Settings, SettingsError, load_settings
+from server.shop import read_shop
 from server.site import Site
 from tests.tools.connectors import test_mail as smtp
 from tools.connectors.mail import MailRefused
@@ -148,3 +149,27 @@ def test_a_lookup_of_guests_is_an_async_function(tmp_path):
     for bad in (lambda order, email: None, "find", Lookup, Path):
         with pytest.raises(TypeError, match=r"kit\.guests"):
             kit.guests = bad
+
+
+@pytest.mark.parametrize(("guests", "warned"), [("None", True), ("find", False)])
+def test_a_shop_that_nobody_can_show_themselves_to_is_warned(tmp_path, guests, warned):
+    plugin = '''
+from tools import Caller, tool
+
+@tool(scope="a", effect="read", needs="identified", examples=["where is my order"], reply="Here.")
+async def order(caller: Caller) -> str:
+    """Find the order."""
+    return "here"
+
+async def find(order, email):
+    return None
+
+def setup(kit):
+    kit.tools.add(order)
+    kit.guests = GUESTS
+'''
+    (tmp_path / "plugin.py").write_text(plugin.replace("GUESTS", guests))
+    (tmp_path / "site.yaml").write_text("key: pk_test\nname: T\norigins: [https://a.example]\n")
+    shop, problems = read_shop(tmp_path, data=tmp_path / "data", environment={}, articles=False)
+    assert shop is not None
+    assert any("nobody can sign in" in problem.message for problem in problems) is warned
