@@ -83,10 +83,13 @@ class Admin:
 
     def _turn(self, turn: Turn) -> dict[str, Any]:
         site = self._known(None if turn.site == EVERY else turn.site)
-        if turn.off and turn.tool is not None:
+        if turn.tool is not None:
             agents = [self._agents[site]] if site is not None else list(self._agents.values())
-            names = sorted({spec.name for agent in agents for spec in agent.registry})
-            if turn.tool not in names:
+            specs = [spec for agent in agents if (spec := agent.registry.get(turn.tool)) is not None]
+            if specs:
+                turn = turn.model_copy(update={"tool": specs[0].name})
+            elif turn.off:
+                names = sorted({spec.name for agent in agents for spec in agent.registry})
                 raise AdminRefused(f"there is no tool {turn.tool!r}; there are: {', '.join(names) or 'none'}")
         return turn_switch(self._switches, turn, self._clock_ms())
 

@@ -147,7 +147,7 @@ def sources_of(shop: Shop) -> list[Source]:
 def _under(switches: Switches, agent: Agent) -> Agent:
     """The agent, as far as the merchant has not switched it off."""
     site = agent.site.key
-    rules = SwitchedRules(agent.rules, switches, site)
+    rules = SwitchedRules(agent.rules, agent.registry, switches, site)
     return replace(agent, rules=rules, is_off=functools.partial(switches.is_off, site))
 
 

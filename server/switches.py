@@ -14,7 +14,7 @@ from typing import Final
 import orjson
 
 from server.questions import EVERY
-from tools import Rule
+from tools import Registry, Rule
 
 logger = logging.getLogger(__name__)
 
@@ -99,15 +99,22 @@ class Switches:
 
 
 class SwitchedRules(Mapping[str, Rule]):
-    """A site's rules as they are at this moment: what is switched off is not enabled."""
+    """A site's rules as they are at this moment: what is switched off is not enabled, under any of its names."""
 
-    def __init__(self, rules: Mapping[str, Rule], switches: Switches, site: str) -> None:
+    def __init__(self, rules: Mapping[str, Rule], registry: Registry, switches: Switches, site: str) -> None:
         self._rules = rules
+        self._registry = registry
         self._switches = switches
         self._site = site
 
     def __getitem__(self, name: str) -> Rule:
-        return Rule(enabled=False) if self._switches.is_off(self._site, name) else self._rules[name]
+        if self._switches.is_off(self._site, self._own(name)):
+            return Rule(enabled=False)
+        return self._rules[name]
+
+    def _own(self, name: str) -> str:
+        spec = self._registry.get(name)
+        return spec.name if spec is not None else name
 
     def __iter__(self) -> Iterator[str]:
         off = [one.tool for one in self._switches.off if one.tool is not None and one.site in (self._site, EVERY)]

@@ -33,6 +33,7 @@ from tools import (
     reconcile,
     undo_refused,
     undoing,
+    verdict,
 )
 from tools import run as run_tool
 
@@ -56,7 +57,7 @@ class Calls:
             spec = work.agent.registry.get(call.tool)
             assert spec is not None  # noqa: S101 - policy denies unknown tools
             self._show(work, call, "running")
-            work.calling.append(call.tool)
+            work.calling.append(spec.name)
             task = self._node.group.create_task(
                 self._one(work, state, call, replace(caller_for(state, call, caller), call=call.id))
             )
@@ -101,7 +102,8 @@ class Calls:
             events = []
             booked = [[item.key, item.amount] for item in spend]
             for call in group:
-                body: dict[str, Any] = {"call": call.id, "attempt": call.attempt + 1}
+                why = self._why(work, state, call, caller)
+                body: dict[str, Any] = {"call": call.id, "attempt": call.attempt + 1, "why": why}
                 events.append(work.new("call.started", "system", body | ({"booked": booked} if booked else {})))
             try:
                 await self._node.log.append(work.key, events, after=state.head, spend=spend)
@@ -115,6 +117,13 @@ class Calls:
                 new = tuple((item.key, item.amount) for item in spend)
                 started += [replace(call, booked=call.booked + new) for call in group]
         return started
+
+    @staticmethod
+    def _why(work: Work, state: Conversation, call: CallRecord, caller: Caller) -> str:
+        """The rule's verdict on it, for the audit; who agreed is in the events before."""
+        agent = work.agent
+        spec = agent.registry.get(call.tool)
+        return verdict(spec, agent.rules.get(call.tool), caller_for(state, call, caller), call.args).reason
 
     def _bookings(self, work: Work, state: Conversation, call: CallRecord, caller: Caller, now_ms: int) -> list[Spend]:
         """What the call counts for against its rule's limits; nothing for a further attempt at what is booked already."""
@@ -131,12 +140,16 @@ class Calls:
     async def _one(self, work: Work, state: Conversation, call: CallRecord, caller: Caller) -> None:
         spec = work.agent.registry.get(call.tool)
         assert spec is not None  # noqa: S101 - policy denies unknown tools
+        earlier = call.state == "started"  # by a process that died, and nobody has looked up what became of it
+        if work.agent.has_off(spec.name):  # since `policy` allowed it, a commit ago
+            outcome = Outcome(False, error="stopped", unknown=earlier and spec.effect != "read")
+            await self._end_started(work, call, outcome)
+            return
         try:
             bound = spec if spec.undoes is None else self._bound(work, state, call, spec)
         except ToolError as error:
             outcome = Outcome(False, error=str(error), code="refused")
         else:
-            earlier = call.state == "started"  # by a process that died, and nobody has looked up what became of it
             outcome = await run_tool(bound, caller, call.args, earlier=earlier, breakers=work.agent.breakers)
         await self._end_started(work, call, outcome)
 

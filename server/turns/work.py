@@ -57,6 +57,11 @@ class Agent:
     workflows: Mapping[str, Program] = field(default_factory=dict)
     """What is always done the same way, by name."""
 
+    def has_off(self, tool: str) -> bool:
+        """Whether the merchant has taken this tool away, or switched the agent off."""
+        rule = self.rules.get(tool)
+        return self.is_off() or (rule is not None and not rule.enabled)
+
     def ruled(self, caller: Caller) -> Rules:
         """What the site allows, as `policy` takes it."""
         return Rules(self.registry, self.rules, self.site.limits, self.verifies(caller), self.is_off(), self.workflows)

@@ -7,9 +7,15 @@ import pytest
 
 from server.questions import EVERY
 from server.switches import FILE, BadSwitch, Switched, SwitchedRules, Switches
-from tools import Rule
+from tools import Caller, Registry, Rule, tool
 
 OFF = Switched(1_000, "pk_one", None, True, "ada", "it promised a tent")
+
+
+@tool(scope="a", effect="money", aliases=["pay_back"])
+async def refund(caller: Caller) -> str:
+    """Refund."""
+    return ""
 
 
 def reopened(data):
@@ -122,19 +128,22 @@ def test_what_is_no_site_is_refused(tmp_path, site):
 
 def test_the_rules_follow_the_switches_at_once(tmp_path):
     switches = Switches(tmp_path)
-    rules = SwitchedRules({"refund": Rule(permission="auto")}, switches, "pk_one")
+    registry = Registry()
+    registry.add(refund)
+    known = dict.fromkeys(("refund", "pay_back"), Rule(permission="auto"))
+    rules = SwitchedRules(known, registry, switches, "pk_one")
     assert rules.get("refund") == Rule(permission="auto")
     assert rules.get("other") is None
     switches.turn(replace(OFF, tool="refund"))
-    assert rules["refund"] == Rule(enabled=False)
+    assert rules["refund"] == rules["pay_back"] == Rule(enabled=False)
     assert rules.get("other") is None
     switches.turn(replace(OFF, tool="other"))
-    assert dict(rules) == {"refund": Rule(enabled=False), "other": Rule(enabled=False)}
+    assert dict(rules) == dict.fromkeys(("refund", "pay_back", "other"), Rule(enabled=False))
     switches.turn(OFF)
     assert rules.get("anything") == Rule(enabled=False)
-    for tool in ("refund", "other", None):
-        switches.turn(replace(OFF, tool=tool, off=False))
-    assert dict(rules) == {"refund": Rule(permission="auto")}
+    for name in ("refund", "other", None):
+        switches.turn(replace(OFF, tool=name, off=False))
+    assert dict(rules) == known
 
 
 def test_each_line_is_json_for_other_programs(tmp_path):

@@ -7,8 +7,9 @@ from server.consent import Rules
 from server.conversation import fold
 from server.events import Event
 from server.policy import Runner
+from server.ports import Text
 from server.site import Limits
-from tests.turns.conftest import KEY
+from tests.turns.conftest import KEY, bodies, call
 from tools import Caller, Registry, Rule, args_sha256, tool
 
 
@@ -95,3 +96,37 @@ def test_an_unknown_outcome_is_told_as_such():
     assert policy.decide(state, rules(off=True), CALLER, Runner("t:1", 1), 2_000) == [
         policy.HandOver("unknown_outcome")
     ]
+
+
+effects = []
+
+
+@tool(scope="a.pay", effect="money")
+async def pay(caller: Caller, n: int = 0) -> str:
+    """Pay."""
+    effects.append(n)
+    return "paid"
+
+
+async def test_what_is_switched_off_between_the_verdict_and_the_effect_does_not_begin(make_node):
+    effects.clear()
+    allowed = {"pay": Rule(permission="auto")}
+    node = await make_node([call("pay", n=1)], [Text("Good.")], tools=[pay], rules=allowed)
+
+    def heard(key, events):
+        if any(event.kind == "call.started" for event in events):
+            allowed["pay"] = Rule(enabled=False)
+
+    node.log.listeners.append(heard)
+    await node.say("pay")
+    events = await node.until("turn.ended")
+    assert effects == []
+    [ended] = bodies(events, "call.ended")
+    assert (ended["ok"], ended["error"], ended.get("unknown")) == (False, "stopped", None)
+
+
+async def test_the_log_says_under_which_verdict_a_call_ran(make_node):
+    node = await make_node([call("pay", n=1)], [Text("Good.")], tools=[pay], rules={"pay": Rule(permission="auto")})
+    await node.say("pay")
+    [started] = bodies(await node.until("turn.ended"), "call.started")
+    assert started["why"] == "allowed: the rule for pay says so"
