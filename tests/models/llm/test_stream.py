@@ -9,7 +9,7 @@ import pytest
 from server.models.llamaindex import Limits, LlamaIndexModel, build
 from server.models.llamaindex.build import Llm
 from server.models.llamaindex.model import Outside
-from server.ports import Call, Choices, HandOver, Line, ModelFailed, Prompt, Text, Thinking, Usage
+from server.ports import Call, Choices, Colleague, HandOver, Line, ModelFailed, PassOn, Prompt, Text, Thinking, Usage
 from tests.models.llm.provider import (
     DONE,
     FIRST,
@@ -183,6 +183,17 @@ async def test_while_a_person_is_awaited_the_model_cannot_ask_for_one_again():
     async with serving(answered("ok")) as provider:
         await said(provider, asked=prompt(mode="waiting", tools=()))
     assert [one["function"]["name"] for one in provider.requests[0]["tools"]] == ["offer_choices"]
+
+
+async def test_a_model_among_several_agents_can_pass_on_to_the_others_and_to_nobody_else():
+    others = (Colleague("service", "Workshop."), Colleague("default", "The rest."))
+    call = calls(call_delta(0, id="a", name="pass_on", args='{"agent": "service", "why": "an appointment"}'))
+    async with serving(streamed(FIRST, call, chunk(finish="tool_calls"), DONE)) as provider:
+        assert await said(provider, asked=prompt(colleagues=others)) == [PassOn("service", "an appointment"), Usage()]
+    [request] = provider.requests
+    [offered] = [one["function"] for one in request["tools"] if one["function"]["name"] == "pass_on"]
+    assert offered["parameters"]["properties"]["agent"]["enum"] == ["service", "default"]
+    assert "service: Workshop." in offered["description"]
 
 
 async def test_think_tags_of_a_server_without_a_reasoning_parser_are_thinking():
