@@ -95,7 +95,7 @@ function fold(title, extra, ...inside) {
 function passages(item) {
   const list = item.body.passages.map((/** @type {any} */ p) =>
     h("li", {}, h("b", {}, p.title || p.document), p.heading ? ` › ${p.heading}` : "", h("span", { class: "score" }, Math.round(100 * (p.score || 0)) + " %"), h("p", {}, p.text)));
-  return fold(`${list.length} passages for “${item.body.query || ""}”`, "", h("ol", { class: "passages" }, list));
+  return fold(`${list.length} passage${list.length === 1 ? "" : "s"} for “${item.body.query || ""}”`, "", h("ol", { class: "passages" }, list));
 }
 
 /**

@@ -54,7 +54,7 @@ export function timeline(link) {
     else if (e.kind === "mode") list.push({ key, type: "mode", at_ms: e.at_ms, body: b });
     else if (e.kind === "thought") list.push({ key, type: "thought", at_ms: e.at_ms, body: b });
     else if (e.kind === "retrieved" && b.passages?.length) list.push({ key, type: "passages", at_ms: e.at_ms, body: b });
-    else if (e.kind === "routed") list.push({ key, type: "routed", at_ms: e.at_ms, body: b });
+    else if (e.kind === "routed" && b.agent !== "default") list.push({ key, type: "routed", at_ms: e.at_ms, body: b });
     else if (e.kind === "call.planned") list.push({ key, type: "call", at_ms: e.at_ms, call: calls.get(b.call) });
     else if (e.kind === "identified") list.push({ key, type: "identified", at_ms: e.at_ms, body: b });
     else if (e.kind === "rated") list.push({ key, type: "rated", at_ms: e.at_ms, body: b });
