@@ -38,13 +38,13 @@ def caller(customer: str | None = "cus_mara", locale: str = "en", call: str = ""
 class Till:
     """The shop's tools over files in one directory, by a clock that stands. Made anew, it is the shop after a restart."""
 
-    def __init__(self, shop: Shop, directory: Path, now: datetime = NOON) -> None:
+    def __init__(self, shop: Shop, directory: Path, now: datetime = NOON, source: Path = SHOP) -> None:
         self.now = now
         self.mails: list[tuple[str, str, str]] = []
         self.tools = Registry()
         self.kit = SimpleNamespace(
             site=shop.site,
-            dir=SHOP,
+            dir=source,
             data=directory,
             tools=self.tools,
             mail=SimpleNamespace(send=self._send),
@@ -57,7 +57,14 @@ class Till:
         self.mails.append((to, subject, text))
 
     async def call(
-        self, name: str, customer: str | None = "cus_mara", *, call: str | None = None, locale: str = "en", **args: Any
+        self,
+        name: str,
+        customer: str | None = "cus_mara",
+        /,
+        *,
+        call: str | None = None,
+        locale: str = "en",
+        **args: Any,
     ) -> Outcome:
         """Run a tool; every call is another one unless `call` says which."""
         spec = self.tools.get(name)
@@ -65,13 +72,13 @@ class Till:
         self._calls += 1
         return await run(spec, caller(customer, locale, call or f"call:{self.now}:{self._calls}"), args)
 
-    async def done(self, name: str, customer: str | None = "cus_mara", **args: Any) -> Any:
+    async def done(self, name: str, customer: str | None = "cus_mara", /, **args: Any) -> Any:
         """The result of a call that must succeed."""
         outcome = await self.call(name, customer, **args)
         assert outcome.ok, outcome.error
         return outcome.result
 
-    async def refused(self, name: str, customer: str | None = "cus_mara", **args: Any) -> str:
+    async def refused(self, name: str, customer: str | None = "cus_mara", /, **args: Any) -> str:
         """The words of a call that must be refused, with nothing done."""
         outcome = await self.call(name, customer, **args)
         assert not outcome.ok, outcome.result

@@ -269,7 +269,7 @@ class ShopData:
         new = file.with_suffix(f".{os.getpid()}.new")
         new.unlink(missing_ok=True)
         with closing(sqlite3.connect(new)) as db:
-            db.executescript((self._source / "schema.sql").read_text(encoding="utf-8"))
+            db.executescript("BEGIN;" + (self._source / "schema.sql").read_text(encoding="utf-8"))
             for table in (*TABLES, *ACCOUNT_TABLES):
                 self._fill(db, table, today)
             db.execute("INSERT INTO meta VALUES ('built', ?)", (stamp,))

@@ -95,7 +95,9 @@ class Ledger:
             db = sqlite3.connect(file, timeout=5.0, isolation_level=None)
             db.row_factory = sqlite3.Row
             if self._file is None:
-                db.executescript(self._schema.read_text(encoding="utf-8"))
+                db.executescript(
+                    f"BEGIN;{self._schema.read_text(encoding='utf-8')}COMMIT;"
+                )  # one commit, not one a table
                 self._file = file
         return db
 
