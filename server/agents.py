@@ -87,6 +87,7 @@ def agent_of(shop: Shop, supplies: Supplies) -> Agent:
         functools.partial(proof.can_verify, guests=shop.kit.guests is not None),
         router=router,
         models=own,
+        workflows=shop.workflows,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from server import agents, app, specialists
+from server import agents, app, runs, specialists
 from server.commands.knowledge import opened, sync_shop
 from server.models.offline import Offline, Pick
 from server.models.offline.ears import Ears
@@ -26,10 +26,12 @@ async def route(settings: Settings, queries: Iterator[dict[str, str]]) -> AsyncI
         embedder, ears = app.open_embedder(settings), Ears()
         engine = Offline(embedder, ears=ears)
         router = agents.router_of(shop, embedder, ears)
-        tools = shop.offered()
+        tools = runs.direct(shop.offered(), shop.workflows)
         for query in queries:
             passages = await index.search(shop.site.key, query["query"], k=4)
-            picks = await engine.route(query["query"], tools, passages=passages, locale=shop.site.locale)
+            picks = await engine.route(
+                query["query"], tools, passages, workflows=[*shop.workflows.values()], locale=shop.site.locale
+            )
             if router.has_specialists:
                 picks = beside(picks, await near(router, ears, query["query"], shop.site.locale))
             yield {

@@ -150,6 +150,7 @@ async def warming(parts: Parts) -> AsyncIterator[None]:
         await parts.embedder.query("warm")
         for key, agent in parts.agents.items():
             await parts.index.vocabulary(key)
+            await asyncio.to_thread(len, agent.workflows)  # makes them: 0.1 s for the library
             for part in (agent.model, *agent.models.values(), agent.router):
                 prepare = getattr(part, "warm", None)
                 if prepare is not None:

@@ -13,7 +13,7 @@ from server.models.offline.understand import Part
 from server.ports import Heard, OpenRun
 from tools.workflow.events import Cancelled, Corrected, Said
 from tools.workflow.model import Each
-from tools.workflow.slots import read
+from tools.workflow.slots import mentioned, read
 from tools.workflow.view import RunView, SlotView
 
 TODAY: Final = "2000-01-01"
@@ -98,12 +98,25 @@ def _is_exactly(asked: SlotView, text: str) -> bool:
 def _said(view: RunView, text: str) -> Said:
     """The words as the answer to the question, with other values that are known by their form."""
     slots: dict[str, Any] = {view.asking: text} if view.asking is not None else {}
+    if view.asking is not None and not view.fits(view.asking, text, today=TODAY) and (named := _named(view, text)):
+        slots = named  # asked for one thing, told another: that is taken, and the question comes again
     for name, there in view.slots.items():
         if name not in slots and there.slot.type in ("order_number", "email"):
             got = read(there.slot, text, today=TODAY)
             if got.ok and got.value != _value(there):
                 slots[name] = got.value
     return Said(slots=slots, text=text)
+
+
+def _named(view: RunView, text: str) -> dict[str, Any]:
+    """Choices of other questions, still open, that the words name."""
+    found = {}
+    for name, there in view.slots.items():
+        if there.slot.type == "choice" and there.value is None and name != view.asking:
+            got = mentioned(text, there.choices)
+            if got.ok:
+                found[name] = got.value
+    return found
 
 
 def _correction(view: RunView, said: str) -> Corrected | None:

@@ -35,6 +35,8 @@ STATEMENT: Final = 0.10
 """How much surer a plain statement must be than a question before it is answered by a tool or a quote."""
 SAID_BEFORE: Final = 3
 """Customer messages in which a workflow that begins looks for the order that it is about."""
+_ABOUT: Final = frozenset({"quote", "unknown", "unclear", "cannot"})
+"""Said about what was only told to say why a workflow is wanted, they would be beside the point."""
 _LOOKUPS: Final = frozenset({"call", "ask", "sign_in"})
 _BY_FORM: Final = frozenset({"pattern", "email", "date", "money", "uuid", "url"})
 MAX_CALLS: Final = 4
@@ -384,8 +386,8 @@ def _tidied(steps: Sequence[Step]) -> list[Step]:
     """Without what the rest makes superfluous: small talk beside answers, the same sentence twice, lookups of a workflow's own."""
     begun = {name for step in steps if step.kind == "start" for name in _looked_up_by(step.tool)}
     steps = [step for step in steps if step.kind not in _LOOKUPS or step.tool is None or step.tool.name not in begun]
-    if any(step.kind == "start" for step in steps):  # what was told besides is why it is wanted
-        steps = [step for step in steps if "?" in step.part.text or step.kind not in ("unknown", "unclear", "cannot")]
+    why = " ".join(step.part.before for step in steps if step.kind == "start")
+    steps = [step for step in steps if step.kind not in _ABOUT or "?" in step.part.text or step.part.text not in why]
     real = [step for step in steps if step.kind not in ("small", "negated")]
     out = real or list(steps[:2])
     seen: list[Step] = []
