@@ -168,7 +168,8 @@ def _read(text: str, low: str, language: Language) -> Part | None:
         cues.remove("complaint")  # "how long do I have to complain?" asks, and complains of nothing
     main = cues[0] if cues else ""
     command = language.has("command", mention)
-    negated = language.has("negated", mention) and not question
+    # "I don't want to live" negates nothing.
+    negated = language.has("negated", mention) and not question and main != "self_harm"
     act: Act = "cue" if main else "ask" if question or command else "tell"
     if act != "cue" and not command and not language.asking.search(bare) and len(words(low)) <= 4:
         act = "tell" if language.has("statement", bare) and not question else "bare"
