@@ -109,7 +109,7 @@ def approvals() -> None:
     """Calls that wait for staff: see them, approve or deny them."""
 
 
-comment_option = click.option("--comment", metavar="TEXT", default="", help="For the log, and for the agent.")
+comment_option = click.option("--comment", metavar="TEXT", default="", help="Why, for whoever reads the log.")
 
 
 @approvals.command("list")
