@@ -34,6 +34,13 @@ _EMAIL: Final = re.compile(r"[^\s<>()\[\],;:\"]{1,64}@[A-Za-z0-9.-]{1,250}\.[A-Z
 _ORDER: Final = re.compile(r"(?<![\w@.-])#?([A-Za-z]{0,8}-?[0-9][A-Za-z0-9-]{2,30})(?![\w@])")
 """At least three characters with a digit at the front, or behind a short prefix: 1042, #1042, SO-2201, R100-7."""
 
+ASKING_WORDS: Final = 8
+"""Up to eight words ("please send me a new code to my mail"), a message asks for nothing else."""
+_CODE_WORDS: Final = frozenset({"code", "codes", "one", "it", "mail", "email", "einen", "ihn", "zahl"})
+_AGAIN_WORDS: Final = frozenset(
+    {"new", "again", "another", "resend", "neu", "neuen", "neuer", "nochmal", "nochmals", "erneut", "anderen"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Identified:
@@ -174,6 +181,12 @@ def order_of(args: Mapping[str, Any]) -> str | None:
         ):
             return str(value).strip()
     return None
+
+
+def asks_again(text: str) -> bool:
+    """Whether a short message asks for another code, in one of our own languages."""
+    words = set(re.findall(r"[^\W\d_]+", text.casefold()))
+    return len(words) <= ASKING_WORDS and bool(words & _CODE_WORDS) and bool(words & _AGAIN_WORDS)
 
 
 def leftover_words(text: str) -> int:

@@ -78,25 +78,12 @@ class Words:
     async def _address(self, state: Conversation, call: CallRecord, message: str, text: str) -> list[Event] | None:
         """A message with what is needed for a code; None: it holds nothing of the kind. Empty: look again."""
         said = NewEvent(message, "message", "customer", {"text": text})
-        on_file = self._verifier.on_file(state)
-        if on_file is not None:
-            if bare_answer(text) is not True or state.verification.code is not None:
-                return None
-            target, is_all = Target(on_file), True
-        else:
-            if self._desks[state.site].guests is None:
-                return None
-            order, email, is_all = gathered(state, call, text)
-            if order is None and email is None:
-                return None
-            if order is None or email is None:
-                ask = "code_need_email" if email is None else "code_need_order"
-                return await self._reply(state, said, ask) if is_all else None
-            if not is_address(proof.normal_email(email)):
-                return None
-            target = Target(proof.normal_email(email), proof.normal_order(order))
-            if proof.email_in(text) is None and self._has_code(state, target):
-                return await self._reply(state, said, "code_sent", to=proof.masked(target.email))
+        found = self._wanted(state, call, text)
+        if found is None or isinstance(found, str):
+            return await self._reply(state, said, found) if found is not None else None
+        target, is_all, is_new = found
+        if not is_new:
+            return await self._reply(state, said, "code_sent", to=proof.masked(target.email))
         answers = self._answer(state, message, "code_sent", to=proof.masked(target.email)) if is_all else [None]
         try:
             return await self._verifier.sent(state, call, target, message, said=said, answer=answers[0])
@@ -104,14 +91,34 @@ class Words:
             minutes = max(1, round((late.retry_after_s or 60) / 60))
             return await self._reply(state, said, "code_too_many", minutes=str(minutes))
 
-    def _has_code(self, state: Conversation, target: Target) -> bool:
-        """Whether a good code is on its way there already: a number that was known before asks for no other."""
+    def _wanted(self, state: Conversation, call: CallRecord, text: str) -> tuple[Target, bool, bool] | str | None:
+        """Where a message wants a code to be sent, whether it says nothing else, and whether that is a new code.
+
+        A text: the phrase that asks for what is missing. None: the message is not about it.
+        """
         sent = state.verification.code
-        return (
-            sent is not None
-            and (sent.email, sent.order) == (target.email, target.order)
-            and not self._verifier.is_over(sent)
-        )
+        sent = sent if sent is not None and sent.call == call.id else None
+        is_good = sent is not None and not self._verifier.is_over(sent)
+        on_file = self._verifier.on_file(state)
+        if on_file is not None:
+            wants = (bare_answer(text) is True and not is_good) or (sent is not None and proof.asks_again(text))
+            return (Target(on_file), True, True) if wants else None
+        if self._desks[state.site].guests is None:
+            return None
+        if sent is not None and sent.email is not None and proof.asks_again(text):
+            return Target(sent.email, sent.order), True, True
+        order, email, is_all = gathered(state, call, text)
+        if order is None and email is None:
+            return None
+        if order is None or email is None:
+            missing = "code_need_email" if email is None else "code_need_order"
+            return missing if is_all else None
+        target = Target(proof.normal_email(email), proof.normal_order(order))
+        if not is_address(target.email):
+            return None
+        # A number that was known before, while a good code is on its way, asks for no other.
+        is_same = is_good and sent is not None and (sent.email, sent.order) == (target.email, target.order)
+        return target, is_all, not is_same or proof.email_in(text) is not None
 
     async def _reply(self, state: Conversation, said: NewEvent, phrase: str, **parts: str) -> list[Event]:
         return await self._verifier.append(state, [said, *self._answer(state, said.id, phrase, **parts)])

@@ -196,6 +196,32 @@ async def test_a_bare_yes_sends_the_code_to_the_address_on_file(open_shop, text,
     assert len(await shop.bodies("verify.sent")) == is_taken
 
 
+@pytest.mark.parametrize(
+    "text", ["Please send me a new code", "another one please", "Bitte noch einen neuen Code", "resend it"]
+)
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_another_code_can_be_asked_for_in_words(open_shop, text, is_known):
+    shop = await open_shop()
+    if is_known:
+        await shop.sign_in()
+    await shop.ask(verify="step_up" if is_known else "sign_in")
+    assert await taken(shop, text, "m8") is False, "there was none yet"
+    await taken(shop, "yes" if is_known else "mara@example.com", "m9")
+    await shop.box.code()
+    assert await taken(shop, text, "m10")
+    await shop.check(await shop.box.code(2), "k1")
+    assert await shop.level() == "step_up"
+
+
+async def test_a_yes_sends_another_code_once_the_first_is_over(open_shop):
+    shop = await open_shop()
+    await shop.sign_in()
+    await shop.ask(verify="step_up")
+    assert [await taken(shop, "yes", "m9"), await taken(shop, "yes", "m10")] == [True, False]
+    shop.clock.go(601)
+    assert await taken(shop, "yes", "m11")
+
+
 async def test_the_words_of_an_answer_are_the_same_whatever_the_shop_knows(open_shop, clock):
     from server.stores.memory import MemoryStore
 
