@@ -29,8 +29,9 @@ MARGIN: Final = 0.5
 """How much the lead over the next reading counts: unknown intents are rarely near one tool alone."""
 PERHAPS: Final = 0.40
 """Score from which a reading is at least offered, where nothing else answers a message about the customer's own things."""
-OFFER: Final = 0.5
-"""Score from which a workflow is offered as a button below the answer to a question about it."""
+OFFER: Final = 0.4
+"""Score from which a workflow is offered as a button below the answer to a question about it, if it leads by `LEAD`."""
+LEAD: Final = 0.15
 STATEMENT: Final = 0.10
 """How much surer a plain statement must be than a question before it is answered by a tool or a quote."""
 SAID_BEFORE: Final = 3
@@ -176,10 +177,16 @@ def _decided(part: Part, view: Views, context: Context, forced: str | None) -> S
 
 def _offered(part: Part, view: Views, context: Context) -> tuple[str, ...]:
     """A button for the workflow that the question is about: "Can I return …?" is answered, and the return is one press away."""
+    rival = view.readings[1].score if len(view.readings) > 1 else 0.0
     for reading in view.readings[:1] if part.question else ():
         spec = context.tools.get(reading.name)
         open_one = context.prompt.run is not None and not context.prompt.run.view.ended
-        if isinstance(spec, Function) and spec.effect != "read" and reading.score >= OFFER and not open_one:
+        if (
+            isinstance(spec, Function)
+            and spec.effect != "read"
+            and reading.score >= max(OFFER, rival + LEAD)
+            and not open_one
+        ):
             return (choice_for(spec, context.language),)
     return ()
 
