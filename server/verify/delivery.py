@@ -53,10 +53,16 @@ class Delivery:
     """Use it as an async context manager: the mails under way end with it."""
 
     def __init__(
-        self, desks: Mapping[str, Desk], *, before_s: float = BEFORE_S, pauses_s: Sequence[float] = PAUSES_S
+        self,
+        desks: Mapping[str, Desk],
+        *,
+        before_s: float = BEFORE_S,
+        pauses_s: Sequence[float] = PAUSES_S,
+        close_s: float = CLOSE_S,
     ) -> None:
         self.desks = desks
         self._before_s = before_s
+        self._close_s = close_s
         self._pauses_s = pauses_s
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -68,7 +74,7 @@ class Delivery:
 
     async def __aexit__(self, *exc: object) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_S):
+            async with asyncio.timeout(self._close_s):
                 await self.idle()
         for task in self._tasks:
             task.cancel()

@@ -86,7 +86,7 @@ class Shop:
         site = Site.model_validate({"key": SITE, "name": "Hobnail"})
         desks = {SITE: Desk(site, self.box, self.orders if guests else None)}
         self.ids = ids or itertools.count(1)
-        self.delivery = Delivery(desks, before_s=0, pauses_s=(0, 0))
+        self.delivery = Delivery(desks, before_s=0, pauses_s=(0, 0), close_s=0)
         self.verifier = Verifier(self.log, self.delivery, SECRET, clock_ms=clock, new_id=lambda: f"i{next(self.ids)}")
         self.words = Words(self.log, self.verifier, desks)
 
