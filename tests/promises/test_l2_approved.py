@@ -155,6 +155,7 @@ class World:
         self.made.now_ms += self.chance.choice((MINUTE_MS, 16 * MINUTE_MS, 25 * 60 * MINUTE_MS))
 
     async def rule(self):
+        await quiet(self.made)  # a rule that changes in the same instant is before or after it, nobody can say which
         self.rules["refund"] = self.chance.choice(RULES)
 
     async def sign(self):
