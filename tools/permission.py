@@ -48,6 +48,11 @@ class Rule(BaseModel):
     )
     per_site_per_day: Amount | None = Field(default=None, description="The same for the whole shop and day.")
     per_conversation: Amount | None = Field(default=None, description="The same within one conversation.")
+    currency: str | None = Field(
+        default=None,
+        pattern=r"^[A-Z]{3}$",
+        description="Of the amounts in this rule, such as `EUR`: for a tool whose calls name a currency.",
+    )
     needs: Level | None = Field(
         default=None,
         description="How well the caller must be known: `anonymous`, `identified` or `step_up`. "
@@ -123,9 +128,15 @@ def limits_of(spec: ToolSpec, rule: Rule | None, args: Mapping[str, Any]) -> lis
             found.append((name, limit))
     if not found:
         return []
-    cost = spec.amount_of(spec.validate(args)) if spec.has_amount else Decimal(1)
+    if not spec.has_amount:
+        return [(name, Decimal(1), limit) for name, limit in found]
+    known = spec.validate(args)
+    cost = spec.amount_of(known)
     if cost is None or not cost.is_finite() or cost < 0:
         raise ToolError(_unsaid(spec, found[0][0], found[0][1]) if cost is None else _unmovable(cost))
+    foreign = _foreign(spec, rule, known)
+    if foreign is not None:
+        raise ToolError(_incomparable(cost, foreign, rule, found[0][1]))
     return [(name, cost, limit) for name, limit in found]
 
 
@@ -136,7 +147,7 @@ def policy_version(spec: ToolSpec, rule: Rule | None) -> str:
     inside cannot be seen here; it is asked again whenever a call is judged.
     """
     ruled: dict[str, Any] = {}
-    for name in ("permission", "auto_up_to", *LIMITS, "needs", "enabled"):
+    for name in ("permission", "auto_up_to", *LIMITS, "currency", "needs", "enabled"):
         value = getattr(rule or Rule(), name)
         ruled[name] = f"{value.normalize():f}" if isinstance(value, Decimal) else value
     asked = spec.ask and {"of": spec.ask.of, "when": spec.ask.when is not None}
@@ -166,16 +177,22 @@ def _decide(spec: ToolSpec, rule: Rule | None, args: BaseModel) -> Verdict:
     if amount is not None and (not amount.is_finite() or amount < 0):
         return Verdict("deny", _unmovable(amount), "bad_args")
     permission, why = _base(spec, rule, args)
+    foreign = _foreign(spec, rule, args) if amount is not None else None
     if permission == "deny" or rule is None or rule.auto_up_to is None:
-        return _limited(spec, rule, amount, Verdict(permission, why, "broken" if permission == "deny" else ""))
+        found = Verdict(permission, why, "broken" if permission == "deny" else "")
+        return _limited(spec, rule, amount, foreign, found)
     if not spec.has_amount:
         return Verdict("deny", f"the rule has auto_up_to, but {spec.name} has no argument {spec.amount!r}", "broken")
     above: Permission = "approve" if permission == "auto" else permission
     if amount is None:
-        return _limited(spec, rule, amount, Verdict(above, f"{_EXPLAINED[above]}: the amount is not known"))
-    if amount > rule.auto_up_to:
-        return _limited(spec, rule, amount, Verdict(above, f"{_EXPLAINED[above]}: {amount} is over {rule.auto_up_to}"))
-    return _limited(spec, rule, amount, Verdict("auto", f"allowed: {amount} is not over {rule.auto_up_to}"))
+        found = Verdict(above, f"{_EXPLAINED[above]}: the amount is not known")
+    elif foreign is not None:
+        found = Verdict(above, f"{_EXPLAINED[above]}: {_incomparable(amount, foreign, rule, rule.auto_up_to)}")
+    elif amount > rule.auto_up_to:
+        found = Verdict(above, f"{_EXPLAINED[above]}: {amount} is over {rule.auto_up_to}")
+    else:
+        found = Verdict("auto", f"allowed: {amount} is not over {rule.auto_up_to}")
+    return _limited(spec, rule, amount, foreign, found)
 
 
 def _base(spec: ToolSpec, rule: Rule | None, args: BaseModel) -> tuple[Permission, str]:
@@ -196,8 +213,8 @@ def _base(spec: ToolSpec, rule: Rule | None, args: BaseModel) -> tuple[Permissio
     return permission, f"{_EXPLAINED[permission]}: {spec.name} asks for it"
 
 
-def _limited(spec: ToolSpec, rule: Rule | None, amount: Decimal | None, found: Verdict) -> Verdict:
-    """Deny what can never fit: a single call that is over a limit on its own, or whose amount is not said."""
+def _limited(spec: ToolSpec, rule: Rule | None, amount: Decimal | None, foreign: str | None, found: Verdict) -> Verdict:
+    """Deny what can never fit: a call that is over a limit on its own, or whose amount is not said or not comparable."""
     if rule is None or found.permission == "deny":
         return found
     cost = amount if spec.has_amount else Decimal(1)
@@ -207,6 +224,8 @@ def _limited(spec: ToolSpec, rule: Rule | None, amount: Decimal | None, found: V
             continue
         if cost is None:
             return Verdict("deny", _unsaid(spec, name, limit), "bad_args")
+        if foreign is not None:
+            return Verdict("deny", _incomparable(cost, foreign, rule, limit), "bad_args")
         if cost > limit:
             return Verdict("deny", f"over the limit: {cost} is over {name} {limit}", "denied")
     return found
@@ -218,3 +237,14 @@ def _unsaid(spec: ToolSpec, name: LimitName, limit: Decimal) -> str:
 
 def _unmovable(amount: Decimal) -> str:
     return f"{amount} is no amount that can be moved"
+
+
+def _foreign(spec: ToolSpec, rule: Rule | None, args: BaseModel) -> str | None:
+    """The currency that the call names, if the rule's amounts are not of it: 50 dinars are not "up to 50.00"."""
+    named = spec.currency_of(args) if rule is not None else None
+    return None if rule is None or named == rule.currency else named
+
+
+def _incomparable(amount: Decimal, foreign: str, rule: Rule | None, limit: Decimal) -> str:
+    currency = rule.currency if rule is not None else None
+    return f"{amount} {foreign} cannot be compared with {limit} {currency or '(the rule names no currency)'}"

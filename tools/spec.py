@@ -116,6 +116,20 @@ class ToolSpec:
         except InvalidOperation:
             return None
 
+    def currency_of(self, args: BaseModel) -> str | None:
+        """The currency that a call names for its amount, in upper case: in a Money record, or beside a plain number."""
+        named = getattr(getattr(args, self.amount, None), "currency", None) or getattr(args, "currency", None)
+        return str(getattr(named, "value", named)).upper() if named else None
+
+    @property
+    def names_currency(self) -> bool:
+        """Whether a call can say of which currency its amount is."""
+        fields = self.args_model.model_fields
+        if "currency" in fields:
+            return True
+        inner = get_args(fields[self.amount].annotation) or (fields[self.amount].annotation,) if self.has_amount else ()
+        return any("currency" in getattr(kind, "model_fields", ()) for kind in inner)
+
     def label_for(self, args: Mapping[str, Any]) -> str:
         """A sentence that a customer may read, such as "Looking up order 1042"; never raises."""
         values = {**args, "args": args}

@@ -119,11 +119,18 @@ def _tool_findings(
 
 
 def about_agents(
-    site: Site, document: Document, registry: Registry, tags: frozenset[str] | None, *, complete: bool
+    site: Site,
+    document: Document,
+    registry: Registry,
+    tags: frozenset[str] | None,
+    *,
+    complete: bool,
+    workflows: Collection[str] | None = None,
 ) -> list[Problem]:
     """What does not fit in `agents:`.
 
-    `tags` are those of all articles, None if not known. `complete=False`: there may be tools that are not pinned yet.
+    `tags` are those of all articles, `workflows` those that are offered; None if not known. `complete=False`: there may be
+    tools that are not pinned yet.
     """
     found: list[Problem] = []
 
@@ -143,6 +150,10 @@ def about_agents(
             if tool not in registry:
                 message = f"{agent.name}: no tool is called `{tool}`{_instead(tool, [spec.name for spec in registry])}"
                 say((n, "tools", m), "error" if complete else "warning", message)
+        for m, workflow in enumerate(agent.workflows or ()):
+            if workflows is not None and workflow not in workflows:
+                known = _instead(workflow, sorted(workflows), "offered are")
+                say((n, "workflows", m), "warning", f"{agent.name}: no workflow {workflow!r} is offered{known}")
         for m, tag in enumerate(agent.knowledge):
             if tags is not None and tag not in tags:
                 known = _instead(tag, sorted(tags), "tags of articles are")
@@ -165,6 +176,11 @@ def _rule_findings(spec: ToolSpec, rule: Rule) -> list[tuple[str, Severity, str]
     found: list[tuple[str, Severity, str]] = []
     if rule.auto_up_to is not None and not spec.has_amount:
         found.append(("auto_up_to", "error", f"auto_up_to, but the tool has no argument `{spec.amount}`; it is denied"))
+    bounds = [name for name in ("auto_up_to", *LIMITS) if getattr(rule, name) is not None]
+    if bounds and spec.names_currency and spec.has_amount and rule.currency is None:
+        found.append((bounds[0], "warning", "calls name a currency: add `currency: EUR` or they cannot be compared"))
+    if rule.currency is not None and not spec.names_currency:
+        found.append(("currency", "warning", "currency has no effect: no call of the tool can name one"))
     if rule.auto_up_to is not None and rule.permission == "deny":
         found.append(("auto_up_to", "warning", "auto_up_to has no effect beside permission: deny"))
     unlimited = rule.auto_up_to is None

@@ -255,6 +255,7 @@ MONEY = (
     .replace("-> str", "")
     .replace("    return order_id\n", "")
 )
+PAID = MONEY.replace("amount: float)", "amount: float, currency: str)")
 RULES = [
     (TOOL, "find_ordr: {permission: auto}", "warning", "no tool is called `find_ordr`; did you mean `find_order`?"),
     (TOOL, "zzz: {permission: auto}", "warning", "no tool is called `zzz`; there are: find_order"),
@@ -263,6 +264,8 @@ RULES = [
     (TOOL, "find_order: {auto_up_to: 3}", "error", "auto_up_to, but the tool has no argument `amount`"),
     (MONEY, "find_order: {permission: deny, auto_up_to: 3}", "warning", "auto_up_to has no effect"),
     (TOOL, "find_order: {per_customer_per_day: 3}", "warning", "guests have no customer to count by"),
+    (PAID, "find_order: {auto_up_to: 3}", "warning", "calls name a currency: add `currency: EUR`"),
+    (MONEY, "find_order: {auto_up_to: 3, currency: EUR}", "warning", "currency has no effect"),
     (
         TOOL.replace('scope="', 'needs="step_up", scope="'),
         "find_order: {needs: identified}",

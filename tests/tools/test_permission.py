@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tools import (
     Ask,
@@ -21,6 +21,7 @@ from tools import (
     tool,
     verdict,
 )
+from tools.connectors.schema import SchemaArgs, SchemaSpec
 
 GUEST = Caller("pk_x", "c1")
 KNOWN = Caller("pk_x", "c1", customer="7", level="identified")
@@ -318,3 +319,79 @@ def test_what_decides_nothing_leaves_the_policy_as_it_is():
 def test_equal_arguments_have_one_hash_and_others_have_another():
     assert args_sha256({"a": 1, "b": "x"}) == args_sha256({"b": "x", "a": 1.0})
     assert len({args_sha256(args) for args in ({}, {"a": 1}, {"a": "1"}, {"a": 1, "b": None}, {"b": 1})}) == 5
+
+
+# Currencies
+
+
+class Money(BaseModel):
+    amount: Decimal
+    currency: str = "EUR"
+
+
+async def pay(caller: Caller, amount: Money | None = None): ...
+
+
+async def pay_plain(caller: Caller, amount: Decimal, currency: str | None = None): ...
+
+
+async def pay_by_schema(caller: Caller, arguments: dict[str, Any]): ...
+
+
+def payment(fn: Any) -> ToolSpec:
+    if fn is not pay_by_schema:
+        return spec(fn, effect="money")
+    pytest.importorskip("jsonschema", reason="the mcp extra is not installed")
+    schema = {"type": "object", "properties": {"amount": {"type": "string"}, "currency": {"type": "string"}}}
+    return SchemaSpec("pay", "Pays.", "a.b", "money", fn, SchemaArgs, schema=schema)
+
+
+def paying(fn: Any, amount: str, currency: str) -> dict[str, Any]:
+    return (
+        {"amount": {"amount": amount, "currency": currency}} if fn is pay else {"amount": amount, "currency": currency}
+    )
+
+
+PAYMENTS = pytest.mark.parametrize("fn", [pay, pay_plain, pay_by_schema])
+
+
+@PAYMENTS
+def test_a_call_in_another_currency_is_not_up_to_the_rules_amount(fn):
+    rule = Rule(permission="approve", auto_up_to="50.00", currency="EUR")
+    assert verdict(payment(fn), rule, KNOWN, paying(fn, "50.00", "eur")).permission == "auto"
+    found = verdict(payment(fn), rule, KNOWN, paying(fn, "50.00", "KWD"))
+    assert found.permission == "approve"
+    assert found.reason == "needs approval: 50.00 KWD cannot be compared with 50.00 EUR"
+
+
+@PAYMENTS
+@pytest.mark.parametrize("currency", ["USD", None])
+def test_a_call_in_another_currency_fits_into_no_limit(fn, currency):
+    rule = Rule(permission="auto", per_site_per_day=2000, currency=currency)
+    found = verdict(payment(fn), rule, KNOWN, paying(fn, "1.00", "EUR"))
+    assert (found.permission, found.code) == ("deny", "bad_args")
+    with pytest.raises(ToolError, match="cannot be compared"):
+        limits_of(payment(fn), rule, paying(fn, "1.00", "EUR"))
+
+
+@PAYMENTS
+def test_a_call_in_the_rules_currency_is_booked(fn):
+    rule = Rule(per_site_per_day=2000, currency="EUR")
+    assert limits_of(payment(fn), rule, paying(fn, "1.00", "EUR")) == [
+        ("per_site_per_day", Decimal("1.00"), Decimal(2000))
+    ]
+
+
+def test_a_call_that_names_no_currency_is_of_the_rules():
+    rule = Rule(permission="auto", per_site_per_day=2000, currency="EUR")
+    assert verdict(payment(pay_plain), rule, KNOWN, {"amount": "1.00"}).permission == "auto"
+
+
+def test_another_currency_in_the_rule_is_another_policy():
+    rules = [Rule(auto_up_to=50), Rule(auto_up_to=50, currency="EUR"), Rule(auto_up_to=50, currency="USD")]
+    assert len({policy_version(payment(pay), rule) for rule in rules}) == 3
+
+
+@pytest.mark.parametrize(("fn", "names"), [(pay, True), (pay_plain, True), (pay_by_schema, True), (refund, False)])
+def test_it_is_known_whether_calls_can_name_a_currency(fn, names):
+    assert payment(fn).names_currency is names

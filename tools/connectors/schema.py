@@ -44,6 +44,11 @@ class SchemaSpec(ToolSpec):
         """Whether the tool has an argument that holds money."""
         return self.amount in self.schema.get("properties", {})
 
+    @property
+    def names_currency(self) -> bool:
+        """Whether a call can say of which currency its amount is."""
+        return "currency" in self.schema.get("properties", {})
+
     @cached_property
     def _validator(self) -> Any:  # noqa: ANN401 - a jsonschema validator
         return validator_of(self.schema)
@@ -70,6 +75,11 @@ class SchemaSpec(ToolSpec):
             return Decimal(str(value))
         except ArithmeticError:
             return None
+
+    def currency_of(self, args: BaseModel) -> str | None:
+        """The currency that a call names for its amount, in upper case."""
+        named = args.arguments.get("currency") if isinstance(args, SchemaArgs) else None
+        return str(named).upper() if named else None
 
 
 def validator_of(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a jsonschema validator
