@@ -155,10 +155,13 @@ def read_shop(
     if ran:  # else every rule would seem to be for an unknown tool
         problems.extend(advice.about_rules(written.rules, written.document, kit.tools))
         # The library is read for `check` only: that takes 0.1 s, and a server must start at once.
-        steps = steps_of(Workflows(kit.tools, written.rules, own)) if articles else None
+        offered = Workflows(kit.tools, written.rules, own) if articles else None
+        steps = steps_of(offered) if offered is not None else None
         problems.extend(advice.about_tools(kit.tools, site, steps, guests=kit.guests is not None))
         known = None if tags is None or len(kit.sources) else frozenset(tags)  # a plugin's articles are read by `serve`
-        problems.extend(advice.about_agents(site, document, kit.tools, known, complete=not written.mcp))
+        problems.extend(
+            advice.about_agents(site, document, kit.tools, known, complete=not written.mcp, workflows=offered)
+        )
         problems.extend(about_workflows(own, kit.tools, directory, articles=articles))
     problems.sort()
     if any(problem.severity == "error" for problem in problems):
