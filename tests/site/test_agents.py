@@ -65,6 +65,10 @@ def test_a_shop_without_agents_has_none(tmp_path):
             "  - {name: a, purpose: One., examples: [x], knowledge: [delivry]}\n",
             5, "warning", "a: no article has the tag 'delivry'; did you mean `delivery`?",
         ),
+        (
+            "  - {name: a, purpose: One., examples: [x], workflows: [order_state]}\n",
+            5, "warning", "a: no workflow 'order_state' is offered",
+        ),
         ("  - {name: a, purpose: One.}\n", 5, "warning", "a has neither examples nor tools"),
         ("  - {name: default, purpose: One.}\n", 5, "error", "expected another name than 'default'"),
         ("  - {name: Default, purpose: One.}\n", 5, "error", "expected another name than 'Default'"),
