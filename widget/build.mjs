@@ -55,9 +55,12 @@ const entry = (name, data) => ({
   gzip_bytes: gzipSync(data, { level: 9 }).length,
 });
 
-const chat = await bundle("chat.js", "esm", {}, [css, shared]);
 // 16 hex digits: enough to name a build; what guards it is the integrity.
-const hash = createHash("sha256").update(chat).digest("hex").slice(0, 16);
+const hashOf = (data) => createHash("sha256").update(data).digest("hex").slice(0, 16);
+const cards = await bundle("cards.js", "esm", {}, [css, shared]);
+const cardsEntry = { ...entry(`${hashOf(cards)}.js`, cards), hash: hashOf(cards) };
+const chat = await bundle("chat.js", "esm", { __CARDS__: JSON.stringify({ file: cardsEntry.name, integrity: cardsEntry.integrity }) }, [css, shared]);
+const hash = hashOf(chat);
 const chatEntry = { ...entry(`${hash}.js`, chat), hash };
 const loader = await bundle("loader.js", "iife", { __CHAT__: JSON.stringify({ file: chatEntry.name, integrity: chatEntry.integrity }) }, [css]);
 const loaderEntry = entry("widget.js", loader);
@@ -66,8 +69,9 @@ const desk = await bundle("desk/main.js", "esm", {}, []);
 const files = new Map([
   ["widget.js", loader],
   [chatEntry.name, chat],
+  [cardsEntry.name, cards],
   [DESK, desk],
-  ["manifest.json", Buffer.from(JSON.stringify({ loader: loaderEntry, chat: chatEntry }, null, 2) + "\n")],
+  ["manifest.json", Buffer.from(JSON.stringify({ loader: loaderEntry, chat: chatEntry, cards: cardsEntry }, null, 2) + "\n")],
 ]);
 
 if (process.argv.includes("--check")) {
@@ -79,4 +83,4 @@ mkdirSync(dist, { recursive: true });
 // `--keep` leaves older chats: once released they stay, pages in the wild name them.
 if (!process.argv.includes("--keep")) for (const name of readdirSync(dist)) if (!files.has(name)) rmSync(join(dist, name));
 for (const [name, data] of files) writeFileSync(join(dist, name), data);
-console.log(`widget.js ${loaderEntry.gzip_bytes} B gzip, ${chatEntry.name} ${chatEntry.gzip_bytes} B gzip, together ${loaderEntry.gzip_bytes + chatEntry.gzip_bytes}`);
+console.log(`widget.js ${loaderEntry.gzip_bytes} B gzip, ${chatEntry.name} ${chatEntry.gzip_bytes} B gzip, together ${loaderEntry.gzip_bytes + chatEntry.gzip_bytes}; with a first question ${cardsEntry.name} ${cardsEntry.gzip_bytes} B more`);

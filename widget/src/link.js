@@ -77,8 +77,17 @@ export class Link {
     this.ended = new Set();
     /** @type {Map<string, {approve?: boolean, ended?: boolean}>} by call */
     this.calls = new Map();
+    /** @type {Map<string, {sent: string, left: number, error: string, id: string}>} by call: who is to show who he is */
+    this.proofs = new Map();
     /** @type {Map<string, number>} score by message id, of the conversation by "" */
     this.scores = new Map();
+  }
+
+  /** @param {string} call */
+  proof(call) {
+    let proof = this.proofs.get(call);
+    if (!proof) this.proofs.set(call, (proof = { sent: "", left: 3, error: "", id: "" }));
+    return proof;
   }
 
   /** What `hello` says of this window. */
@@ -193,6 +202,7 @@ export class Link {
   /** @param {Frame} frame */
   #refuse(frame) {
     const pending = frame.id && this.outbox.get(frame.id);
+    for (const proof of this.proofs.values()) if (frame.id && proof.id === frame.id) proof.error = frame.code;
     // Too fast and busy are answers for now: the message stays and is sent again.
     if (pending && frame.code !== "too_fast" && frame.code !== "busy") pending.failed = frame.code;
   }
@@ -220,7 +230,9 @@ export class Link {
     } else if (kind === "rated") {
       // Without `of` it is the whole conversation that was rated.
       this.scores.set(body.of || "", body.score);
-    } else if (kind.startsWith("call.")) {
+    } else if (kind === "verify.sent") Object.assign(this.proof(body.call), { sent: body.to, left: 3, error: "" });
+    else if (kind === "verify.tried") this.proof(body.call).left = body.left;
+    else if (kind.startsWith("call.")) {
       this.#call(event);
     }
   }

@@ -138,20 +138,19 @@ class ShopbellChat extends HTMLElement {
     return this.loading;
   }
 
-  /** @returns {Promise<Chat>} */
-  async #fetch() {
-    if (!ShopbellChat.mount) await new Promise((resolve, reject) => {
-      const node = document.createElement("script");
-      node.type = "module";
-      node.crossOrigin = "anonymous";
-      node.integrity = CHAT.integrity;
-      if (this.config.nonce) node.nonce = this.config.nonce;
-      node.src = /** @type {any} */ (trusted(new URL("widget/" + CHAT.file, base).href));
+  /** @param {{file: string, integrity: string}} of a build @returns {Promise<unknown>} */
+  script({ file, integrity }) {
+    return new Promise((resolve, reject) => {
       // `load` comes after the module has run.
-      node.onload = resolve;
-      node.onerror = reject;
+      const node = Object.assign(document.createElement("script"), { type: "module", crossOrigin: "anonymous", integrity, nonce: this.config.nonce || "", onload: resolve, onerror: reject });
+      node.src = /** @type {any} */ (trusted(new URL("widget/" + file, base).href));
       document.head.append(node);
     });
+  }
+
+  /** @returns {Promise<Chat>} */
+  async #fetch() {
+    if (!ShopbellChat.mount) await this.script(CHAT);
     // The frame of the window goes first.
     if (this.isOpen) await painted();
     return (this.chat ??= /** @type {any} */ (ShopbellChat).mount(this));

@@ -13,7 +13,7 @@ import { codePoints } from "./link.js";
  *   | {key: string, type: "work", steps: Step[], thoughts: string[], thinking: string, running: boolean}
  *   | {key: string, type: "line", what: string, name: string, again: string}
  *   | {key: string, type: "rating", score: number}
- *   | {key: string, type: "ask", call: string, label: string, args: Record<string, any>, expires_ms: number, state: string}} Item
+ *   | {key: string, type: "ask", call: string, label: string, args: Record<string, any>, expires_ms: number, state: string, verify: string, to: string, proof: Record<string, any>}} Item
  */
 
 /**
@@ -157,7 +157,7 @@ function ask(link, body, now_ms) {
   else if (call.approve === false) state = "declined";
   else if (link.outbox.has(`decide:${body.call}`)) state = "deciding";
   else if (call.ended || (body.expires_ms && body.expires_ms <= now_ms)) state = "expired";
-  return { key: `ask:${body.call}`, type: "ask", call: body.call, label: body.label || "", args: body.args || {}, expires_ms: body.expires_ms || 0, state };
+  return { key: `ask:${body.call}`, type: "ask", call: body.call, label: body.label || "", args: body.args || {}, expires_ms: body.expires_ms || 0, state, verify: body.verify || "", to: body.to || "", proof: { ...link.proof(body.call) } };
 }
 
 /**

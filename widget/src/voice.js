@@ -59,6 +59,20 @@ export class Voice {
     this.deliver({ t: "decide", call, approve }, true);
   }
 
+  /** Ask for a code; null: back to asking. @param {string} call @param {{order?: string, email?: string} | null} who */
+  prove(call, who) {
+    const proof = this.link.proof(call);
+    proof.error = "";
+    if (who) this.deliver({ t: "verify", id: (proof.id = newId()), call, ...who }, false);
+    else proof.sent = "";
+    this.panel.update();
+  }
+
+  /** @param {string} call @param {string} code */
+  code(call, code) {
+    this.deliver({ t: "code", id: (this.link.proof(call).id = newId()), call, code }, false);
+  }
+
   typing() {
     const now = Date.now();
     // 3 s: a notice that is renewed while it lasts, not one for each key.

@@ -365,6 +365,53 @@ def test_a_call_asked_of_the_customer_is_decided_with_one_press(shop: FakeShop, 
     expect(page.locator(f"{CHAT} .card.expired .state")).to_have_text("This request has expired.")
 
 
+def test_a_guest_shows_who_he_is_with_a_code_from_his_mail(shop: FakeShop, visit: Opener) -> None:
+    page = visit()
+    open_chat(page)
+    say(page, "where is it")
+    settled(page, 2)
+    asked = {"call": "k:1", "of": "customer", "label": "Looking up order 1042", "args": {"order_id": "1042"}}
+    shop.event("call.asked", "system", {**asked, "verify": "sign_in", "expires_ms": 4_000_000_000_000})
+    expect(page.locator(f"{CHAT} .card input[name=order]")).to_have_value("1042")
+    page.fill(f"{CHAT} .card input[name=email]", "mara@example.com")
+    page.click(f"{CHAT} .card .solid")
+    shop.event("verify.sent", "system", {"call": "k:1", "to": "m…@e…", "expires_ms": 4_000_000_000_000})
+    expect(page.locator(f"{CHAT} .card")).to_contain_text("If that fits an order, a code is on its way to m…@e….")
+    page.fill(f"{CHAT} .card input[name=code]", "123 456")
+    page.keyboard.press("Enter")
+    shop.event("verify.tried", "system", {"call": "k:1", "ok": False, "left": 2})
+    expect(page.locator(f"{CHAT} .card .wrong")).to_have_text("That is not the code. Tries left: 2")
+    page.fill(f"{CHAT} .card input[name=code]", "654321")
+    page.keyboard.press("Enter")
+    shop.event("verify.tried", "system", {"call": "k:1", "ok": True, "left": 2})
+    shop.event("call.decided", "system", {"call": "k:1", "approve": True})
+    expect(page.locator(f"{CHAT} .card .state")).to_have_text("You have shown that it is you.")
+    sent = [{k: v for k, v in f.items() if k != "id"} for f in shop.heard if f["t"] in ("verify", "code")]
+    assert sent == [
+        {"t": "verify", "call": "k:1", "order": "1042", "email": "mara@example.com"},
+        {"t": "code", "call": "k:1", "code": "123 456"},
+        {"t": "code", "call": "k:1", "code": "654321"},
+    ]
+
+
+def test_a_code_that_is_used_up_is_asked_for_anew_at_the_address_on_file(shop: FakeShop, visit: Opener) -> None:
+    page = visit()
+    open_chat(page)
+    say(page, "change my address")
+    settled(page, 2)
+    asked = {"call": "k:1", "of": "customer", "label": "Changing the address", "verify": "step_up", "to": "m…@e…"}
+    shop.event("call.asked", "system", {**asked, "expires_ms": 4_000_000_000_000})
+    page.click(f"{CHAT} .card .solid")
+    shop.event("verify.sent", "system", {"call": "k:1", "to": "m…@e…", "expires_ms": 4_000_000_000_000})
+    expect(page.locator(f"{CHAT} .card input[name=code]")).to_be_visible()
+    shop.event("verify.tried", "system", {"call": "k:1", "ok": False, "left": 0})
+    expect(page.locator(f"{CHAT} .card .wrong")).to_contain_text("one try too many")
+    page.click(f"{CHAT} .card .solid")
+    shop.event("verify.sent", "system", {"call": "k:1", "to": "m…@e…", "expires_ms": 4_000_000_000_000})
+    expect(page.locator(f"{CHAT} .card input[name=code]")).to_be_visible()
+    assert [f["t"] for f in shop.heard].count("verify") == 2
+
+
 def test_asking_for_a_person_is_said_in_words(shop: FakeShop, visit: Opener) -> None:
     page = visit()
     open_chat(page)

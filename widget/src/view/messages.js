@@ -6,6 +6,9 @@ import { render } from "../markdown.js";
 import { h, icon } from "../shared.js";
 import { ICONS } from "./icons.js";
 
+/** @type {{file: string, integrity: string}} put in by build.mjs */
+const CARDS = __CARDS__;
+
 /**
  * @typedef {import("../app.js").App} App
  * @typedef {any} Item one of transcript.js
@@ -249,16 +252,10 @@ export class Messages {
 
   /** @param {any} node @param {Item} item */
   #ask(node, item) {
-    const { t } = this.app;
-    const value = (/** @type {any} */ v) => (typeof v === "object" && v ? JSON.stringify(v) : String(v));
-    const args = Object.entries(item.args).map(([k, v]) => [h("dt", {}, k.replace(/_/g, " ")), h("dd", { dir: "auto" }, value(v))]);
-    const open = item.state === "open";
-    const act = (/** @type {boolean} */ approve) => () => this.app.decide(item.call, approve);
-    const foot = open
-      ? h("div", { class: "acts" }, h("button", { type: "button", class: "solid", onclick: act(true) }, t("approve")), h("button", { type: "button", class: "plain", onclick: act(false) }, t("decline")))
-      : h("p", { class: "state" }, t(item.state));
-    const until = open && item.expires_ms ? h("p", { class: "until" }, t("expires", { time: this.when(item.expires_ms) })) : "";
-    const card = h("section", { class: `card ${item.state}`, "aria-label": t("approve_title") }, h("p", { class: "over" }, t("approve_title")), h("p", { class: "label", dir: "auto" }, item.label), args.length ? h("dl", {}, ...args.flat()) : "", foot, until);
-    node.replaceChildren(card);
+    const { host } = this.app;
+    if (host.constructor.card) return node.replaceChildren(host.constructor.card(item, { app: this.app, when: (/** @type {number} */ ms) => this.when(ms) }));
+    node.replaceChildren(h("section", { class: "card" }, h("p", { class: "label", dir: "auto" }, item.label)));
+    // Most chats never ask anything: the cards come with the first question.
+    host.script(CARDS).then(() => this.#ask(node, item), () => {});
   }
 }

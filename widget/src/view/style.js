@@ -145,14 +145,7 @@ details[open] summary .icon { transform: rotate(90deg) }
 .thought { white-space: pre-wrap; font-style: italic }
 
 .ask { padding-block-start: 16px }
-.card { border: 1px solid var(--line); border-block-start: 3px solid var(--brass); border-radius: 14px; padding: 14px 16px 16px; background: var(--wash) }
 .over { font-size: 12.5px; font-weight: 600; color: var(--soft) }
-.label { font: 600 16.5px/1.35 var(--display); padding-block: 2px 8px }
-dl { display: grid; grid-template-columns: auto 1fr; gap: 3px 14px; font-size: 13.5px; padding-block-end: 12px }
-dt { color: var(--soft) } dt::first-letter { text-transform: uppercase }
-dd { font-variant-numeric: tabular-nums }
-.acts { display: flex; flex-wrap: wrap; gap: 8px }
-.until, .card .state { font-size: 12.5px; color: var(--soft); padding-block-start: 8px }
 .rating { padding-block: 16px 6px; text-align: center }
 .rating .choices { justify-content: center; padding-block: 9px 3px }
 .rating .choice { min-width: 44px; padding-inline: 0; text-align: center }
