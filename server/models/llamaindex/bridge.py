@@ -11,7 +11,8 @@ from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.tools import BaseTool, FunctionTool, ToolMetadata
 
-from server.models.llamaindex.render import Builtin, Message
+from server.models.llamaindex.flows import Builtin
+from server.models.llamaindex.render import Message
 from tools import ToolSpec
 
 CALL_HEADER: Final = "x-shopbell-call"

@@ -147,7 +147,7 @@ class LlamaIndexModel:
         if broken:
             good += await self._repaired(run, broken)
         for number, (call, args) in enumerate(good, 1):
-            yield chunk_of(call, args, number)
+            yield chunk_of(call, args, number, prompt)
         yield run.usage
 
     async def _answer(self, run: _Run, pieces: Pieces) -> AsyncGenerator[Chunk]:

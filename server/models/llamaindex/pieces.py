@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import orjson
 
+from server.models.llamaindex.flows import chunk_for
 from server.models.llamaindex.render import HAND_OVER, MAX_CHOICE_CHARS, MAX_CHOICES, OFFER_CHOICES, PASS_ON, REASONS
-from server.ports import Call, Choices, Chunk, HandOver, PassOn, Text, Thinking, Usage
+from server.ports import Call, Choices, Chunk, HandOver, PassOn, Prompt, Text, Thinking, Usage
 
 _OPEN: Final = "<think>"
 _CLOSE: Final = "</think>"
@@ -127,8 +128,8 @@ def arguments(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def chunk_of(call: RawCall, args: Mapping[str, Any], number: int) -> Chunk:
-    """The chunk that a complete call is: our own three are a HandOver, Choices and a PassOn. A nameless id gets a number."""
+def chunk_of(call: RawCall, args: Mapping[str, Any], number: int, prompt: Prompt) -> Chunk:
+    """The chunk that a complete call is: of our own functions something else than a Call. A nameless id gets a number."""
     if call.tool == HAND_OVER:
         reason = args.get("reason")
         return HandOver(reason if reason in REASONS else "unknown")
@@ -138,7 +139,7 @@ def chunk_of(call: RawCall, args: Mapping[str, Any], number: int) -> Chunk:
         texts = args.get("texts")
         said = [text.strip()[:MAX_CHOICE_CHARS] for text in texts or () if isinstance(text, str)]
         return Choices(tuple(dict.fromkeys(text for text in said if text))[:MAX_CHOICES])
-    return Call(call.id or f"call-{number}", call.tool, args)
+    return chunk_for(call.tool, args, prompt) or Call(call.id or f"call-{number}", call.tool, args)
 
 
 class _ThinkTags:

@@ -7,10 +7,11 @@ import hashlib
 import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import orjson
 
+from server.models.llamaindex.flows import Builtin, functions, state_of
 from server.ports import CallResult, Colleague, Line, Prompt
 
 HAND_OVER: Final = "hand_over"
@@ -49,15 +50,6 @@ class Message:
     call: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Builtin:
-    """A tool that the model itself is offered, and that no registry knows."""
-
-    name: str
-    description: str
-    schema: dict[str, Any]
-
-
 BUILTINS: Final = (
     Builtin(
         HAND_OVER,
@@ -93,6 +85,7 @@ BUILTINS: Final = (
 def builtins(prompt: Prompt) -> list[Builtin]:
     """What the model itself is offered with this prompt."""
     offered = [one for one in BUILTINS if one.name != HAND_OVER or prompt.mode == "agent"]
+    offered += functions(prompt)
     return [*offered, _pass_on(prompt.colleagues)] if prompt.colleagues else offered
 
 
@@ -213,6 +206,8 @@ def _state(prompt: Prompt) -> Iterator[str]:
         yield f"The last {len(prompt.asked)} customer messages have no answer yet: answer all of them."
     if any(line.citations for line in prompt.history):
         yield "Passage numbers in earlier answers meant other passages."
+    if prompt.run is not None:
+        yield from state_of(prompt.run)
     if prompt.mode == "waiting":
         yield "A person has been asked for and will come. Until then, answer only what the passages say; do nothing else."
 
