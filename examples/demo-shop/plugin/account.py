@@ -260,7 +260,8 @@ def account_tools(shop: AccountDesk) -> list[Callable[..., Any]]:
         idempotent=True,
         retries=1,
         reconcile=subscription_changed,
-        label="Changing your subscription",
+        label="{{ {'pause': 'Pausing', 'skip': 'Skipping the next delivery of', 'resume': 'Resuming', 'end': 'Ending'}[change] }} "
+        "subscription {{ subscription_id }}",
         reply=reply("change_subscription"),
     )
     async def change_subscription(

@@ -131,7 +131,7 @@ def damage_tools(shop: DamageDesk) -> list[Callable[..., Any]]:
         idempotent=True,
         retries=1,
         reconcile=replaced,
-        label="Sending a new one",
+        label="Sending item {{ item_id }} of order {{ order_id }} once more",
         reply=reply("replace_item"),
     )
     async def replace_item(

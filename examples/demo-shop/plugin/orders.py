@@ -362,7 +362,7 @@ def order_tools(shop: OrderBook) -> list[Callable[..., Any]]:
         idempotent=True,
         retries=1,
         reconcile=address_updated,
-        label="Changing the address of order {{ order_id }}",
+        label="Sending order {{ order_id }} to {{ name }}, {{ street }}, {{ postcode }} {{ town }}",
         reply=reply("update_address"),
     )
     async def update_address(

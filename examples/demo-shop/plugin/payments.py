@@ -263,7 +263,7 @@ def payment_tools(shop: Payments) -> list[Callable[..., Any]]:
         idempotent=True,
         retries=1,
         reconcile=charge_refunded,
-        label="Refunding €{{ amount }} that were charged too much",
+        label="Refunding €{{ amount }} that were charged twice",
         reply=reply("refund"),
     )
     async def refund_charge(caller: Caller, charge_id: ChargeId, amount: Euros, reason: Reason) -> Refund:

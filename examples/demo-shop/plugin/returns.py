@@ -211,7 +211,7 @@ def return_tools(shop: ReturnDesk) -> list[Callable[..., Any]]:
         reconcile=returned,
         undo=take_return_back,
         undo_s=UNDO_S,
-        label="Setting up the return from order {{ order_id }}",
+        label="Setting up the return of item {{ item_id }} from order {{ order_id }}",
         reply=reply("create_return"),
     )
     async def create_return(caller: Caller, order_id: OrderNumber, item_id: ItemId, reason: Reason) -> Return:
@@ -282,7 +282,7 @@ def return_tools(shop: ReturnDesk) -> list[Callable[..., Any]]:
         idempotent=True,
         retries=1,
         reconcile=exchanged,
-        label="Putting size {{ size }} aside",
+        label="Exchanging item {{ item_id }} for size {{ size }}",
         reply=reply("create_exchange"),
     )
     async def create_exchange(caller: Caller, order_id: OrderNumber, item_id: ItemId, size: Size) -> Exchange:

@@ -279,7 +279,7 @@ def workshop_tools(shop: Diary) -> list[Callable[..., Any]]:
         reconcile=booked,
         undo=give_booked_back,
         undo_s=SECOND_THOUGHT.total_seconds(),
-        label="Booking the time",
+        label="Booking {{ service_id }} at {{ time_id | replace('T', ' ') }}",
         reply=reply("book_appointment"),
     )
     async def book_appointment(caller: Caller, service_id: ServiceId, time_id: TimeId) -> Appointment:
