@@ -72,8 +72,8 @@ _ACTIONS: Final[Mapping[str, tuple[str, str, str]]] = {
         "deletion removal löschung",
     ),
     "create": (
-        "create register file submit generate order reorder activate enable subscribe enrol enroll add lodge",
-        """erstellt angelegt eröffnet registriert eingereicht bestellt aktiviert angemeldet freigeschaltet hinzugefügt créé
+        "create register submit generate activate enable subscribe enrol enroll add lodge",
+        """erstellt angelegt eröffnet registriert eingereicht aktiviert angemeldet freigeschaltet hinzugefügt créé
         creado creato aangemaakt""",
         "registration",
     ),
@@ -85,7 +85,7 @@ _ACTIONS: Final[Mapping[str, tuple[str, str, str]]] = {
 }
 _OTHER_VERBS: Final = _set(
     """pause resume skip suspend freeze block unblock unlock lock reset restore upgrade downgrade extend renew redeem waive
-    transfer withdraw unlink prolong postpone recover"""
+    transfer withdraw unlink prolong postpone recover reorder"""
 )
 _OTHER_PARTICIPLES: Final = _set("pausiert verlängert gesperrt entsperrt zurückgesetzt eingelöst übertragen verschoben")
 _LIGHT_VERBS: Final = _set(

@@ -1,0 +1,143 @@
+"""Asked: whether what a model wants to do is what the customer's own words ask for.
+
+Pure. A text that a model has read (an article, a note, a product's name) is no customer, whatever it says.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from retrieval.text import fold, stem
+from server.claims.proof import stated
+from server.claims.text import WORD, plain
+from server.claims.words import ANY, Lexicon, words_of
+from server.conversation import Conversation
+from tools import ToolSpec
+
+_PART: Final = re.compile(r"[^\W_]+")
+_CLAUSES: Final = re.compile(r"[.!?;,\n]+")
+_NOT: Final = frozenset(
+    {"not", "don't", "dont", "never", "no", "nicht", "kein", "keine", "keinen", "without", "ohne", "nie"}
+)
+_COMMON: Final = frozenset(
+    {"order", "orders", "mail", "email", "e-mail", "set", "post", "put", "make", "give", "money"}
+)
+"""Words that name an action as well, but mostly a thing: they ask for nothing."""
+_GENERAL: Final[frozenset[str | None]] = frozenset({None, ANY, "create", "change", "send"})
+"""What nearly every tool that writes does: says nothing of which one is meant."""
+_REMARKS: Final = frozenset(
+    {"reason", "note", "notes", "comment", "message", "description", "details", "summary", "text"}
+)
+"""Arguments in which a model may put the matter into words of its own."""
+_ID_DIGITS: Final = 3
+"""A part of an argument with so many digits is an order's, an item's or a house's number: a model must not make it up."""
+_OWN_WORDS: Final = 0.5
+"""Of the words of a longer text that must be the customer's own: addresses are written out, abbreviated and completed."""
+
+
+def words_since(state: Conversation, tool: str) -> list[str]:
+    """What the customer has said since this tool last did something here: words are used up by what they asked for."""
+    done = max((call.seq for call in state.calls.values() if call.tool == tool and call.ok), default=0)
+    return [message.text for message in state.messages if message.role == "customer" and message.seq > done]
+
+
+def is_asked_for(spec: ToolSpec, args: Mapping[str, Any], said: Sequence[str]) -> bool:
+    """Whether these words of the customer ask for this call: for what the tool's name says, and about what.
+
+    Numbers and most words of a text must be the customer's, and an amount no higher than any that is named.
+    """
+    names = words_of(spec.name)
+    if not _speak_of(names, said, Lexicon.of([spec])):
+        return False
+    amounts = [number for text in said for number in _amounts(text)]
+    moved = _decimal(args.get(spec.amount))
+    if amounts and moved is not None and moved > max(amounts):
+        return False
+    rest = {name: value for name, value in args.items() if name != spec.amount}
+    return is_told(rest, said)
+
+
+def is_wish(name: str, examples: Sequence[str], args: Mapping[str, Any], said: Sequence[str]) -> bool:
+    """The same of a workflow: its name, or an action that one of its examples names, and what it is about."""
+    lexicon = Lexicon.of()
+    actions = {lexicon.action(word) for example in examples for word in words_of(example) if word not in _COMMON}
+    named = any(_is_named({action}, set(), said, lexicon) for action in actions - _GENERAL)
+    return (named or _speak_of(words_of(name), said, lexicon)) and is_told(args, said)
+
+
+def is_told(args: Mapping[str, Any], said: Sequence[str]) -> bool:
+    """Whether the customer has said what these arguments say: each number of some length, and most words of each text."""
+    known = {part for text in said for part in _parts(text)}
+    return all(_is_known(value, known) for value in _texts(args))
+
+
+def _speak_of(name: Sequence[str], said: Sequence[str], lexicon: Lexicon) -> bool:
+    """Whether every action of a name is spoken of; of one without, any word that is no general verb."""
+    words = [word for word in name if word not in _COMMON]
+    actions = {lexicon.action(word) for word in words} - _GENERAL
+    if actions:
+        return all(_is_named({action}, set(), said, lexicon) for action in actions)
+    things = {stem(word, "en") for word in words if lexicon.action(word) is None}
+    return _is_named(
+        {lexicon.action(word) for word in words} - {None, ANY} if not things else set(), things, said, lexicon
+    )
+
+
+def _is_named(actions: Collection[str | None], things: Collection[str], said: Sequence[str], lexicon: Lexicon) -> bool:
+    """Whether a clause that denies nothing has a word for one of these."""
+    for text in said:
+        for clause in _CLAUSES.split(plain(text)):
+            words = [match.group() for match in WORD.finditer(clause)]
+            if not _NOT.intersection(words) and any(_names(word, actions, things, lexicon) for word in words):
+                return True
+    return False
+
+
+def _names(word: str, actions: Collection[str | None], things: Collection[str], lexicon: Lexicon) -> bool:
+    if word in _COMMON - {"money"}:
+        return False
+    # "storniere" and "erstatte" are forms of what the lexicon knows as "stornieren", "erstatten".
+    named = lexicon.action(word) or (lexicon.action(f"{word}n") if word.endswith("e") else None)
+    return (named is not None and named in actions) or stem(word, "en") in things
+
+
+def _texts(args: object, name: str = "") -> Iterator[str]:
+    if isinstance(args, Mapping):
+        for key, value in args.items():
+            yield from _texts(value, str(key))
+    elif isinstance(args, list | tuple):
+        for value in args:
+            yield from _texts(value, name)
+    elif name not in _REMARKS and not isinstance(args, bool) and args is not None:
+        yield str(args)
+
+
+def _is_known(text: str, known: Collection[str]) -> bool:
+    parts = _parts(text)
+    numbers = [part for part in parts if sum(char.isdigit() for char in part) >= _ID_DIGITS]
+    if not all(number in known for number in numbers):
+        return False
+    words = [part for part in parts if part not in numbers and len(part) > 1]
+    if len(words) < 2:
+        return True  # a choice, such as a size or a reason: bounded by the tool's own schema
+    return sum(word in known for word in words) >= _OWN_WORDS * len(words)
+
+
+def _parts(text: str) -> list[str]:
+    return _PART.findall(fold(plain(text)))
+
+
+def _amounts(text: str) -> Iterator[Decimal]:
+    for choices in stated(text):
+        numbers = [number for number in choices if isinstance(number, Decimal)]
+        if numbers and not any(isinstance(number, str) for number in choices):
+            yield min(numbers)
+
+
+def _decimal(value: object) -> Decimal | None:
+    value = value.get("amount") if isinstance(value, Mapping) else value
+    try:
+        return Decimal(str(value)) if value is not None else None
+    except ArithmeticError:
+        return None
