@@ -176,6 +176,11 @@ def _rule_findings(spec: ToolSpec, rule: Rule) -> list[tuple[str, Severity, str]
     found: list[tuple[str, Severity, str]] = []
     if rule.auto_up_to is not None and not spec.has_amount:
         found.append(("auto_up_to", "error", f"auto_up_to, but the tool has no argument `{spec.amount}`; it is denied"))
+    bounds = [name for name in ("auto_up_to", *LIMITS) if getattr(rule, name) is not None]
+    if bounds and spec.names_currency and spec.has_amount and rule.currency is None:
+        found.append((bounds[0], "warning", "calls name a currency: add `currency: EUR` or they cannot be compared"))
+    if rule.currency is not None and not spec.names_currency:
+        found.append(("currency", "warning", "currency has no effect: no call of the tool can name one"))
     if rule.auto_up_to is not None and rule.permission == "deny":
         found.append(("auto_up_to", "warning", "auto_up_to has no effect beside permission: deny"))
     unlimited = rule.auto_up_to is None
