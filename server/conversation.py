@@ -92,6 +92,10 @@ class CallRecord:
     """The call whose arguments staff have edited."""
     fallback_for: str | None = None
     """The call that failed, and that this one stands in for."""
+    timeout_s: float | None = None
+    """A workflow's own limit for it, which may only be shorter than the tool's."""
+    unasked: bool = False
+    """Nothing that the customer wrote asks for it: a model wanted it of its own accord, or of somebody's it has read."""
     booked: tuple[tuple[str, int], ...] = ()
     """What was booked against limits when it started."""
     started_ms: int = 0
@@ -129,6 +133,8 @@ class RunRecord:
     outcome: str | None = None
     """How it ended; None while it is open."""
     done: tuple[Mapping[str, Any], ...] = ()
+    unasked: bool = False
+    """As of a call: a model began it, or filled it in, with what the customer has not said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,6 +390,8 @@ def _call_planned(state: Conversation, event: Event) -> None:
         key=body.get("key"),
         replaces=body.get("replaces"),
         fallback_for=body.get("fallback_for"),
+        unasked=bool(body.get("unasked")),
+        timeout_s=body.get("timeout_s"),
     )
     state.calls[call.id] = call
     if state.turn and event.turn == state.turn.id:
@@ -468,6 +476,7 @@ def _workflow_started(state: Conversation, event: Event) -> None:
     run = RunRecord(
         body["run"], event.seq, body.get("workflow", ""), body.get("digest", ""), event.turn, (body.get("event") or {},)
     )
+    run = replace(run, unasked=bool(body.get("unasked")))
     state.runs[run.id] = run
     _moved(state, event, ran=True)
 
@@ -476,7 +485,10 @@ def _workflow_heard(state: Conversation, event: Event) -> None:
     run = state.runs.get(event.body.get("run", ""))
     if run is not None:
         # A correction after the end opens it again: what was done stands, and is undone or kept by the machine.
-        state.runs[run.id] = replace(run, heard=(*run.heard, event.body.get("event") or {}), outcome=None)
+        unasked = run.unasked or bool(event.body.get("unasked"))
+        state.runs[run.id] = replace(
+            run, heard=(*run.heard, event.body.get("event") or {}), outcome=None, unasked=unasked
+        )
         _moved(state, event, ran=True)
 
 

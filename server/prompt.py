@@ -119,15 +119,22 @@ def build(
 def _asked(state: Conversation) -> tuple[str, ...]:
     """The words that want an answer; of a turn in which a workflow has taken some, those that came since."""
     words = [m for mid in state.unanswered if mid not in state.consumed and (m := state.message(mid)) is not None]
+    return _since(state) or tuple(m.text for m in words)
+
+
+def _since(state: Conversation) -> tuple[str, ...]:
+    """What was said after a workflow had taken the words of this turn."""
     turn = state.turn
-    new = [m for m in words if m.seq > turn.told_upto] if turn is not None and turn.ran else []
-    return tuple(m.text for m in new or words)
+    if turn is None or not turn.ran:
+        return ()
+    words = (m for m in state.messages if m.id in state.unanswered and m.id not in state.consumed)
+    return tuple(m.text for m in words if m.seq > turn.told_upto)
 
 
 def _began(state: Conversation) -> tuple[str, ...]:
-    """The workflows that have moved in the open turn."""
+    """The workflows that have taken the words of the open turn; none if there are new ones."""
     turn = state.turn
-    if turn is None or not turn.ran:
+    if turn is None or not turn.ran or _since(state):
         return ()
     moved = [run for run in state.runs.values() if run.turn == turn.id or run is state.open_run]
     return tuple(dict.fromkeys(run.workflow for run in moved))

@@ -150,6 +150,8 @@ class Calls:
         except ToolError as error:
             outcome = Outcome(False, error=str(error), code="refused")
         else:
+            if call.timeout_s is not None and call.timeout_s < bound.timeout_s:
+                bound = replace(bound, timeout_s=call.timeout_s)
             outcome = await run_tool(bound, caller, call.args, earlier=earlier, breakers=work.agent.breakers)
         await self._end_started(work, call, outcome)
 

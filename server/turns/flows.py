@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from server import phrases, policy, prompt, runs
+from server.claims import is_told, is_wish
 from server.consent import local_day
 from server.conversation import RUN_PREFIX, Conversation
 from server.events import NewEvent
@@ -56,6 +57,7 @@ class Flows:
                 label = spec.label_for(call.args) if spec is not None else call.tool
                 planned: dict[str, Any] = {"call": runs.carried(due), "tool": call.tool, "args": call.args}
                 planned |= {"label": label, "run": due.run, "key": call.call}
+                planned |= {"timeout_s": call.timeout_s} if call.timeout_s is not None else {}
                 return NewEvent(due.id, "call.planned", "system", planned, turn)
             case End(outcome=outcome, done=done):
                 return NewEvent(due.id, "workflow.ended", "system", _ended(due.run, outcome, done), turn)
@@ -105,7 +107,7 @@ class Flows:
         events = []
         for heard in answer.heard:
             if known is not None and heard.run == known.id and (not known.view.ended or _reopens(heard)):
-                events.append(self._heard(work, heard))
+                events.append(self._heard(work, state, heard))
         begun = (
             {program.name for program in (known.view.program,) if not known.view.ended} if known is not None else set()
         )
@@ -115,7 +117,8 @@ class Flows:
                 continue
             if start.workflow in begun and known is not None:  # it is under way: the words are for it
                 if not events:
-                    events.append(self._heard(work, Heard(known.id, Said(slots=dict(start.args), text=start.text))))
+                    said = Said(slots=dict(start.args), text=start.text)
+                    events.append(self._heard(work, state, Heard(known.id, said)))
                 continue
             begun.add(start.workflow)
             events += self.digression(work, state) if not events else []
@@ -138,8 +141,18 @@ class Flows:
         newest = open_runs[-1]
         return newest.asking or (newest.paused == "digression" and state.turn.ran)
 
-    def _heard(self, work: Work, heard: Heard) -> NewEvent:
-        return work.new("workflow.heard", "system", runs.heard_body(heard.run, heard.event))
+    def _heard(self, work: Work, state: Conversation, heard: Heard) -> NewEvent:
+        body = runs.heard_body(heard.run, heard.event)
+        match heard.event:
+            case Said(slots=slots) | Corrected(changes=slots):
+                pass
+            case _:
+                slots = {}
+        # What a run offers may be chosen without repeating it.
+        said = [m.text for m in state.messages if m.role == "customer"] + [c for m in state.messages for c in m.choices]
+        if not (work.quotes_only or is_told(slots, said)):
+            body |= {"unasked": True}
+        return work.new("workflow.heard", "system", body)
 
     def _started(self, work: Work, state: Conversation, program: Program, start: Start) -> NewEvent:
         site, now_ms = work.agent.site, self._node.clock_ms()
@@ -152,6 +165,9 @@ class Flows:
             text=start.text,
         )
         body = runs.started_body(f"{RUN_PREFIX}{self._node.new_id()}", program, event)
+        said = [message.text for message in state.messages if message.role == "customer"]
+        if not (work.quotes_only or is_wish(program.name, program.workflow.examples, event.args, said)):
+            body |= {"unasked": True}
         return work.new("workflow.started", "system", body)
 
 

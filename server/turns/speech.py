@@ -13,7 +13,7 @@ from typing import Any, Final
 from retrieval.cite import cite, ground, merged, without
 from retrieval.types import Cited
 from server import phrases, policy, prompt
-from server.claims import Hold, Lexicon, Proof, claim_in
+from server.claims import Hold, Lexicon, Proof, claim_in, is_asked_for, words_since
 from server.conversation import Conversation
 from server.drafts import Drafts
 from server.events import NewEvent
@@ -251,7 +251,11 @@ class Speech:
         for call in answer.calls[:room]:
             spec = work.agent.registry.get(call.tool)
             label = spec.label_for(call.args) if spec is not None else call.tool
-            body = {"call": f"call:{self._node.new_id()}", "tool": call.tool, "args": dict(call.args), "label": label}
+            body: dict[str, Any] = {"call": f"call:{self._node.new_id()}", "tool": call.tool, "args": dict(call.args), "label": label}
+            if spec is not None and spec.effect != "read" and not work.quotes_only:
+                # What obeys no text needs no guard; what may, could have got this from an article or an order's note.
+                said = words_since(state, spec.name)
+                body |= {} if is_asked_for(spec, call.args, said) else {"unasked": True}
             events.append(work.new("call.planned", "agent", body))
             if work.agent.is_elsewhere(call.tool, work.name):
                 error = "only another agent of the shop has this tool: pass on to it"

@@ -138,7 +138,7 @@ async def make_node(store):
             registry = Registry()
             for fn in tools:
                 registry.add(fn)
-            offered = Workflows(registry, rules) if workflows else {}
+            offered = Workflows(registry, rules) if workflows is True else workflows or {}
             node = Node(on or store, Model(*answers), registry, rules or {}, limits or {}, offered)
             await stack.enter_async_context(node.turns)
             return node

@@ -1,15 +1,17 @@
 """Workflow runs in a conversation: started and led by whatever model, carried out by the server, kept in the log alone."""
 
-import pytest
+import asyncio
 
 from server.conversation import fold
 from server.events import NewEvent
 from server.ports import Call, Heard, Start, Text
 from server.stores.memory import MemoryStore
+from tests.tools.workflow.driver import workflow
 from tests.turns.conftest import KEY, bodies
 from tests.turns.world import AUTO, World
-from tools import Rule
+from tools import Caller, Registry, Rule, tool
 from tools.workflow.events import Cancelled, Corrected, Said
+from tools.workflow.program import make_program
 
 RETURN = Start("return_item", {"order_id": "1042"}, "I want to return the Alpin boots from order 1042")
 
@@ -312,18 +314,53 @@ def _rest_of_the_model(prefix):
     return answers
 
 
-@pytest.mark.parametrize("stop", [True])
-async def test_what_an_earlier_turn_left_undone_waits_for_what_the_customer_says_next(make_node, stop):
+async def test_what_is_said_while_a_step_runs_is_for_the_run_in_the_same_turn(make_node):
     world = World()
-    node = await returning(make_node, world, [RETURN], hears(Cancelled()))
-    started = NewEvent("e:1", "turn.started", "system", {"attempt": 1}, "t:1")
-    await node.log.append(KEY, [NewEvent("m0", "message", "customer", {"text": "x"}), started])
-    await node.log.append(
-        KEY,
-        [
-            NewEvent("t:1:stopped", "turn.ended", "system", {"reason": "stopped", "answers": ["m0"]}, "t:1"),
-        ],
-    )
-    await node.say("return the Alpin boots")
-    await node.until("turn.ended", count=2)
-    assert world.done == []
+    world.gate = asyncio.Event()
+    node = await returning(make_node, world, [RETURN], hears(Said(slots={"reason": "too small"})))
+    await node.say("return the Alpin boots from order 1042")
+    await node.until("call.started")
+    await node.say("they are too small", said="m2")
+    world.gate.set()
+    events = await node.until("turn.ended")
+    assert bodies(events, "turn.ended")[0]["answers"] == ["m1", "m2"]
+    assert [prompt.asked for prompt in node.model.prompts] == [
+        ("return the Alpin boots from order 1042",), ("they are too small",),
+    ]  # fmt: skip
+    assert node.model.prompts[1].began == ()
+    assert [name for name, _ in world.done] == ["create_return", "send_confirmation"]
+
+
+async def test_after_a_stop_nothing_more_is_done_until_the_customer_has_been_heard(make_node):
+    world = World()
+    world.gate = asyncio.Event()
+    known = Start("return_item", {"order_id": "1042", "item_id": "Alpin boots", "reason": "too small"})
+    node = await returning(make_node, world, [known], hears(Cancelled()))
+    await node.say("return the Alpin boots, too small")
+    events = await node.until("call.started")
+    turn = events[-1].turn
+    stop = NewEvent(f"{turn}:stopped", "turn.ended", "system", {"reason": "stopped", "answers": ["m1"]}, turn)
+    await node.log.append(KEY, [stop])
+    world.gate.set()
+    await node.until("call.ended")
+    await node.say("no, leave it", said="m2")
+    events = await node.until("workflow.ended")
+    assert world.done == [] and bodies(events, "workflow.ended")[0]["outcome"] == "cancelled"
+
+
+async def test_a_workflow_may_give_a_call_less_time_than_its_tool_has(make_node):
+    slow = tool(scope="x.read", effect="read")(never)
+    registry = Registry()
+    registry.add(slow)
+    source = "steps: [{call: never, timeout_s: 0.01, on_error: {say: 'It took too long.', end: late}}, {end: done}]"
+    made = make_program(workflow(source), registry)
+    node = await make_node([Start("flow")], tools=[slow], workflows={"flow": made})
+    await node.say("go")
+    events = await node.until("turn.ended")
+    assert texts(events)[-1] == ("agent", "It took too long.")
+
+
+async def never(caller: Caller) -> str:
+    """Wait for ever."""
+    await asyncio.Event().wait()
+    return ""

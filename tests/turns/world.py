@@ -3,6 +3,7 @@
 It counts what was done, and is no test itself.
 """
 
+import asyncio
 import datetime as dt
 from typing import Any
 
@@ -22,6 +23,8 @@ class World:
         self.calls: list[str] = []
         self.charges: list[dict[str, Any]] = []
         self.fails: set[str] = set()
+        self.gate: asyncio.Event | None = None
+        """Looking up an order waits for it."""
 
     def charged(self, *charges):
         self.charges = [
@@ -41,6 +44,8 @@ class World:
         @tool(scope="orders.read", effect="read", label="Looking up order {{ order_id }}")
         async def find_order(caller: Caller, order_id: str) -> dict[str, Any]:
             """Find an order."""
+            if world.gate is not None:
+                await world.gate.wait()
             if order_id not in ORDERS:
                 raise ToolError(f"I can't find an order {order_id}.")
             items = [{"id": f"{order_id}-{n}", "name": name} for n, name in enumerate(ORDERS[order_id], 1)]
