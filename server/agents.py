@@ -95,9 +95,8 @@ def router_of(shop: Shop, embedder: Embedder, ears: Ears) -> Router:
     """What chooses among the shop's specialists."""
 
     def rows() -> Iterator[Row]:
-        tools, workflows = shop.offered(), _offers(shop) if shop.site.agents else {}
-        for agent in shop.site.agents:
-            yield from specialists.rows_of(agent, tools, workflows)
+        if shop.site.agents:
+            yield from specialists.all_rows(shop.site.agents, shop.offered(), _offers(shop))
 
     def known() -> Iterator[str]:
         return (example for spec in shop.offered() for example in spec.examples)

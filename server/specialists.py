@@ -3,6 +3,7 @@
 Pure over vectors that are handed in: no I/O, no clock. It asks no model, and knows tools by their examples only.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,8 @@ STICKY: Final = 0.08
 next agent lie .25 on average there; follow-ups of a few words, which are near to nobody, are to stay."""
 _PURPOSE_WEIGHT: Final = 0.9
 """A purpose says what an agent is for, not how customers ask for it."""
+_SHARED_WEIGHT: Final = 0.85
+"""Enough to let an agent's own example of the same meaning win, and too little to hide an agent that only shares tools."""
 _SHOWN_CHARS: Final = 80
 
 Row = tuple[str, str, float]
@@ -60,6 +63,15 @@ def rows_of(
         own = [offer for name, offer in offers if may_start(agent, name, offer.needs)]
         rows += [(text, agent.name, 1.0) for offer in own for text in offer.examples]
     return list(dict.fromkeys(rows))
+
+
+def all_rows(
+    agents: Sequence[Specialist], tools: Sequence[ToolSpec] = (), workflows: Mapping[str, Offer] | None = None
+) -> list[Row]:
+    """The texts of all agents. One that stands for several of them (the example of a tool that they share) weighs less."""
+    rows = [row for agent in agents for row in rows_of(agent, tools, workflows)]
+    owners = Counter(text for text, _ in dict.fromkeys((text, owner) for text, owner, _ in rows))
+    return [(text, owner, weight * (_SHARED_WEIGHT if owners[text] > 1 else 1)) for text, owner, weight in rows]
 
 
 def tools_of(agent: Specialist | None, tools: Iterable[ToolSpec]) -> tuple[ToolSpec, ...]:

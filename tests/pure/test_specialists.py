@@ -11,6 +11,7 @@ from server.specialists import (
     Bank,
     Near,
     Offer,
+    all_rows,
     both,
     may_get,
     may_start,
@@ -62,6 +63,13 @@ def test_purpose_and_examples_stand_for_an_agent_and_those_of_the_tools_that_it_
 
 def test_tools_that_everybody_has_tell_nobody_apart():
     assert [text for text, _, _ in rows_of(agent(), SPECS)] == ["All about orders."]
+
+
+def test_an_example_that_stands_for_several_agents_weighs_less_than_one_that_stands_for_one():
+    agents = [agent(tools=["find_order"], examples=["my parcel"]), agent("returns", tools=["find_order", "slots"])]
+    weights = {(text, owner): weight for text, owner, weight in all_rows(agents, SPECS)}
+    assert weights[("where is my order", "orders")] == weights[("where is my order", "returns")] < 1
+    assert weights[("my parcel", "orders")] == weights[("when can I come", "returns")] == 1
 
 
 def test_a_tool_may_be_listed_by_its_former_name():
