@@ -403,6 +403,8 @@ class Tone:
     """What the customer is told then, in their language."""
     english: str = ""
     """The words in English as far as a glossary goes; empty where there is none."""
+    parts: tuple[tuple[str, ...], ...] = ()
+    """What is asked or told, each in one or two wordings: as written, and in English."""
 
 
 class Listener(Protocol):

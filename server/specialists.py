@@ -177,6 +177,16 @@ def pick(found: Sequence[Near], current: str | None, *, under_way: bool = False)
     return Pick(best.agent, f"near “{_cut(best.text)}”", best.score)
 
 
+def at_once(parts: Sequence[Sequence[Near]]) -> list[str]:
+    """The agents that parts of one message are clearly for, `parts` being the nearness of each."""
+    wanted = []
+    for found in parts:
+        rival = found[1].score if len(found) > 1 else 0.0
+        if found and found[0].score >= FLOOR and found[0].score - rival >= STICKY:
+            wanted.append(found[0].agent)
+    return list(dict.fromkeys(wanted))
+
+
 def may_get(agent: Specialist, language: str | None, mood: str | None) -> bool:
     """Whether the agent takes messages in this language and mood; what is not known keeps nobody out."""
     speaks = not agent.languages or language is None or language in {language_of(code) for code in agent.languages}

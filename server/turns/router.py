@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from retrieval.text import words
-from retrieval.types import Embedder, Vectors
+from retrieval.types import Embedder
 from server import policy, prompt, specialists
 from server.conversation import Conversation
 from server.ports import Listener, Tone
@@ -26,6 +26,8 @@ COMPARE_S: Final = 3.0
 """After that the agent that has the conversation keeps it. Comparing takes milliseconds unless the embedding is far away."""
 _HEARD: Final = 4
 """Newest unanswered messages that are listened to one by one."""
+_PARTS: Final = 4
+"""Of a message, so many parts are compared one by one: about 5 ms of embedding each."""
 _GRAVE: Final = ("self_harm", "legal", "asked", "anger")
 """Cues in the order in which they outweigh one another."""
 _LOUD: Final = ("angry", "upset", "pleased", "calm")
@@ -130,11 +132,13 @@ class Router:
         mood_before = before.mood if before is not None else None
         if not self.has_specialists:
             return Routed(Pick(DEFAULT_AGENT, "the only agent"), upto, (), tone, mood_before)
-        found = await self._near(asked, state, tone)
+        found, several = await self._compared(asked, state, tone)
         mid_turn = before is not None and state.turn is not None and before.turn == state.turn.id
         if mid_turn and current is not None:
             own = next((near.score for near in found if near.agent == current), 0.0)
             pick = Pick(current, "goes on in the same turn", own)
+        elif len(several) > 1 and state.open_run is None:
+            pick = Pick(DEFAULT_AGENT, f"asks for {' and '.join(several)} at once")
         else:
             pick = specialists.pick(found, current, under_way=state.open_run is not None)
         return Routed(pick, upto, tuple(found), tone, mood_before)
@@ -152,18 +156,22 @@ class Router:
             language = tones[-1].language
         cued = [tone for cue in _GRAVE for tone in tones if tone.cue == cue][:1]
         mood = next((mood for mood in _LOUD for tone in tones if tone.mood == mood), tones[-1].mood)
-        return replace(tones[-1], mood=mood, cue=cued[0].cue if cued else None, reply=cued[0].reply if cued else "")
+        heard = replace(tones[-1], mood=mood, parts=tuple(part for tone in tones for part in tone.parts))
+        return replace(heard, cue=cued[0].cue if cued else None, reply=cued[0].reply if cued else "")
 
     async def near(self, text: str, tone: Tone | None = None) -> list[Near]:
         """All agents that may have this message by itself, the nearest first."""
-        bank = await self.warm()
-        variants = list(dict.fromkeys([text, tone.english if tone is not None and tone.english else text]))
-        found = specialists.nearness(await self._embedded(variants), bank)
-        return [near for near in found if self._may_get(near.agent, tone)]
+        return await self._nearest([text, tone.english if tone is not None else ""], tone)
 
-    async def _near(self, asked: Sequence[str], state: Conversation, tone: Tone | None) -> list[Near]:
-        """`near`, for words that may lean on those before; empty when they cannot be compared."""
+    async def _compared(
+        self, asked: Sequence[str], state: Conversation, tone: Tone | None
+    ) -> tuple[list[Near], list[str]]:
+        """`near`, for words that may lean on those before, and the agents whom their parts are clearly for, one by one.
+
+        Both are empty when nothing can be compared.
+        """
         whole = " ".join(" ".join(asked).split())
+        parts = tone.parts[:_PARTS] if tone is not None and len(tone.parts) > 1 else ()
         try:
             async with asyncio.timeout(COMPARE_S):
                 found = await self.near(whole, tone)
@@ -171,16 +179,17 @@ class Router:
                 # Where the words before were passed on, they are near to an agent that they were not for.
                 kept = state.route is None or state.route.passes == 0
                 if said and kept and len(whole.split()) <= policy.SHORT_WORDS:
-                    leaning = await self.near(f"{said[-1]} {whole}")
-                    found = specialists.both(found, leaning)
+                    found = specialists.both(found, await self.near(f"{said[-1]} {whole}"))
+                return found, specialists.at_once([await self._nearest(part, tone) for part in parts])
         except Exception:
             # An embedding is an outside: without it the agent that has the conversation goes on, or the one for the rest.
             logger.exception("site %s: a message could not be compared with the agents", self.site.key)
-            return []
-        return found
+            return [], []
 
-    async def _embedded(self, texts: Sequence[str]) -> Vectors:
-        return np.stack([await self._embedder.query(text) for text in texts])
+    async def _nearest(self, wordings: Iterable[str], tone: Tone | None) -> list[Near]:
+        bank = await self.warm()
+        variants = np.stack([await self._embedder.query(text) for text in wordings if text])
+        return [near for near in specialists.nearness(variants, bank) if self._may_get(near.agent, tone)]
 
     def _may_get(self, name: str, tone: Tone | None) -> bool:
         agent = next(agent for agent in self.site.agents if agent.name == name)

@@ -12,6 +12,7 @@ from server.specialists import (
     Near,
     Offer,
     all_rows,
+    at_once,
     both,
     may_get,
     may_start,
@@ -181,6 +182,14 @@ def test_an_agent_that_may_not_have_a_message_loses_it():
 )
 def test_agents_can_be_for_certain_languages_and_moods_only(keys, language, mood, may):
     assert may_get(agent(**keys), language, mood) is may
+
+
+def test_parts_of_a_message_that_are_clearly_for_different_agents_are_told_apart():
+    orders, service = near(orders=0.8, service=0.2), near(orders=0.2, service=0.8)
+    assert at_once([orders, service, orders]) == ["orders", "service"]
+    assert at_once([orders, near(orders=0.5, service=0.5 + STICKY / 2)]) == ["orders"]
+    assert at_once([orders, near(orders=0.1, service=FLOOR - 0.01)]) == ["orders"]
+    assert at_once([]) == at_once([[]]) == []
 
 
 # Passing on

@@ -180,6 +180,16 @@ async def test_a_follow_up_that_is_near_to_nobody_stays_and_another_subject_chan
     assert routes(events) == ["orders", "orders", "service"]
 
 
+async def test_who_wants_two_things_of_different_agents_gets_the_one_that_can_do_both(make_shop):
+    shop = await make_shop()
+    events = await shop.ask("Where is my parcel? And can you repair my boots?")
+    assert routes(events) == [DEFAULT_AGENT]
+    assert "orders and service" in bodies(events, "routed")[0]["why"]
+    assert len(shop.model.prompts[0].tools) == 2
+    events = await shop.ask("Where is my parcel? Can you track my order?", "m2", 2)
+    assert routes(events)[-1] == "orders"
+
+
 async def test_a_turn_keeps_its_agent_whatever_is_said_meanwhile(make_shop):
     async def speaks_up(prompt):
         await shop.say("book a ski service", said="m2")

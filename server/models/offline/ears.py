@@ -68,6 +68,11 @@ class Ears:
             REASONS.get(cue),
             language.say[cue] if cue in REASONS else "",
             english if english != text else "",
+            tuple(
+                tuple(dict.fromkeys((part.text, language.translated(part.text))))
+                for part in parts
+                if part.act in ("ask", "bare", "tell")
+            ),
         )
 
 
