@@ -54,7 +54,7 @@ async def test_a_run_asks_what_is_missing_does_what_it_should_and_needs_no_model
 async def test_the_call_of_a_run_has_an_id_that_says_where_it_came_from(make_node):
     world = World()
     node = await returning(make_node, world, [RETURN])
-    await node.say("return")
+    await node.say(RETURN.text)
     events = await node.until("turn.ended")
     (planned,) = bodies(events, "call.planned")
     (started,) = bodies(events, "workflow.started")
@@ -72,7 +72,7 @@ async def test_a_correction_after_the_end_takes_back_what_was_done_and_does_the_
         hears(Corrected(slot="item_id", value="no, the other pair")),
         hears(Said(slots={"reason": "too small"})),
     )
-    await node.say("return the Alpin boots")
+    await node.say(RETURN.text)
     await node.until("turn.ended")
     await node.say("changed my mind", said="m2")
     await node.until("turn.ended", count=2)
@@ -90,7 +90,7 @@ async def test_talking_about_something_else_is_answered_and_the_question_comes_a
     node = await returning(
         make_node, world, [RETURN], [Text("We are open until six.")], hears(Said(slots={"reason": "damaged"}))
     )
-    await node.say("return the Alpin boots")
+    await node.say(RETURN.text)
     await node.until("turn.ended")
     await node.say("when do you close?", said="m2")
     events = await node.until("turn.ended", count=2)
@@ -107,7 +107,7 @@ async def test_a_tool_beside_the_run_is_used_and_the_run_goes_on_after(make_node
     node = await returning(
         make_node, world, [RETURN], [Call("x", "find_order", {"order_id": "1043"})], [Text("Order 1043 was delivered.")]
     )
-    await node.say("return the Alpin boots")
+    await node.say(RETURN.text)
     await node.until("turn.ended")
     await node.say("and where is 1043?", said="m2")
     events = await node.until("turn.ended", count=2)
@@ -117,7 +117,7 @@ async def test_a_tool_beside_the_run_is_used_and_the_run_goes_on_after(make_node
 async def test_a_question_that_is_never_answered_is_not_repeated_for_ever(make_node):
     world = World()
     node = await returning(make_node, world, [RETURN], *[[Text(f"Answer {n}.")] for n in range(5)])
-    await node.say("return the Alpin boots")
+    await node.say(RETURN.text)
     await node.until("turn.ended")
     for n in range(5):
         await node.say(f"question {n}?", said=f"q{n}")
@@ -128,7 +128,7 @@ async def test_a_question_that_is_never_answered_is_not_repeated_for_ever(make_n
 async def test_a_run_that_is_cancelled_does_nothing_more(make_node):
     world = World()
     node = await returning(make_node, world, [RETURN], hears(Cancelled()))
-    await node.say("return the Alpin boots")
+    await node.say(RETURN.text)
     await node.until("turn.ended")
     await node.say("never mind", said="m2")
     events = await node.until("turn.ended", count=2)
@@ -199,7 +199,7 @@ async def test_what_the_customer_must_confirm_is_withdrawn_when_he_wants_somethi
         hears(Corrected(slot="item_id", value="the other boots")),
         rules={"create_return": Rule(permission="confirm")},
     )
-    await node.say("return the Alpin boots, too big")
+    await node.say(f"{RETURN.text}, too big")
     events = await node.until("turn.ended")
     (first,) = bodies(events, "call.asked")
     await node.say("no, the other boots", said="m2")
@@ -270,7 +270,7 @@ async def told(make_node):
     """The events of a whole conversation with a run in it."""
     world, store = World(), MemoryStore()
     node = await returning(make_node, world, [RETURN], hears(Said(slots={"reason": "too small"})), on=store)
-    await node.say("return the Alpin boots")
+    await node.say(RETURN.text)
     await node.until("turn.ended")
     await node.say("too small", said="m2")
     return await node.until("turn.ended", count=2)
@@ -318,14 +318,14 @@ async def test_what_is_said_while_a_step_runs_is_for_the_run_in_the_same_turn(ma
     world = World()
     world.gate = asyncio.Event()
     node = await returning(make_node, world, [RETURN], hears(Said(slots={"reason": "too small"})))
-    await node.say("return the Alpin boots from order 1042")
+    await node.say(RETURN.text)
     await node.until("call.started")
     await node.say("they are too small", said="m2")
     world.gate.set()
     events = await node.until("turn.ended")
     assert bodies(events, "turn.ended")[0]["answers"] == ["m1", "m2"]
     assert [prompt.asked for prompt in node.model.prompts] == [
-        ("return the Alpin boots from order 1042",), ("they are too small",),
+        (RETURN.text,), ("they are too small",),
     ]  # fmt: skip
     assert node.model.prompts[1].began == ()
     assert [name for name, _ in world.done] == ["create_return", "send_confirmation"]
@@ -336,7 +336,7 @@ async def test_after_a_stop_nothing_more_is_done_until_the_customer_has_been_hea
     world.gate = asyncio.Event()
     known = Start("return_item", {"order_id": "1042", "item_id": "Alpin boots", "reason": "too small"})
     node = await returning(make_node, world, [known], hears(Cancelled()))
-    await node.say("return the Alpin boots, too small")
+    await node.say(f"{RETURN.text}, too small")
     events = await node.until("call.started")
     turn = events[-1].turn
     stop = NewEvent(f"{turn}:stopped", "turn.ended", "system", {"reason": "stopped", "answers": ["m1"]}, turn)
