@@ -10,11 +10,13 @@ import sys
 from collections.abc import Callable
 
 from server import __version__
+from server.commands.plain import time_of, visible
 from server.mail import directory_of, mailer_of
 from server.settings import Settings, SettingsError
 from server.shop import read_shop
 from server.site import Site
 from server.stores.owner import Owned, Owner
+from server.switches import BadSwitch, Switches, named
 
 Line = tuple[str, str, str]
 """`ok`, `note` or `fail`; what; and what was found."""
@@ -71,13 +73,22 @@ def _settings(settings: Settings) -> list[Line]:
 def _data(settings: Settings) -> list[Line]:
     if not settings.data.exists():
         return [("note", "data directory", f"{settings.data} is not there yet; serve makes it")]
+    switched = _switched(settings)
     try:
         Owner(settings.data).release()
     except Owned as owned:
-        return [("note", "data directory", str(owned))]
+        return [("note", "data directory", str(owned)), *switched]
     free = shutil.disk_usage(settings.data).free
     state = "ok" if free > 1 << 30 else "fail"
-    return [(state, "data directory", f"{settings.data}, {free / (1 << 30):.1f} GiB free")]
+    return [(state, "data directory", f"{settings.data}, {free / (1 << 30):.1f} GiB free"), *switched]
+
+
+def _switched(settings: Settings) -> list[Line]:
+    try:
+        off = Switches(settings.data).off
+    except BadSwitch as error:
+        return [("fail", "switches", str(error))]
+    return [("note", "switched off", visible(f"{named(entry)}, since {time_of(entry.at_ms)}")) for entry in off]
 
 
 def _model(settings: Settings) -> list[Line]:

@@ -17,8 +17,10 @@ from starlette.types import ASGIApp
 from server import app, passes, routes
 from server.app import Parts
 from server.commands.knowledge import sync_all
+from server.commands.plain import time_of, visible
 from server.http.guard import handshake_guard
 from server.settings import MIN_SECRET_CHARS, Settings
+from server.switches import named
 from server.transport import ChatProtocol
 from server.wire import MAX_FRAME_BYTES
 
@@ -80,6 +82,8 @@ async def serve(settings: Settings, *, demo: bool, say: Callable[[str], None]) -
                 if demo and shop.site.demo.customers and "nobody can sign in" in problem.message:
                     continue  # not so here: the demo signs its own customers in
                 logger.warning("%s", problem)
+        for entry in parts.switches.off:
+            logger.warning("switched off since %s by %s: %s", time_of(entry.at_ms), visible(entry.by), named(entry))
         await sync_all(parts)
         with (
             listen(settings.host, settings.port) as sock,

@@ -228,7 +228,8 @@ class Turns:
         """An apology, a person is asked, and the turn ends: one commit."""
         locale = prompt.spoken_in(state, work.agent.site)
         people = prompt.people_text(work.agent.site, locale, self._node.clock_ms())
-        text = f"{phrases.say(step.reason, locale)} {people}"
+        known = step.reason == "switched_off" and state.mode == "waiting"  # said with an earlier message
+        text = f"{phrases.say('already_waiting' if known else step.reason, locale)} {people}"
         events = [work.new("message", "agent", {"text": text})]
         if state.mode == "agent":
             events.append(work.new("mode", "system", {"mode": "waiting", "reason": step.reason}))

@@ -48,7 +48,9 @@ async def test_an_answer_in_its_midst_ends_with_a_fixed_sentence_and_not_a_word_
         )
         assert last < first
         assert [e["body"]["mode"] for e in client.events.values() if e["kind"] == "mode"] == ["waiting"]
-        assert sum(OFF in text for _, text in client.texts()) == 2
+        # It is said once; after that, that a person has been asked.
+        assert sum(OFF in text for _, text in client.texts()) == 1
+        assert client.texts()[-1][1].startswith("A colleague has been asked already")
         assert not any("word" in text for _, text in client.texts())
 
 
@@ -56,6 +58,8 @@ async def test_off_survives_a_kill_and_ends_with_on(desk):
     await desk.ran("switch", "off", "--site", "pk_one")
     desk.server.kill()
     desk.server.start()
+    assert "pk_one: the agent" in desk.server.stderr.read_text()
+    assert "pk_one: the agent" in desk.run("doctor").stdout
     async with desk.visitor() as client:
         await client.hello()
         await client.answered(await client.say("hello"))
