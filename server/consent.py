@@ -19,6 +19,7 @@ from tools.workflow.program import Program
 
 MAX_ASKS: Final = 3
 """Questions about one call. A rule that changes while somebody thinks asks once more, not for ever."""
+UNASKED: Final = "nothing that the customer wrote asks for it"
 CUSTOMER_S: Final = 15 * 60
 """How long a customer may think about a question (DESIGN §7)."""
 STAFF_OPEN_S: Final = 24 * 3600
@@ -117,6 +118,10 @@ def _needed(
     before = state.calls.get(call.replaces or "")
     if before is not None and any(one.of == "customer" and one.verify is None for one in before.asks):
         customer = customer or "needs the customer's confirmation: it was changed after the customer was asked"
+    if spec.effect != "read" and _unasked(state, call):
+        if found.permission == "auto":
+            customer = customer or f"needs the customer's confirmation: {UNASKED}"
+        staff = f"{staff}; {UNASKED}" if staff else ""
     if spec.effect != "read" and call.run is None:  # a workflow has a stricter guard of its own
         for other in _same(state, call):
             if other.unknown:
@@ -129,6 +134,12 @@ def _needed(
     if staff:
         needed.append(("staff", staff))
     return needed
+
+
+def _unasked(state: Conversation, call: CallRecord) -> bool:
+    """Whether a model wants it, and nothing in the customer's words does."""
+    run = state.runs.get(call.run or "")
+    return call.unasked or (run is not None and run.unasked)
 
 
 def _same(state: Conversation, call: CallRecord) -> list[CallRecord]:

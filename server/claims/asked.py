@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from retrieval.text import fold, stem
+from retrieval.text import fold, stem, word_set
 from server.claims.proof import stated
 from server.claims.text import WORD, plain
 from server.claims.words import ANY, Lexicon, words_of
@@ -26,6 +26,11 @@ _COMMON: Final = frozenset(
 """Words that name an action as well, but mostly a thing: they ask for nothing."""
 _GENERAL: Final[frozenset[str | None]] = frozenset({None, ANY, "create", "change", "send"})
 """What nearly every tool that writes does: says nothing of which one is meant."""
+_BACK: Final = word_set(
+    """undo back cancel revert wrong mistake instead other rather no not changed mind rückgängig zurück falsch stattdessen
+    anderen andere doch nicht nein stornieren absagen"""
+)
+"""Any of these may ask to take back what was just done."""
 _REMARKS: Final = frozenset(
     {"reason", "note", "notes", "comment", "message", "description", "details", "summary", "text"}
 )
@@ -36,9 +41,13 @@ _OWN_WORDS: Final = 0.5
 """Of the words of a longer text that must be the customer's own: addresses are written out, abbreviated and completed."""
 
 
-def words_since(state: Conversation, tool: str) -> list[str]:
-    """What the customer has said since this tool last did something here: words are used up by what they asked for."""
-    done = max((call.seq for call in state.calls.values() if call.tool == tool and call.ok), default=0)
+def words_since(state: Conversation, spec: ToolSpec) -> list[str]:
+    """What the customer has said since this tool last did something here: words are used up by what they asked for.
+
+    For an undo: since what it takes back was done.
+    """
+    names = (spec.name, spec.undoes)
+    done = max((call.seq for call in state.calls.values() if call.tool in names and call.ok), default=0)
     return [message.text for message in state.messages if message.role == "customer" and message.seq > done]
 
 
@@ -47,6 +56,8 @@ def is_asked_for(spec: ToolSpec, args: Mapping[str, Any], said: Sequence[str]) -
 
     Numbers and most words of a text must be the customer's, and an amount no higher than any that is named.
     """
+    if spec.undoes is not None:
+        return any(_BACK.intersection(words_of(text)) for text in said)  # which call is meant is a model's to find
     names = words_of(spec.name)
     if not _speak_of(names, said, Lexicon.of([spec])):
         return False

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from retrieval.text import stem
+from retrieval.text import stem, word_set
 from server.claims.text import WORD, mixed, plain
 from server.claims.words import ADVERBS, ANY, COMPLETION, NO_VERB, STATES, TALK, Lexicon
 
@@ -21,50 +21,48 @@ _FILLER: Final = re.compile(
 )
 
 
-def _set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_HAVE: Final = _set("have has had having haven't hasn't hadn't")
-_BE: Final = _set(
+_HAVE: Final = word_set("have has had having haven't hasn't hadn't")
+_BE: Final = word_set(
     "is are was were been being isn't aren't wasn't weren't am it's that's everything's all's there's they're"
 )
-_PRESENT: Final = _set("is are isn't aren't it's that's everything's all's am they're you're")
-_MODAL: Final = _set(
+_PRESENT: Final = word_set("is are isn't aren't it's that's everything's all's am they're you're")
+_MODAL: Final = word_set(
     """will would can could may might must shall should won't wouldn't can't cannot couldn't shouldn't be i'll we'll you'll
     it'll they'll he'll she'll that'll i'd we'd you'd they'd let's please need needs want wants get gets getting do does
     don't doesn't didn't did prefer like wish"""
 )
-_OWN_HAVE: Final = _set("i've we've ive weve")
-_OWN: Final = _set("i we")
-_FINITE: Final = _HAVE | _BE | _MODAL | _OWN_HAVE | _set("you've ich habe haben hat wurde wurden ist sind wird werden")
-_IF: Final = _set(
+_OWN_HAVE: Final = word_set("i've we've ive weve")
+_OWN: Final = word_set("i we")
+_FINITE: Final = (
+    _HAVE | _BE | _MODAL | _OWN_HAVE | word_set("you've ich habe haben hat wurde wurden ist sind wird werden")
+)
+_IF: Final = word_set(
     "if once soon when whenever after until unless whether before while where wherever how why until till"
 )
-_ASKING: Final = _set(
+_ASKING: Final = word_set(
     """do does did has have had is are was were can could would will shall should may might what when where why how which who
     whose haven't hasn't isn't aren't wasn't didn't don't doesn't hat haben habe ist sind war waren wurde wurden wann wie wo
     was warum welche welcher welches wer kann können könnte möchten soll sollen darf a-t-il avez ha han è hebt"""
 )
-_NOT: Final = _set("not never n't no nothing none neither nor without cannot yet nobody")
-_DETERMINERS: Final = _set(
+_NOT: Final = word_set("not never n't no nothing none neither nor without cannot yet nobody")
+_DETERMINERS: Final = word_set(
     "the a an any your this these those each every no other such of for with on in from by about my our"
 )
-_DEFINITE: Final = _set(
+_DEFINITE: Final = word_set(
     "your the this these both it that my all i've we've its everything everything's it's that's i we"
 )
-_OBJECT: Final = _set("your the it this that these both them you € $ £ # order everything all my our ihre")
-_FUNCTION: Final = _set(
+_OBJECT: Final = word_set("your the it this that these both them you € $ £ # order everything all my our ihre")
+_FUNCTION: Final = word_set(
     "the a an your to in on for of with by from at as and or within it you that if when until after before"
 )
-_USUAL: Final = _set(
+_USUAL: Final = word_set(
     """within usually normally typically generally always automatically every each only daily sometimes often default most
     generell normalerweise innerhalb automatisch immer üblicherweise binnen jeweils"""
 )
-_DE_HAVE: Final = _set("habe haben hat hatte hatten hab")
-_DE_DONE: Final = _set("wurde wurden worden")
-_DE_BE: Final = _set("ist sind war waren")
-_NO_CLAIM: Final = _set(
+_DE_HAVE: Final = word_set("habe haben hat hatte hatten hab")
+_DE_DONE: Final = word_set("wurde wurden worden")
+_DE_BE: Final = word_set("ist sind war waren")
+_NO_CLAIM: Final = word_set(
     """nicht nichts niemand weder kein keine keinen keiner keinem nie niemals kann können könnte könnten kannst muss
     müssen soll sollen sollte sollten darf dürfen möchte möchten würde würden wenn falls sobald nachdem sofern bis
     ob bevor solange ohne du ihr wie wann warum ne pas jamais si peut pouvez pourra sera seront quand dès après no
@@ -253,9 +251,9 @@ def _general_rule(clause: _Clause, aux: int, at: int, lexicon: Lexicon) -> bool:
     return relative and not any(word in _DEFINITE - {"that"} or word.isdigit() for word in before)
 
 
-_STATIVE: Final = _set("closed fixed made given set put open")
+_STATIVE: Final = word_set("closed fixed made given set put open")
 """Said of how things are at least as often as of what was done."""
-_IT: Final = _set("it that this everything all it's that's everything's all's these both they they're")
+_IT: Final = word_set("it that this everything all it's that's everything's all's these both they they're")
 
 
 def _not_said(clause: _Clause, at: int, *, own: bool = False) -> bool:
@@ -280,7 +278,7 @@ def _not_said(clause: _Clause, at: int, *, own: bool = False) -> bool:
     return opener is not None and not any(word in ("i", "we", "you", "they") for word in words[opener + 1 : start])
 
 
-_KNOW: Final = _set("confirm tell say see know sure verify check promise guarantee find")
+_KNOW: Final = word_set("confirm tell say see know sure verify check promise guarantee find")
 
 
 def _doubted(words: Sequence[str]) -> bool:
@@ -396,6 +394,6 @@ def _foreign(clause: _Clause) -> bool | None:
     return speaker if spoken or len(words) <= _FOREIGN_SHORT else None
 
 
-_ROMANCE: Final = _set(
+_ROMANCE: Final = word_set(
     "j'ai ai avons a été est sont he hemos ha han sido está fue ho abbiamo è stato stata heb hebben is zijn werd"
 )

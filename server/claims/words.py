@@ -9,16 +9,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from retrieval.text import STOP_WORDS, stem
+from retrieval.text import STOP_WORDS, stem, word_set
 from tools import ToolSpec
 
 ANY: Final = "*"
 """The action of a verb that names none ("processed", "done"): any that the sentence speaks of, else whichever succeeded."""
 HAND_OVER: Final = "hand over"
-
-
-def _set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
 
 
 # Each action: English verbs; participles of other languages (de fr es it nl); nouns.
@@ -83,23 +79,25 @@ _ACTIONS: Final[Mapping[str, tuple[str, str, str]]] = {
         "",
     ),
 }
-_OTHER_VERBS: Final = _set(
+_OTHER_VERBS: Final = word_set(
     """pause resume skip suspend freeze block unblock unlock lock reset restore upgrade downgrade extend renew redeem waive
     transfer withdraw unlink prolong postpone recover reorder"""
 )
-_OTHER_PARTICIPLES: Final = _set("pausiert verlängert gesperrt entsperrt zurückgesetzt eingelöst übertragen verschoben")
-_LIGHT_VERBS: Final = _set(
+_OTHER_PARTICIPLES: Final = word_set(
+    "pausiert verlängert gesperrt entsperrt zurückgesetzt eingelöst übertragen verschoben"
+)
+_LIGHT_VERBS: Final = word_set(
     """process issue complete finish finalize finalise execute initiate start begin arrange handle make put place grant
     trigger perform settle resolve fix sort apply confirm approve authorize authorise do give accept record open raise"""
 )
-_LIGHT_PARTICIPLES: Final = _set(
+_LIGHT_PARTICIPLES: Final = word_set(
     """veranlasst durchgeführt abgeschlossen erledigt eingeleitet bearbeitet beauftragt ausgelöst vorgenommen angewiesen
     bestätigt genehmigt vollzogen getan ausgeführt angestoßen freigegeben abgewickelt verbucht gestartet effectué traité
     lancé terminé procesado realizado tramitado completado emitido elaborato effettuato completato emesso verwerkt
     uitgevoerd afgehandeld geregeld"""
 )
 # Only with a form of "to be" in front, or alone.
-STATES: Final = _set(
+STATES: Final = word_set(
     """complete done set way underway progress successful successfully through sorted care unterwegs raus
     fertig komplett erfolgreich durch route chemin camino cammino onderweg"""
 )
@@ -111,7 +109,7 @@ _IRREGULAR: Final[Mapping[str, str]] = {
     "get": "got", "bring": "brought", "rebook": "rebooked", "cut": "cut", "let": "let", "find": "found", "swap": "swapped",
 }  # fmt: skip
 
-TALK: Final = _set(
+TALK: Final = word_set(
     """looked checked found seen saw noticed understood read searched reviewed asked tried heard explained mentioned described
     listed shown showed said told answered thought considered compared summarized summarised included attached got had
     received learned learnt known missed meant wanted wondered needed hoped identified gathered located retrieved pulled
@@ -120,18 +118,18 @@ TALK: Final = _set(
     experienced linked quoted outlined"""
 )
 """What an agent may say to have done without a call: to look, to think, to talk."""
-NO_VERB: Final = _set(
+NO_VERB: Final = word_set(
     """a an the no not your my our this that these those some any many several two three four five one enough good bad great
     to it them nothing something everything all more information questions access only been never yet you both about
     n't 30 14 until in at and or but if what how i we with for from by on of as so is are was were be"""
 )
 """After "I have": no participle."""
-ADVERBS: Final = _set(
+ADVERBS: Final = word_set(
     """now just already successfully also fully been automatically officially finally hereby then indeed gladly happily
     immediately promptly kindly today completely properly actually since quickly safely recently again therefore thus
     manually personally certainly really definitely even still first both all gone ahead and went to able managed"""
 )
-COMPLETION: Final = _set(
+COMPLETION: Final = word_set(
     "now already successfully just hereby officially finally jetzt bereits schon erfolgreich soeben"
 )
 
@@ -203,7 +201,7 @@ class Lexicon:
                 english.update(past_forms(word))
                 doing.update(dict.fromkeys(gerunds(word), action))
         markers = frozenset(past) | frozenset(doing) | STATES | _OPENERS
-        notable = markers | ADVERBS | _set("i we i've we've i'm we're have am are")
+        notable = markers | ADVERBS | word_set("i we i've we've i'm we're have am are")
         beginnings = frozenset(word[:at] for word in markers for at in range(3, len(word) + 1))
         return cls(past, doing, nouns, bases, frozenset(past.keys() - english), markers, notable, beginnings)
 
@@ -215,7 +213,7 @@ class Lexicon:
         return next((self.past[form] for form in german_participles(word) if form in self.past), None)
 
 
-_OPENERS: Final = _set("able managed succeeded")
+_OPENERS: Final = word_set("able managed succeeded")
 """Words that make a claim of the plain verb after them: "I was able to refund it"."""
 
 

@@ -16,7 +16,7 @@ from server.runs import Due, Run
 from server.turns.ending import turn_ended
 from server.turns.quoting import with_quote
 from server.turns.work import Node, Work
-from tools.workflow.events import Ask, Call, Digressed, End, HandOver, Said, Say, Started
+from tools.workflow.events import Ask, Call, Corrected, Digressed, End, HandOver, Said, Say, Started
 from tools.workflow.program import Program
 
 
@@ -144,13 +144,15 @@ class Flows:
     def _heard(self, work: Work, state: Conversation, heard: Heard) -> NewEvent:
         body = runs.heard_body(heard.run, heard.event)
         match heard.event:
-            case Said(slots=slots) | Corrected(changes=slots):
+            case Said(slots=told):
                 pass
+            case Corrected(slot=slot, value=value):
+                told = {slot: value}
             case _:
-                slots = {}
+                told = {}
         # What a run offers may be chosen without repeating it.
         said = [m.text for m in state.messages if m.role == "customer"] + [c for m in state.messages for c in m.choices]
-        if not (work.quotes_only or is_told(slots, said)):
+        if not (work.quotes_only or is_told(told, said)):
             body |= {"unasked": True}
         return work.new("workflow.heard", "system", body)
 

@@ -251,10 +251,11 @@ class Speech:
         for call in answer.calls[:room]:
             spec = work.agent.registry.get(call.tool)
             label = spec.label_for(call.args) if spec is not None else call.tool
-            body: dict[str, Any] = {"call": f"call:{self._node.new_id()}", "tool": call.tool, "args": dict(call.args), "label": label}
+            body: dict[str, Any] = {"call": f"call:{self._node.new_id()}", "tool": call.tool, "args": dict(call.args)}
+            body["label"] = label
             if spec is not None and spec.effect != "read" and not work.quotes_only:
                 # What obeys no text needs no guard; what may, could have got this from an article or an order's note.
-                said = words_since(state, spec.name)
+                said = words_since(state, spec)
                 body |= {} if is_asked_for(spec, call.args, said) else {"unasked": True}
             events.append(work.new("call.planned", "agent", body))
             if work.agent.is_elsewhere(call.tool, work.name):
