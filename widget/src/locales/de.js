@@ -106,7 +106,7 @@ export const cards = {
   send_code: "Code schicken",
   prove_to: "Wir schicken einen Code an {to}.",
   code_sent: "Ein Code ist unterwegs an {to}.",
-  code_sent_if: "Wenn das zu einer Bestellung passt, ist ein Code unterwegs an {to}.",
+  code_sent_if: "Wenn das zu einer Bestellung passt, ist ein Code unterwegs: {to}",
   confirm_code: "Bestätigen",
   new_code: "Anderer Code",
   wrong_code: "Das ist nicht der Code. Versuche übrig: {n}",

@@ -106,7 +106,7 @@ export const cards = {
   send_code: "Send me a code",
   prove_to: "We send a code to {to}.",
   code_sent: "A code is on its way to {to}.",
-  code_sent_if: "If that fits an order, a code is on its way to {to}.",
+  code_sent_if: "If that fits an order, a code is on its way: {to}",
   confirm_code: "Confirm",
   new_code: "Another code",
   wrong_code: "That is not the code. Tries left: {n}",

@@ -9,7 +9,8 @@ dt { color: var(--soft) } dt::first-letter { text-transform: uppercase }
 dd { font-variant-numeric: tabular-nums }
 .acts { display: flex; flex-wrap: wrap; gap: 8px }
 .card form { display: grid; gap: 9px; font-size: 14px } .card label { color: var(--soft) }
-.card input { display: block; width: 100%; font: 16px var(--font); color: inherit; background: none; border: 1px solid var(--line); border-radius: 9px; padding: 9px 11px; margin-block-start: 3px }
+.card input { display: block; width: 100%; font: 16px var(--font); color: var(--ink); background: none; border: 1px solid var(--line); border-radius: 9px; padding: 9px 11px; margin-block-start: 3px }
+.card form button { justify-content: center; text-align: center }
 .wrong { color: var(--bad) }
 .until, .card .state { font-size: 12.5px; color: var(--soft); padding-block-start: 8px }
 `;
