@@ -210,8 +210,8 @@ class Verifier:
         self, state: Conversation, sent: CodeSent, frame: str, *, ok: bool, left: int, message: str | None = None
     ) -> NewEvent:
         """A `verify.tried`."""
-        # A nonce: two tries at the same moment are never the same event, whatever came of them.
-        body: dict[str, Any] = {"call": sent.call, "ok": ok, "left": left, "frame": frame, "nonce": self._new_id()}
+        # With the frame's id, two tries at the same moment are never the same event, whatever came of them.
+        body: dict[str, Any] = {"call": sent.call, "ok": ok, "left": left, "frame": frame}
         if message is not None:
             body["message"] = message
         return NewEvent(next_id(state), "verify.tried", "system", body)

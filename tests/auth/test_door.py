@@ -99,6 +99,20 @@ async def test_a_guest_may_show_another_order_and_their_line_stays(shop, door):
     assert (session.customer, session.generation) == ("g:jo", 2)
 
 
+async def test_the_token_of_the_sign_in_before_the_last_opens_nothing(shop, door):
+    oldest = token(shop)
+    await prove(shop)
+    await shop.put(("call.decided", "system", {"call": "call:1", "approve": True, "by": "system"}))
+    shop.clock.go(1800)
+    before = token(shop, 1, "g:mara")
+    await shop.ask("call:2")
+    await shop.send("v2", call="call:2", order="2000", email="jo@example.org")
+    await shop.check(await shop.box.code(2), "k2", call="call:2")
+    assert (await come_in(door, before)).session.customer == "g:jo"
+    with pytest.raises(Refused):
+        await come_in(door, oldest)
+
+
 async def test_a_guest_who_then_signs_in_as_somebody_else_gets_a_new_conversation(shop, door):
     session = (await come_in(door, token(shop))).session
     await prove(shop)

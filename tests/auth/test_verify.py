@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.kit import Guest
+from server.prompt import caller_of
 from server.proof import SENDS, TRIES, WINDOW_S, fits, key_for, seal
+from server.site import Site
 from server.stores.memory import MemoryStore
 from server.stores.owner import Owner
 from server.stores.sqlite import SqliteStore
@@ -204,6 +206,14 @@ async def test_an_address_gets_five_codes_within_an_hour_from_all_conversations_
     await refused(send(7, "mara@example.com"), "too_fast")
     shop.clock.go(1)
     await send(8, "mara@example.com")
+
+
+async def test_an_address_on_file_counts_with_the_same_one_typed_by_guests(shop):
+    for number in range(SENDS):
+        await shop.ask(key=f"{SITE}/x{number}")
+        await shop.send(key=f"{SITE}/x{number}", order="1", email="ann@example.net")
+    await shop.sign_in(email="Ann@Example.net")
+    await refused(shop.send(), "too_fast")
 
 
 @settings(max_examples=40, deadline=None)

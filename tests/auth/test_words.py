@@ -7,6 +7,7 @@ import pytest
 
 from server import phrases
 from server.conversation import fold
+from server.events import NewEvent
 from server.proof import HIDDEN, code_in, email_in, masked, order_in
 from server.verify import NotNow
 from tests.auth.conftest import KEY, SITE, wrong
@@ -317,3 +318,20 @@ async def test_cutting_the_fold_anywhere_gives_the_same_verification(shop):
     for cut in range(len(events) + 1):
         assert fold(KEY, events[cut:], fold(KEY, events[:cut])) == whole
     assert whole.site == SITE
+
+
+@pytest.mark.parametrize("text", ["mara@example.com", "wrong code"])
+async def test_a_person_who_takes_over_at_that_moment_is_not_talked_over(shop, text):
+    await shop.send()
+    if text == "wrong code":
+        text = wrong(await shop.box.code())
+    append = shop.log.append
+
+    async def taken_over_first(key, events, **parts):
+        shop.log.append = append
+        await append(key, [NewEvent("e:over", "mode", "staff", {"mode": "staff", "name": "Ada"})])
+        return await append(key, events, **parts)
+
+    shop.log.append = taken_over_first
+    await taken(shop, text, "m9")
+    assert [role for role, _ in await said(shop)] == ["customer"]
