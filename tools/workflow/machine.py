@@ -110,6 +110,7 @@ def _first(program: Program, event: Started) -> JsonObject:
         "skipped": [],
         "tries": {},
         "asking": None,
+        "shown": [],
         "results": {},
         "retry": {},
         "flight": {},

@@ -71,6 +71,18 @@ _COMMON: Final = frozenset(
     )
 )  # fmt: skip
 """Words that say nothing about which choice is meant."""
+_ORDINALS: Final = {
+    word: place
+    for place, said in (
+        (0, "first 1st earliest soonest erste erster erstes ersten früheste frühester frühesten frühste frühsten"),
+        (1, "second 2nd zweite zweiter zweites zweiten"),
+        (2, "third 3rd dritte dritter drittes dritten"),
+        (3, "fourth 4th vierte vierter viertes vierten"),
+        (4, "fifth 5th fünfte fünfter fünftes fünften"),
+        (-1, "last latest letzte letzter letztes letzten späteste spätester spätesten"),
+    )
+    for word in said.split()
+}
 _OTHER: Final = frozenset(("other", "others", "andere", "anderen", "anderes", "anderer"))
 _WORD: Final = re.compile(r"[^\W_]+(?:'[a-z]+)?")
 
@@ -99,10 +111,19 @@ class Heard:
     choices: tuple[Choice, ...] = ()
 
 
-def read(slot: Slot, raw: Any, *, today: str, choices: Sequence[Choice] = (), before: Any = None) -> Heard:  # noqa: ANN401 - JSON
+def read(
+    slot: Slot,
+    raw: Any,  # noqa: ANN401 - JSON
+    *,
+    today: str,
+    choices: Sequence[Choice] = (),
+    before: Any = None,  # noqa: ANN401 - JSON
+    shown: Sequence[Choice] = (),
+) -> Heard:
     """The value of a slot from something that was said or extracted; a text may hold other words around it.
 
-    `before` is the choice that is being corrected: "the other one" is not it.
+    `before` is the choice that is being corrected: "the other one" is not it. `shown` are the choices as the customer
+    saw them: "the first one".
     """
     if slot.type == "yes_no" and isinstance(raw, bool):
         return Heard(raw, True)
@@ -117,7 +138,7 @@ def read(slot: Slot, raw: Any, *, today: str, choices: Sequence[Choice] = (), be
             return Heard() if found is None else Heard(found, True)
         case "choice":
             other = before is not None and _OTHER & {w.lower() for w in _WORD.findall(said)}
-            return _other(said, choices, str(before)) if other else _choice(said, choices)
+            return _other(said, choices, str(before)) if other else _choice(said, choices, shown or choices)
         case "order_number" | "text":
             return _pattern(slot, said)
         case "email":
@@ -182,7 +203,7 @@ def _yes_no(said: str) -> bool | None:
     return True if words[0] in _YES or (len(words) <= 4 and set(words) & _YES) else None
 
 
-def _choice(said: str, choices: Sequence[Choice]) -> Heard:
+def _choice(said: str, choices: Sequence[Choice], shown: Sequence[Choice] = ()) -> Heard:
     plain = said.casefold().replace("’", "'").strip(" .!")
     exact = [c for c in choices if plain in c.names]
     if exact:
@@ -197,7 +218,18 @@ def _choice(said: str, choices: Sequence[Choice]) -> Heard:
     near = [c for score, c in scores if score == best and best > 0]
     if len(near) == 1:
         return Heard(near[0].value, True)
+    if (placed := _placed(plain, near or shown)) is not None:
+        return Heard(placed.value, True)
     return Heard(choices=tuple(near) if len(near) < len(choices) else ())
+
+
+def _placed(plain: str, shown: Sequence[Choice]) -> Choice | None:
+    """The choice whose place is named: "the first one", or a bare number where no choice has one in its name."""
+    places = {_ORDINALS[word] for word in _WORD.findall(plain) if word in _ORDINALS}
+    if not places and plain.isdecimal() and not any(char.isdigit() for choice in shown for char in choice.label):
+        places = {int(plain) - 1} if plain != "0" else set()
+    place = places.pop() if len(places) == 1 else None
+    return shown[place] if place is not None and -len(shown) <= place < len(shown) else None
 
 
 def _stems(choice: Choice) -> set[str]:

@@ -3,6 +3,7 @@
 Pure. It changes the state only by taking back an answer that cannot be used.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ from tools.workflow.program import Program
 from tools.workflow.slots import Choice, mentioned, read
 from tools.workflow.types import Type
 
+_SPACES: Final = re.compile(r"[ \t]{2,}")
+"""What is left around an `if` that held nothing."""
 MAX_CHOICES: Final = 20
 """Shown at once; more are no choice."""
 
@@ -76,7 +79,7 @@ class Values:
 
     def text_of(self, said: Text, **extra: Any) -> str:  # noqa: ANN401 - values
         """The text in the customer's language, its expressions filled in."""
-        return str(self.value_of(text(text_in(said, self.state["locale"])), **extra))
+        return _SPACES.sub(" ", str(self.value_of(text(text_in(said, self.state["locale"])), **extra)))
 
     def value_of(self, made: Expression, **extra: Any) -> Any:  # noqa: ANN401 - any value
         """The expression's value over what is known; slots that it needs are asked for."""
@@ -131,7 +134,9 @@ class Values:
         near: Sequence[Choice] = ()
         if name in state["heard"]:
             was = read(slot, state["was"].get(name), today=state["today"], choices=choices)
-            found = read(slot, state["heard"][name], today=state["today"], choices=choices, before=was.value)
+            shown = [c for value in state["shown"] for c in choices if c.value == value] if was.value is None else []
+            said = state["heard"][name]
+            found = read(slot, said, today=state["today"], choices=choices, before=was.value, shown=shown)
             if found.ok:
                 if slot.type == "choice":
                     state["heard"][name] = found.value  # the words ("the other one") mean something only now
@@ -140,11 +145,11 @@ class Values:
             state["missed"], state["asking"] = name, None
             near = found.choices
         elif slot.type == "choice" and state["words"] and state["missed"] != name:
-            said = mentioned(state["words"], choices)
-            if said.ok:
-                state["heard"][name] = said.value
-                return True, said.value, ()
-            near = said.choices
+            named = mentioned(state["words"], choices)
+            if named.ok:
+                state["heard"][name] = named.value
+                return True, named.value, ()
+            near = named.choices
         if name not in state["heard"] and slot.default is not None and state["missed"] != name:
             given = self.json_of(slot.default)
             found = read(slot, given, today=state["today"], choices=choices)

@@ -126,6 +126,7 @@ class Walk:
                 return None, f"asked {tries} times for {slot.what or unknown.slot}"
             state["tries"][unknown.slot] = tries + 1
         state["asking"] = unknown.slot
+        state["shown"] = [choice.value for choice in unknown.choices]
         words = unknown.question
         if again and not unknown.narrowed:
             words = f"{self.values.text_of(slot.invalid or _UNUSABLE)} {words}"

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.workflow.model import Slot
-from tools.workflow.slots import Choice, matches, read
+from tools.workflow.slots import Choice, matches, mentioned, read
 
+TODAY = "2026-11-21"
 ITEMS = (Choice("1", "Alpin boots (43)"), Choice("2", "Scree boots"), Choice("3", "Föhn jacket"))
 
 
@@ -117,3 +118,37 @@ def test_a_value_always_stands_in_what_was_said(said, kind):
     found = read(Slot(type=kind), said, today="2026-11-21")
     if found.ok and kind in ("text", "order_number", "email"):
         assert found.value in said
+
+
+PLACES = (Choice("a", "Friday morning"), Choice("b", "Friday noon"), Choice("c", "Friday evening"))
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("the first one", "a"), ("the earliest", "a"), ("2", "b"), ("the last", "c"), ("die zweite bitte", "b"),
+        ("the noon one", "b"), ("0", None), ("7", None), ("the first or the second", None),
+    ],
+)  # fmt: skip
+def test_a_choice_may_be_named_by_its_place(said, value):
+    assert read(Slot(type="choice", choices=("x",)), said, today=TODAY, choices=PLACES).value == value
+
+
+def test_a_place_counts_in_what_was_shown_and_a_number_is_none_where_choices_have_numbers():
+    slot = Slot(type="choice", choices=("x",))
+    assert read(slot, "the first", today=TODAY, choices=PLACES, shown=PLACES[1:]).value == "b"
+    sizes = (Choice("39", "39"), Choice("40", "40"))
+    assert not read(slot, "2", today=TODAY, choices=sizes).ok
+    assert read(slot, "40", today=TODAY, choices=sizes).value == "40"
+
+
+def test_other_words_for_a_choice_count_and_common_words_do_not():
+    slot = Slot(type="choice", choices=("x",))
+    reasons = (
+        Choice("fit", "does not fit", ("too small", "zu klein")),
+        Choice("mind", "changed my mind", ("don't like",)),
+    )
+    assert read(slot, "they are too small", today=TODAY, choices=reasons).value == "fit"
+    assert read(slot, "I don’t like them", today=TODAY, choices=reasons).value == "mind"
+    assert not mentioned("I do not want these", reasons).ok
+    assert mentioned("please take them back, zu klein", reasons).value == "fit"
