@@ -204,6 +204,30 @@ async def test_what_is_removed_moved_or_contradicts_itself_is_found(data: Path, 
     assert [broken.seq for broken in found] == [seq], found
 
 
+async def test_an_event_beyond_the_head_is_found_though_it_is_chained(data: Path):
+    change(
+        data,
+        (
+            "UPDATE conversations SET head = 4, summary = json_set(summary, '$.head', 4),"
+            " chain = (SELECT chain FROM events WHERE conversation = n AND seq = 4) WHERE key = ?",
+            (A,),
+        ),
+    )
+    [broken] = verify(data).broken
+    assert (broken.seq, broken.what) == (5, "added: the conversation's head is 4")
+
+
+@pytest.mark.parametrize("column", ['body = \'{"text":"x"}\'', "salt = x'00'"])
+async def test_content_in_an_erased_conversation_is_found(data: Path, column: str):
+    with Owner(data) as owner:
+        store = SqliteStore.open(owner)
+        await store.erase(A)
+        await store.close()
+    change(data, (f"UPDATE events SET {column} WHERE conversation = ? AND seq = 3", (number(data, A),)))
+    [broken] = verify(data).broken
+    assert (broken.conversation, broken.seq) == (A, 3)
+
+
 async def test_two_exchanged_rows_are_found_at_the_first(data: Path):
     a = number(data, A)
     change(

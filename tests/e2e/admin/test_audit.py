@@ -116,5 +116,5 @@ async def test_show_names_tool_arguments_hash_result_and_timing(desk):
     )
     assert f"arguments {planned['args_sha256']}" in shown
     assert "allowed: 40.00 is not over 50.00" in shown
-    assert ' succeeded, ' in shown
+    assert " succeeded, " in shown
     assert 'result {"amount":"40.00"}' in shown

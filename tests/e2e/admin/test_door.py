@@ -1,6 +1,7 @@
 """The door into a running server: it opens for who can read the data directory, on this machine, and for no page."""
 
 import asyncio
+import json
 import stat
 
 import pytest
@@ -130,9 +131,21 @@ async def test_a_server_that_is_not_ready_yet_is_said_to_be_starting(tmp_path):
         cwd=ROOT,
     )  # fmt: skip
     assert await process.stdout.readline() == b"held\n"
-    refused = await asyncio.to_thread(desk.run, "switch", "off")
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert f"process {process.pid}" in refused.stderr
-    assert "is it starting?" in refused.stderr
+    heard = []
+
+    async def thief(reader, writer):
+        heard.append(await reader.read(4096))
+        writer.close()
+
+    async with await asyncio.start_server(thief, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        for stale in (None, {"port": port, "token": "x" * 43, "pid": process.pid + 1}, {"port": port}):
+            if stale is not None:
+                (desk.data / "admin.json").write_text(json.dumps(stale))
+            refused = await asyncio.to_thread(desk.run, "switch", "off")
+            assert (refused.returncode, refused.stdout) == (1, "")
+            assert f"process {process.pid}" in refused.stderr
+            assert "is it starting?" in refused.stderr
+    assert heard == []
     process.stdin.close()
     await process.wait()
