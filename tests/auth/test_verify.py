@@ -168,6 +168,17 @@ async def test_after_thirty_minutes_a_signed_in_customer_is_only_signed_in_again
     assert await shop.level() == level
 
 
+async def test_tools_do_not_learn_who_a_guest_was_once_the_proof_has_ended(shop):
+    site = Site.model_validate({"key": SITE, "name": "Hobnail"})
+    await shop.send()
+    await shop.check(await shop.box.code(), "k1")
+    now = caller_of(await shop.state(), site, shop.clock.ms)
+    assert (now.customer, now.email, now.level) == ("g:mara", "Mara@example.com", "step_up")
+    shop.clock.go(WINDOW_S)
+    later = caller_of(await shop.state(), site, shop.clock.ms)
+    assert (later.customer, later.email, later.name, later.level) == (None, None, None, "anonymous")
+
+
 async def test_the_shops_own_word_renewed_in_between_takes_nothing_away_unless_the_address_is_another(shop):
     await shop.sign_in()
     await shop.send()
