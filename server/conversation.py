@@ -412,7 +412,8 @@ def _call_changed(state: Conversation, event: Event) -> None:
     _moved(state, event, ran=call.run is not None)
     match event.kind:
         case "call.asked":
-            call = replace(call, state="asked", asks=(*call.asks, _asked(event)))
+            # Asked once more in a later turn, it is that turn that waits for the answer.
+            call = replace(call, state="asked", turn=event.turn or call.turn, asks=(*call.asks, _asked(event)))
         case "call.decided":
             if call.state != "asked" or not call.asks:
                 return  # it was never asked, or the answer came twice: an answer is used once

@@ -141,3 +141,20 @@ def test_a_call_asked_of_the_customer_shows_its_arguments_and_one_asked_of_staff
     [theirs] = log(("call.asked", "system", {**body, "of": "staff"}))
     assert visible(mine, Viewer("customer")).body["args"] == {"city": "Bonn"}
     assert set(visible(theirs, Viewer("customer")).body) == {"call", "label"}
+
+
+def test_a_call_that_is_asked_about_once_more_in_a_later_turn_is_waited_for_by_that_turn():
+    asked = {"call": "call:1", "of": "customer", "label": "Change address", "args": {}, "expires_ms": 5}
+    state = fold(
+        KEY,
+        log(
+            ("turn.started", "system", {"attempt": 1}, "t:1"),
+            ("call.planned", "system", {"call": "call:1", "tool": "change", "args": {}, "label": "Change"}, "t:1"),
+            ("call.asked", "system", {**asked, "verify": "step_up"}, "t:1"),
+            ("turn.ended", "system", {"reason": "waiting", "answers": []}, "t:1"),
+            ("turn.started", "system", {"attempt": 1}, "t:2"),
+            ("call.decided", "system", {"call": "call:1", "approve": True, "by": "system"}, "t:2"),
+            ("call.asked", "system", asked, "t:2"),
+        ),
+    )
+    assert [(call.id, call.state) for call in state.turn_calls("t:2")] == [("call:1", "asked")]
