@@ -91,8 +91,7 @@ def _asked(body: Body) -> list[str]:
     what = {"sign_in": "to sign in", "step_up": "for a code"}.get(str(body.get("verify")), "for consent")
     return [
         f"asks {body.get('of')} {what} to {body.get('call')}: {visible(str(body.get('why', '')))}",
-        f"for customer {visible(str(caller.get('customer')))}, level {caller.get('level')},"
-        f" until {time_of(body.get('expires_ms') or 0)}",
+        f"for customer {visible(str(caller.get('customer')))}, level {caller.get('level')}, until {_until(body)}",
         f"arguments {body.get('args_sha256')}, policy {body.get('policy')}",
     ]
 
@@ -132,12 +131,31 @@ def _turn_ended(body: Body) -> list[str]:
     return [f"turn ends: {body.get('reason')}{_ms(body)}"]
 
 
+def _verify_sent(body: Body) -> list[str]:
+    # What the code was sealed with stays out of it: `--json` has everything.
+    return [f"code for {body.get('call')} sent to {visible(str(body.get('to')))}, until {_until(body)}"]
+
+
+def _verify_tried(body: Body) -> list[str]:
+    return [
+        f"code for {body.get('call')} {'is right' if body.get('ok') else 'is wrong'}, {body.get('left')} tries left"
+    ]
+
+
 def _workflow_started(body: Body) -> list[str]:
     return [f"workflow {body.get('workflow')} starts as {body.get('run')}, definition {str(body.get('digest'))[:12]}"]
 
 
 def _workflow_ended(body: Body) -> list[str]:
     return [f"workflow run {body.get('run')} ends: {body.get('outcome')}"]
+
+
+def _workflow_heard(body: Body) -> list[str]:
+    return [f"workflow run {body.get('run')} hears {shown(body.get('event'))}"]
+
+
+def _until(body: Body) -> str:
+    return time_of(body.get("expires_ms") or 0)
 
 
 def _ms(body: Body) -> str:
@@ -171,6 +189,9 @@ _TELLERS: Final[Mapping[str, Callable[[Body], list[str]]]] = {
     "mode": _mode,
     "turn.started": _turn_started,
     "turn.ended": _turn_ended,
+    "verify.sent": _verify_sent,
+    "verify.tried": _verify_tried,
     "workflow.started": _workflow_started,
+    "workflow.heard": _workflow_heard,
     "workflow.ended": _workflow_ended,
 }

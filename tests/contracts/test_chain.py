@@ -13,13 +13,13 @@ import pytest
 
 from server.events import NewEvent
 from server.stores import database
-from server.stores.chain import Broken, Head, Link, Stored, check, follow, genesis
+from server.stores.chain import Broken, Head, Link, check, follow, genesis
 from server.stores.failed import StoreFailed
 from server.stores.memory import MemoryStore
 from server.stores.owner import Owner
-from server.stores.rules import Row
 from server.stores.sqlite import SqliteStore
 from server.stores.verify import Mark, verify
+from tests.contracts.chained import stored
 
 A, B = "pk_one/a", "pk_two/b"
 COLUMNS = ("seq", "at_ms", "id", "kind", "role", "turn", "body", "salt", "commitment", "chain")
@@ -59,16 +59,6 @@ async def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def stored(rows: list[Row]) -> list[Stored]:
-    return [
-        Stored(
-            e.seq, e.at_ms, e.id, e.kind, e.role, e.turn, row.body_json.decode(), row.salt, row.commitment, row.chain
-        )
-        for row in rows
-        for e in (row.event,)
-    ]
-
-
 def change(data: Path, *statements: tuple[str, tuple[object, ...]]) -> None:
     with closing(sqlite3.connect(data / database.FILE)) as db, db:
         for sql, values in statements:
@@ -92,7 +82,7 @@ async def test_every_store_chains_each_event_to_all_before_it_however_they_were_
         e = row.event
         chain = follow(chain, Link(e.seq, e.at_ms, e.id, e.kind, e.role, e.turn, row.commitment))
         assert row.chain == chain
-    assert check(Head(A, 5, chain), stored(rows)) is None
+    assert check(Head(A, 5, chain), list(map(stored, rows))) is None
 
 
 async def test_an_erasure_takes_the_words_and_leaves_the_chain(store):
@@ -102,15 +92,15 @@ async def test_an_erasure_takes_the_words_and_leaves_the_chain(store):
     after = await store.rows(A)
     assert [row.chain for row in after] == [row.chain for row in before]
     assert all((row.body_json, row.salt) == (b"{}", b"") for row in after)
-    assert check(Head(A, 5, before[-1].chain, erased=True), stored(after)) is None
-    assert check(Head(A, 5, before[-1].chain), stored(after)) == Broken(
+    assert check(Head(A, 5, before[-1].chain, erased=True), map(stored, after)) is None
+    assert check(Head(A, 5, before[-1].chain), map(stored, after)) == Broken(
         A, 1, "kind, role, body, salt or commitment was changed"
     )
 
 
 async def test_each_changed_byte_of_each_row_is_found_at_its_row(store):
     await store.append(A, history("a"))
-    rows = stored(await store.rows(A))
+    rows = list(map(stored, await store.rows(A)))
     head = Head(A, len(rows), rows[-1].chain)
     tried = 0
     for n, row in enumerate(rows):

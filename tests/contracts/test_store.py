@@ -307,6 +307,39 @@ async def test_unfinished_is_an_open_turn_or_an_unanswered_customer(store: Store
     assert not await is_unfinished()
 
 
+async def test_what_waits_for_a_decision_is_found_until_it_is_decided(store: Store):
+    def of_call(event_id: str, kind: str, call: str) -> NewEvent:
+        return NewEvent(event_id, kind, "system", {"call": call, "approve": True})
+
+    async def waiting() -> list[str]:
+        return [summary.conversation for summary in await store.find(Find(asked=True))]
+
+    await store.append(B, [said("1")])
+    await store.append(A, [of_call("a1", "call.asked", "x"), of_call("a2", "call.asked", "y")])
+    assert await waiting() == [A]
+    await store.append(A, [of_call("d1", "call.decided", "x")])
+    assert await waiting() == [A]
+    await store.append(A, [of_call("d2", "call.decided", "y")])
+    assert await waiting() == []
+    assert [summary.conversation for summary in await store.find(Find(asked=False, site="pk_one"))] == [A]
+
+
+async def test_unfinished_is_a_decision_not_taken_up_and_a_call_in_flight(store: Store):
+    async def is_unfinished() -> bool:
+        return bool(await store.find(Find(unfinished=True)))
+
+    await store.append(A, [NewEvent("a", "call.asked", "system", {"call": "x"})])
+    assert not await is_unfinished()
+    await store.append(A, [NewEvent("d", "call.decided", "staff", {"call": "x", "approve": True})])
+    assert await is_unfinished()
+    await store.append(A, [turn("t", "t1"), NewEvent("s", "call.started", "system", {"call": "x"}), ended("e", "t1")])
+    assert await is_unfinished()
+    [summary] = await store.find(Find())
+    assert summary.in_flight == ("x",)
+    await store.append(A, [NewEvent("z", "call.ended", "system", {"call": "x", "ok": True})])
+    assert not await is_unfinished()
+
+
 async def test_heads_answers_for_known_and_unknown_at_once(store: Store):
     await store.append(A, [said("1"), said("2")])
     assert await store.heads([A, B, "pk'; --/x"]) == {A: 2, B: 0, "pk'; --/x": 0}

@@ -18,9 +18,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from server.conversation import summarize
 from server.events import FENCING, NewEvent
 from server.ports import Conflict, Find, Gone, IdempotencyMismatch, OverLimit, Spend, Store
+from server.stores.chain import Head, check, genesis
 from server.stores.memory import MemoryStore
 from server.stores.owner import Owner
 from server.stores.sqlite import SqliteStore
+from tests.contracts.chained import stored
 
 KEYS = ["pk_one/a", "pk_one/b", "pk_two/c"]
 BODIES = {
@@ -151,6 +153,13 @@ class Histories(RuleBasedStateMachine):
                 (seq, at_ms, item.id, item.kind, item.role, {} if gone else item.body)
                 for seq, (item, at_ms) in enumerate(log, 1)
             ]
+
+    @invariant()
+    def every_log_is_chained_from_its_first_event_to_its_last(self) -> None:
+        for key in self.model.logs:
+            rows = self.run(self.store.rows(key))
+            head = Head(key, len(rows), rows[-1].chain if rows else genesis(key), key in self.model.erased)
+            assert check(head, map(stored, rows)) is None
 
     @invariant()
     def heads_and_sums_agree(self) -> None:
