@@ -30,7 +30,9 @@ class Guarded(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Count what a head takes, and watch for one that began."""
         if self._awaits_head():
-            self._head_bytes += len(data)
+            # A body may come in the same breath as its head; what is too large of it is the endpoint's to say.
+            end = data.find(b"\r\n\r\n")
+            self._head_bytes += len(data) if end < 0 else end
             if self._head_bytes > HEAD_BYTES:
                 self._cut()
                 return

@@ -109,6 +109,15 @@ async def test_a_head_without_end_is_cut_at_its_limit():
         writer.close()
 
 
+async def test_a_large_body_in_one_breath_with_its_head_is_answered():
+    async with serving(3600) as (port, _, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        size = 3 * HEAD_BYTES
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + b"a" * size)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 405")
+        writer.close()
+
+
 async def test_a_request_that_is_being_answered_is_left_alone():
     async with serving(0.1) as (port, go, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
