@@ -32,7 +32,7 @@ class Started(_Record):
     """The day as 2026-11-21: its rules hold to the end."""
     locale: str = "en"
     text: str = ""
-    """The customer's words: what they name of a choice's options is taken, what they do not name is asked for."""
+    """The customer's words: a choice, a day, an amount or an address in them is taken; what they do not name is asked for."""
 
 
 class Said(_Record):

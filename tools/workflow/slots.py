@@ -83,8 +83,12 @@ _ORDINALS: Final = {
     )
     for word in said.split()
 }
+BY_FORM: Final = frozenset({"choice", "date", "money", "email"})
+"""Slots whose value can be told from the other words of a message."""
 _OTHER: Final = frozenset(("other", "others", "andere", "anderen", "anderes", "anderer"))
 _WORD: Final = re.compile(r"[^\W_]+(?:'[a-z]+)?")
+_COMPOUND: Final = re.compile(r"\d+(?:[.:/-]\d+)+")
+"""Digits that are one thing together: a date, a time, an amount. 2026-11-24 says nothing about 11:00."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +216,7 @@ def _choice(said: str, choices: Sequence[Choice], shown: Sequence[Choice] = ()) 
     whole = [c for c in choices if any(f" {' '.join(_WORD.findall(name))} " in spaced for name in c.names[1:])]
     if len(whole) == 1:
         return Heard(whole[0].value, True)
+    plain = _COMPOUND.sub(" ", plain)
     words = {_stem(w) for w in _WORD.findall(plain) if (len(w) > 2 and w not in _COMMON) or w.isdigit()}
     scores = [(len(words & _stems(c)), c) for c in choices]
     best = max((score for score, _ in scores), default=0)
@@ -234,6 +239,15 @@ def _placed(plain: str, shown: Sequence[Choice]) -> Choice | None:
 
 def _stems(choice: Choice) -> set[str]:
     return {_stem(word) for name in choice.names[1:] for word in _WORD.findall(name)}
+
+
+def stated(slot: Slot, said: str, choices: Sequence[Choice], *, today: str) -> Heard:
+    """The slot's value in a message that is about more: a choice that it names, the one day, amount or address in it."""
+    if slot.type == "choice":
+        return mentioned(said, choices)
+    if slot.type == "money" and not _MONEY.search(said):
+        return Heard()  # any number might be anything
+    return read(slot, said, today=today) if slot.type in BY_FORM else Heard()
 
 
 def mentioned(said: str, choices: Sequence[Choice]) -> Heard:

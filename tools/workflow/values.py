@@ -12,7 +12,7 @@ from tools.workflow.events import End, HandOver, JsonObject
 from tools.workflow.expr import ExprError, Expression, argument, expression, text
 from tools.workflow.model import Each, Slot, Text, text_in
 from tools.workflow.program import Program
-from tools.workflow.slots import Choice, mentioned, read
+from tools.workflow.slots import BY_FORM, Choice, read, stated
 from tools.workflow.types import Type
 
 _SPACES: Final = re.compile(r"[ \t]{2,}")
@@ -144,8 +144,8 @@ class Values:
             state["heard"].pop(name)
             state["missed"], state["asking"] = name, None
             near = found.choices
-        elif slot.type == "choice" and state["words"] and state["missed"] != name:
-            named = mentioned(state["words"], choices)
+        elif slot.type in BY_FORM and state["words"] and state["missed"] != name:
+            named = stated(slot, state["words"], choices, today=state["today"])
             if named.ok:
                 state["heard"][name] = named.value
                 return True, named.value, ()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.workflow.model import Slot
-from tools.workflow.slots import Choice, matches, mentioned, read
+from tools.workflow.slots import Choice, matches, mentioned, read, stated
 
 TODAY = "2026-11-21"
 ITEMS = (Choice("1", "Alpin boots (43)"), Choice("2", "Scree boots"), Choice("3", "Föhn jacket"))
@@ -152,3 +152,35 @@ def test_other_words_for_a_choice_count_and_common_words_do_not():
     assert read(slot, "I don’t like them", today=TODAY, choices=reasons).value == "mind"
     assert not mentioned("I do not want these", reasons).ok
     assert mentioned("please take them back, zu klein", reasons).value == "fit"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "expected"),
+    [
+        ("date", "book a ski service for Friday", "2026-11-27"), ("date", "book a ski service", None),
+        ("money", "please refund 20 euros of order 1042", "20"), ("money", "refund order 1042", None),
+        ("email", "it is mara@example.com, thanks", "mara@example.com"), ("number", "order 1042", None),
+        ("text", "anything", None), ("yes_no", "yes, refund it", None),
+    ],
+)  # fmt: skip
+def test_only_what_can_be_told_by_its_form_is_taken_from_a_message_about_more(kind, said, expected):
+    found = stated(Slot(type=kind), said, (), today=TODAY)
+    assert (str(found.value) if found.ok else None) == expected
+
+
+TIMES = (Choice("a", "8:00"), Choice("b", "11:00"), Choice("c", "12:00"))
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("2026-11-24", None),
+        ("on 24.11.2026", None),
+        ("11/12/2026", None),
+        ("at 11:00 please", "b"),
+        ("tomorrow at 11", "b"),
+        ("2026-11-24 at 12:00", "c"),
+    ],
+)
+def test_a_day_in_digits_names_no_time(said: str, value: str | None) -> None:
+    assert mentioned(said, TIMES).value == value
