@@ -54,7 +54,9 @@ def split(
 
 
 def _together(view: RunView, told: Sequence[Said]) -> Said:
-    text = " ".join(event.text for event in told)
+    # A part may come with what led up to it, as "ul. Długa 5" does after "ul.": that is said once.
+    after = [*(event.text for event in told[1:]), ""]
+    text = " ".join(event.text for event, then in zip(told, after, strict=True) if not then.startswith(event.text))
     slots: dict[str, Any] = {name: value for event in told for name, value in event.slots.items()}
     if view.asking is not None and len(told) > 1:
         slots[view.asking] = text
