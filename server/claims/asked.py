@@ -16,14 +16,25 @@ from server.conversation import Conversation
 from tools import ToolSpec
 
 _PART: Final = re.compile(r"[^\W_]+")
-_CLAUSES: Final = re.compile(r"[.!?;,\n]+")
+_SENTENCE: Final = re.compile(r"[^.!?\n]+[.!?\n]*")
+_CLAUSES: Final = re.compile(r"[;,:]+|\s-\s")
+_REQUEST: Final = re.compile(
+    r"\b(?:(?:can|could|would|will) you|please|(?:können|könnten|würden) sie|(?:kannst|könntest|würdest) du|bitte)\b"
+)
+"""A question with one of these is a polite command; any other only wants to know."""
+_WONDERS: Final = word_set(
+    """what how when where which why who whose is are do does did has have was were can may could should if was wie wann wo welche
+    welcher welches warum wer ist sind gibt kann darf hat haben wurde falls wenn"""
+)
+"""Begins a clause that wants to know something, whether it has a question mark or not."""
 _NOT: Final = frozenset(
     {"not", "don't", "dont", "never", "no", "nicht", "kein", "keine", "keinen", "without", "ohne", "nie"}
 )
-_COMMON: Final = frozenset(
-    {"order", "orders", "mail", "email", "e-mail", "set", "post", "put", "make", "give", "money"}
-)
+_COMMON: Final = frozenset({"order", "orders", "mail", "email", "e-mail", "set", "post", "put", "make", "give"})
 """Words that name an action as well, but mostly a thing: they ask for nothing."""
+_MONEY: Final = frozenset({"money", "credit", "geld", "betrag"})
+_BACK_WORDS: Final = frozenset({"back", "zurück", "return"})
+"""Money is asked for only with one of these: "I want my money back"."""
 _GENERAL: Final[frozenset[str | None]] = frozenset({None, ANY, "create", "change", "send"})
 """What nearly every tool that writes does: says nothing of which one is meant."""
 _BACK: Final = word_set(
@@ -35,6 +46,8 @@ _REMARKS: Final = frozenset(
     {"reason", "note", "notes", "comment", "message", "description", "details", "summary", "text"}
 )
 """Arguments in which a model may put the matter into words of its own."""
+_DAY: Final = re.compile(r"\b\d{4}-\d\d-\d\d(?=\b|T)")
+"""A day: customers say "Friday", and what they agree to names it."""
 _ID_DIGITS: Final = 3
 """A part of an argument with so many digits is an order's, an item's or a house's number: a model must not make it up."""
 _OWN_WORDS: Final = 0.5
@@ -96,17 +109,31 @@ def _speak_of(name: Sequence[str], said: Sequence[str], lexicon: Lexicon) -> boo
 
 
 def _is_named(actions: Collection[str | None], things: Collection[str], said: Sequence[str], lexicon: Lexicon) -> bool:
-    """Whether a clause that denies nothing has a word for one of these."""
+    """Whether a clause that asks and denies nothing has a word for one of these."""
     for text in said:
-        for clause in _CLAUSES.split(plain(text)):
+        for clause in _commands(plain(text)):
             words = [match.group() for match in WORD.finditer(clause)]
+            if not _BACK_WORDS.intersection(words):
+                words = [word for word in words if word not in _MONEY]
             if not _NOT.intersection(words) and any(_names(word, actions, things, lexicon) for word in words):
                 return True
     return False
 
 
+def _commands(text: str) -> Iterator[str]:
+    """The clauses that may ask for something to be done: a question about a thing is not the order to do it."""
+    for sentence in _SENTENCE.findall(text):
+        if _REQUEST.search(sentence):
+            yield from _CLAUSES.split(sentence)
+        elif "?" not in sentence:
+            for clause in _CLAUSES.split(sentence):
+                first = WORD.search(clause)
+                if first is not None and first.group() not in _WONDERS:
+                    yield clause
+
+
 def _names(word: str, actions: Collection[str | None], things: Collection[str], lexicon: Lexicon) -> bool:
-    if word in _COMMON - {"money"}:
+    if word in _COMMON:
         return False
     # "storniere" and "erstatte" are forms of what the lexicon knows as "stornieren", "erstatten".
     named = lexicon.action(word) or (lexicon.action(f"{word}n") if word.endswith("e") else None)
@@ -125,12 +152,12 @@ def _texts(args: object, name: str = "") -> Iterator[str]:
 
 
 def _is_known(text: str, known: Collection[str]) -> bool:
-    parts = _parts(text)
+    parts = _parts(_DAY.sub(" ", text))
     numbers = [part for part in parts if sum(char.isdigit() for char in part) >= _ID_DIGITS]
     if not all(number in known for number in numbers):
         return False
     words = [part for part in parts if part not in numbers and len(part) > 1]
-    if len(words) < 2:
+    if len(words) < 2 or not re.search(r"\s", text.strip()):
         return True  # a choice, such as a size or a reason: bounded by the tool's own schema
     return sum(word in known for word in words) >= _OWN_WORDS * len(words)
 

@@ -11,7 +11,7 @@ from server.claims import is_told, is_wish
 from server.consent import local_day
 from server.conversation import RUN_PREFIX, Conversation
 from server.events import NewEvent
-from server.ports import Heard, Start
+from server.ports import Heard, OpenRun, Start
 from server.runs import Due, Run
 from server.turns.ending import turn_ended
 from server.turns.quoting import with_quote
@@ -107,7 +107,7 @@ class Flows:
         events = []
         for heard in answer.heard:
             if known is not None and heard.run == known.id and (not known.view.ended or _reopens(heard)):
-                events.append(self._heard(work, state, heard))
+                events.append(self._heard(work, state, heard, known))
         begun = (
             {program.name for program in (known.view.program,) if not known.view.ended} if known is not None else set()
         )
@@ -118,7 +118,7 @@ class Flows:
             if start.workflow in begun and known is not None:  # it is under way: the words are for it
                 if not events:
                     said = Said(slots=dict(start.args), text=start.text)
-                    events.append(self._heard(work, state, Heard(known.id, said)))
+                    events.append(self._heard(work, state, Heard(known.id, said), known))
                 continue
             begun.add(start.workflow)
             events += self.digression(work, state) if not events else []
@@ -141,16 +141,18 @@ class Flows:
         newest = open_runs[-1]
         return newest.asking or (newest.paused == "digression" and state.turn.ran)
 
-    def _heard(self, work: Work, state: Conversation, heard: Heard) -> NewEvent:
+    def _heard(self, work: Work, state: Conversation, heard: Heard, run: OpenRun) -> NewEvent:
         body = runs.heard_body(heard.run, heard.event)
         match heard.event:
             case Said(slots=told):
-                pass
+                asked = run.view.slots.get(run.view.asking or "")
+                offered = [choice.value for choice in asked.choices] if asked is not None else []
+                # One of those that the run has just offered may be chosen in any words.
+                told = {name: value for name, value in told.items() if asked is None or value not in offered}
             case Corrected(slot=slot, value=value):
                 told = {slot: value}
             case _:
                 told = {}
-        # What a run offers may be chosen without repeating it.
         said = [m.text for m in state.messages if m.role == "customer"] + [c for m in state.messages for c in m.choices]
         if not (work.quotes_only or is_told(told, said)):
             body |= {"unasked": True}
