@@ -116,19 +116,25 @@ async def test_an_effect_under_way_is_let_finish_and_written_down(desk):
         assert (await client.answered(said))["body"]["reason"] == "handed_over"
 
 
-async def test_what_is_approved_while_the_agent_is_off_does_not_run_and_is_said_once(desk):
+@pytest.mark.parametrize("switched", [[], ["--site", "pk_one", "--tool", "refund"]], ids=["agent", "tool"])
+async def test_what_is_off_cannot_be_approved_and_waits_until_it_is_on(desk, switched):
     async with desk.visitor() as client:
-        await signed_in(client)
+        customer = await signed_in(client)
         await client.answered(await client.say("refund 62"))
         [approval] = await desk.pending(client)
-        await desk.ran("switch", "off")
-        await desk.ran("approvals", "approve", approval["call"])
-        assert await client.event(lambda e: e["kind"] == "call.decided")
+        await desk.ran("switch", "off", *switched)
+        refused = await asyncio.to_thread(desk.run, "approvals", "approve", approval["call"])
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "refund is switched off; turn it on first" in refused.stderr
         # Anything that ran on would show in between these.
         for text in ("one", "two", "three"):
             await client.answered(await client.say(text))
-        assert desk.effects() == []
-        assert len([e for e in client.events.values() if e["kind"] == "turn.started"]) < 8
+        assert desk.effects(customer) == []
+        assert [one["call"] for one in await desk.pending(client)] == [approval["call"]]
+        await desk.ran("switch", "on", *switched)
+        await desk.ran("approvals", "approve", approval["call"])
+        await client.event(lambda e: e["kind"] == "call.ended")
+        assert desk.effects(customer) == [f"refund {customer} 1042 62.00"]
 
 
 async def test_who_switched_what_when_and_why_is_kept(desk):
