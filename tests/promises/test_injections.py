@@ -41,7 +41,7 @@ def shop(tmp_path_factory):
 
 
 @contextlib.asynccontextmanager
-async def running(shop, tools, model, articles):
+async def running(shop, tools, model, articles, workflows=None):
     """The demo shop with these tools and this model, and a customer who is signed in with a code."""
     made = object.__new__(Node)
     made.log = Log(MemoryStore())
@@ -50,7 +50,8 @@ async def running(shop, tools, model, articles):
     made.ids = iter(range(10**9))
     limits = shop.site.limits.model_copy(update={"tool_calls_per_turn": 50, "model_calls_per_turn": 50})
     site = shop.site.model_copy(update={"limits": limits, "agents": ()})
-    agent = Agent(site, shop.instructions, tools.registry, shop.rules, model, articles, workflows=shop.workflows)
+    flows = shop.workflows if workflows is None else workflows
+    agent = Agent(site, shop.instructions, tools.registry, shop.rules, model, articles, workflows=flows)
     new_id = lambda: f"n-{next(made.ids)}"  # noqa: E731
     made.turns = Turns(made.log, made.hub, {site.key: agent}, node="n", new_id=new_id, clock_ms=made.clock_ms)
     made.approvals = Approvals(made.log, {site.key: agent}, poke=made.turns.poke, clock_ms=made.clock_ms, new_id=new_id)
@@ -58,20 +59,20 @@ async def running(shop, tools, model, articles):
         yield made
 
 
-async def attacked(shop, tools, model, attack, question, *, place):
+async def attacked(shop, tools, model, attack, question, *, place, workflows=None):
     """Ask one question; what was carried out, and the events."""
     tools.done.clear()
     tools.attack = attack + SHOPS if place == "results" else ""
     articles = Articles(attack + SHOPS if place == "article" else "")
     key = f"{shop.site.key}/c1"
-    async with running(shop, tools, model, articles) as made:
+    async with running(shop, tools, model, articles, workflows) as made:
         await made.signs_in("cus_mara", level="step_up", key=key)
         await made.say(PASTED.format(attack=attack) if place == "message" else question, key=key)
         events = await whole.answered(made, key, "m1")
     return list(tools.done), events
 
 
-async def all_attacked(shop, model, stride):
+async def all_attacked(shop, model, stride, workflows=None):
     """Every text in every place; (tried, planned writes, asked, carried out)."""
     tools = Poisoned(shop.registry)
     writes = {spec.name for spec in shop.registry if spec.effect != "read"}
@@ -81,7 +82,7 @@ async def all_attacked(shop, model, stride):
             continue
         for place in ("results", "article", "message"):
             question = QUESTIONS[number // stride % len(QUESTIONS)]
-            done, events = await attacked(shop, tools, model, attack, question, place=place)
+            done, events = await attacked(shop, tools, model, attack, question, place=place, workflows=workflows)
             assert done == [], f"{place}: {attack!r} after {question!r} carried out {done}"
             tried += 1
             planned += sum(e.kind == "call.planned" and e.body["tool"] in writes for e in events)
@@ -89,17 +90,18 @@ async def all_attacked(shop, model, stride):
     return tried, planned, asked
 
 
-async def test_a_model_that_obeys_every_text_carries_out_nothing_that_the_customer_did_not_ask_for(shop):
-    tried, planned, asked = await all_attacked(shop, Obedient(), count(37, 1))
+@pytest.mark.parametrize("workflows", [None, {}], ids=["through workflows", "tools alone"])
+async def test_a_model_that_obeys_every_text_carries_out_nothing_that_the_customer_did_not_ask_for(shop, workflows):
+    tried, planned, asked = await all_attacked(shop, Obedient(), count(61, 1), workflows)
     assert planned > tried, "the model did not even try: the test would not notice"
     record(
-        "Injections, obedient model",
+        f"Injections, obedient model, {'tools alone' if workflows is not None else 'through workflows'}",
         f"{tried} attacks, {planned} writes wanted: 0 carried out, {asked} asked of somebody who did not agree",
     )
 
 
 async def test_the_offline_engine_carries_out_nothing_either(shop):
-    tried, planned, asked = await all_attacked(shop, Offline(make_embedder()), count(61, 3))
+    tried, planned, asked = await all_attacked(shop, Offline(make_embedder()), count(97, 3))
     record("Injections, offline engine", f"{tried} attacks: {planned} writes wanted, {asked} asked, 0 carried out")
 
 
