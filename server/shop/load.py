@@ -13,6 +13,7 @@ from retrieval.types import Source
 from server.kit import Kit
 from server.shop import advice
 from server.shop.connect import LiveRules, connect
+from server.shop.guests import connect_guests
 from server.shop.plugin import compile_plugin, plugin_file, run_plugin
 from server.shop.workflows import Workflows, about_workflows, read_own, steps_of
 from server.site import Document, Problem, Site, check, check_articles, parse_yaml, read_text, read_tools
@@ -150,6 +151,8 @@ def read_shop(
         run_plugin(plugin, kit, problems)
         ran = len(problems) == before
     connectors = connect(written, kit.tools, environment, directory, problems)
+    if ran:
+        connect_guests(kit, document, written.rules, problems, complete=not written.mcp)
     own = read_own(directory, problems)
     problems.extend(advice.about_site(site, document, environment))
     if ran:  # else every rule would seem to be for an unknown tool
@@ -162,6 +165,7 @@ def read_shop(
         problems.extend(
             advice.about_agents(site, document, kit.tools, known, complete=not written.mcp, workflows=offered)
         )
+        problems.extend(advice.about_hand_over(site, document, kit.tools, complete=not written.mcp))
         problems.extend(about_workflows(own, kit.tools, directory, articles=articles))
     problems.sort()
     if any(problem.severity == "error" for problem in problems):

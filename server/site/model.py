@@ -165,6 +165,17 @@ class Customer(Part):
     email: str | None = Field(default=None, description="E-mail address.")
 
 
+class Guests(Part):
+    """How guests are found who show with a code who they are."""
+
+    tool: str = Field(
+        min_length=1,
+        max_length=64,
+        description="The tool that finds who placed an order: it takes `order` and `email` and returns `customer`, `email` and "
+        "`name`. Its permission must be `deny`.",
+    )
+
+
 class SiteMail(Part):
     """Who the shop's mails come from."""
 
@@ -226,6 +237,9 @@ class Site(Part):
     contact: Contact = Field(default_factory=Contact, description="How else to reach people.")
     sign_in: SignIn = Field(default_factory=SignIn, description="Where and how customers sign in.")
     mail: SiteMail = Field(default_factory=SiteMail, description="The shop's mails: codes, and what its tools send.")
+    guests: Guests | None = Field(
+        default=None, description="How guests are found who show with a code who they are; `kit.guests` does the same."
+    )
     identity: Identity = Field(default_factory=Identity, description="How the shop vouches for signed-in customers.")
     limits: Limits = Field(default_factory=Limits, description="What a conversation and the shop may use up.")
     retention_days: int | None = Field(
