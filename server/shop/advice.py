@@ -166,6 +166,25 @@ def about_agents(
     return found
 
 
+def about_hand_over(site: Site, document: Document, registry: Registry, *, complete: bool) -> list[Problem]:
+    """What does not fit in `hand_over:`. `complete=False`: there may be tools that are not pinned yet."""
+    found: list[Problem] = []
+
+    def say(path: tuple[str | int, ...], severity: Severity, message: str) -> None:
+        place = document.place(("hand_over", *path))
+        found.append(Problem(document.file, place.line, place.column, severity, f"hand_over: {message}"))
+
+    for n, tool in enumerate(site.hand_over.tools):
+        if tool not in registry:
+            message = f"no tool is called `{tool}`{_instead(tool, [spec.name for spec in registry])}"
+            say(("tools", n), "error" if complete else "warning", message)
+    if site.hand_over.amount_over is not None and complete and not any(spec.has_amount for spec in registry):
+        say(("amount_over",), "warning", "amount_over has no effect: no tool moves an amount of money")
+    if site.hand_over.customers and not site.identity.variables:
+        say(("customers",), "warning", "customers has no effect: nobody can sign in, since `identity` names no secret")
+    return found
+
+
 def _instead(name: str, names: Sequence[str], there_are: str = "there are") -> str:
     """The end of a sentence about a name that does not exist: which one was probably meant, or which there are."""
     best = process.extractOne(name, names, scorer=fuzz.ratio, score_cutoff=70)

@@ -6,6 +6,7 @@ It reads files and decides nothing; it knows no plugin and runs no code of the m
 from server.site.agents import DEFAULT_AGENT, Mood, Specialist
 from server.site.articles import FrontMatter, check_articles
 from server.site.forms import LocaleText, normal_origin, text_for
+from server.site.hand_over import HandOverRules, Topic
 from server.site.hours import Holiday, Hours
 from server.site.model import (
     Contact,
@@ -30,6 +31,7 @@ __all__ = [
     "Demo",
     "Document",
     "FrontMatter",
+    "HandOverRules",
     "Holiday",
     "Hours",
     "Identity",
@@ -45,6 +47,7 @@ __all__ = [
     "Specialist",
     "Theme",
     "ToolsFile",
+    "Topic",
     "check",
     "check_articles",
     "normal_origin",

@@ -26,6 +26,7 @@ from server.site.forms import (
     pick,
     text_for,
 )
+from server.site.hand_over import HandOverRules
 from server.site.hours import Hours
 from tools.connectors.mail import is_address
 
@@ -254,6 +255,9 @@ class Site(Part):
         default=(),
         max_length=MAX_AGENTS,
         description="Specialists for kinds of questions; one agent for everything if absent.",
+    )
+    hand_over: HandOverRules = Field(
+        default_factory=HandOverRules, description="When a person takes over, who, and what if nobody comes."
     )
     demo: Demo = Field(default_factory=Demo, description="Only used by `serve --demo`.")
 
