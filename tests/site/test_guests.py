@@ -84,9 +84,10 @@ async def shop_system(answers):
     async def serve(incoming, out):
         path = (await incoming.readline()).split()[1].decode()
         status, body = answers.get(path, ("404 Not Found", "{}"))
-        out.write(
-            f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n{body}".encode()
+        head = (
+            f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close"
         )
+        out.write(f"{head}\r\n\r\n{body}".encode())
         await out.drain()
         out.close()
 
