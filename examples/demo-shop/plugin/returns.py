@@ -247,22 +247,22 @@ def return_tools(shop: ReturnDesk) -> list[Callable[..., Any]]:
         label="Looking at your returns",
         reply=reply("list_returns"),
         examples=[
-            "which returns do I have open",
-            "show me my returns",
-            "where is the label for my return",
-            "send me my return label again",
-            "what is the status of my return",
-            "did you get my return RT-0001",
+            "show me my open returns",
+            "which of my returns are open",
+            "I lost my label, send me the label again",
+            "where is the label RT-0001",
+            "I need my label once more",
+            "did RT-0001 reach you",
+            "what happened to RT-0002",
             "list my exchanges",
-            "is my return set up",
-            "I lost the return label",
-            "what am I sending back",
-            "welche Rückgaben habe ich offen",
-            "wo ist mein Rücksendeetikett",
+            "is EX-0001 set up",
+            "have you got my parcel back",
+            "welche meiner Rückgaben sind offen",
+            "wo ist mein Etikett",
         ],
     )
     async def list_returns(caller: Caller) -> Returns:
-        """List the returns and exchanges of the signed-in customer that are set up, with their labels."""
+        """List labels and numbers of what the signed-in customer is sending back (RT-0001, EX-0001)."""
         return await told(caller, lambda: shop.open(caller.customer or ""))
 
     @tool(
