@@ -105,6 +105,13 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
+class Leave:
+    """End this run: the customer has gone on to other things."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
 class HandOver:
     """Give up, visibly: an apology, and a person is asked."""
 
@@ -124,10 +131,9 @@ class Rest:
     """Nothing to do until something new is in the log."""
 
 
-Step = (
-    StartTurn | CallModel | RunCall | AskPerson | Decide | Reconcile | EndCall | CarryOut | Tell | Resume | HandOver | EndTurn
-    | Rest
-)  # fmt: skip
+RunStep = CarryOut | Tell | Resume | Leave
+"""What is done for workflow runs."""
+Step = StartTurn | CallModel | RunCall | AskPerson | Decide | Reconcile | EndCall | RunStep | HandOver | EndTurn | Rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +230,8 @@ def _after_runs(state: Conversation, open_runs: Sequence[Run]) -> Step:
         if call.run is not None and runs.told_id(call) not in state.ids:
             return Tell(call)
     newest = open_runs[-1] if open_runs else None
+    if newest is not None and newest.is_left:
+        return Leave(newest)
     if newest is not None and newest.paused == "digression" and newest.reminds:
         return Resume(newest)
     return EndTurn("waiting" if asked else "answered")

@@ -19,7 +19,9 @@ from tools.workflow.program import Program
 from tools.workflow.view import view_of
 
 MAX_DIGRESSIONS: Final = 2
-"""In a row: after each of them the run's question is asked again; after more it would be nagging, and the run just waits."""
+"""In a row: after each of them the run's question is asked again; after more it would be nagging, and the run is left."""
+LEFT: Final = "left"
+"""How a run ends that the customer does not come back to."""
 
 _NOTHING_TOLD: Final = "replaced"
 """Ends a call whose arguments staff have edited: the call that stands in for it has the same key, and counts."""
@@ -53,6 +55,18 @@ class Run:
     def paused(self) -> str | None:
         """Why it rests, such as `digression` or `sign_in`."""
         return self.state["paused"] if self.state is not None else None
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the customer has gone on to other things so often that they do not come back to it; nothing is under way."""
+        return self.paused == "digression" and not self.reminds and self.state is not None and not self.state["flight"]
+
+    @property
+    def done(self) -> list[dict[str, Any]]:
+        """The effects that it has had."""
+        results = self.state["results"].values() if self.state is not None else ()
+        made = [one for one in results if one["ok"] and one["effect"] != "read"]
+        return [{"tool": one["tool"], "args": one["args"], "result": one["value"]} for one in made]
 
     @property
     def reminds(self) -> bool:
@@ -157,6 +171,11 @@ def resumed_id(run: Run) -> str:
     return f"{run.record.id}:{len(run.record.heard)}:resumed"
 
 
+def left_id(run: Run) -> str:
+    """The id of the end of a run that was left: the same whoever writes it."""
+    return f"{run.record.id}:{len(run.record.heard)}:left"
+
+
 def heard_body(run: str, event: Event) -> dict[str, Any]:
     """The body of a `workflow.heard`."""
     return {"run": run, "event": event.as_json()}
@@ -204,7 +223,7 @@ def for_model(state: Conversation, programs: Mapping[str, Program]) -> OpenRun |
     One that has ended is shown only while a correction could open it again.
     """
     records: Sequence[RunRecord] = [r for r in state.runs.values() if r.outcome is None] or [*state.runs.values()]
-    for record in reversed(records[-1:]):
+    for record in (one for one in records[-1:] if one.outcome != LEFT):
         run = folded(state, record, programs)
         view = view_of(run.program, run.state) if run.program is not None else None
         return OpenRun(record.id, view) if view is not None else None

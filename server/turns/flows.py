@@ -26,12 +26,24 @@ class Flows:
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    async def carry_out(self, work: Work, state: Conversation, due: Sequence[Due]) -> None:
-        """Write down what is due, in one commit.
+    async def do(self, work: Work, state: Conversation, step: policy.RunStep) -> None:
+        """Carry out one step.
 
         Raises:
             Conflict: somebody else's event came first; nothing was stored.
         """
+        match step:
+            case policy.CarryOut():
+                await self._carry_out(work, state, step.due)
+            case policy.Tell():
+                await self._tell(work, state, step)
+            case policy.Resume():
+                await self._resume(work, state, step.run)
+            case policy.Leave():
+                await self._leave(work, state, step.run)
+
+    async def _carry_out(self, work: Work, state: Conversation, due: Sequence[Due]) -> None:
+        """Write down what is due, in one commit."""
         events: list[NewEvent] = []
         for one in due:
             if isinstance(one.action, HandOver):
@@ -84,17 +96,23 @@ class Flows:
             turn_ended(self._node, work, state, "handed_over"),
         ]
 
-    async def tell(self, work: Work, state: Conversation, step: policy.Tell) -> None:
+    async def _tell(self, work: Work, state: Conversation, step: policy.Tell) -> None:
         """Say that a call waits, for whom, and for what."""
         locale = prompt.spoken_in(state, work.agent.site)
         text = prompt.waiting_text(step.call, locale) or phrases.say("handed_over", locale)
         event = NewEvent(runs.told_id(step.call), "message", "agent", {"text": text}, work.runner.turn)
         await self._node.log.append(work.key, [event], after=state.head)
 
-    async def resume(self, work: Work, state: Conversation, run: Run) -> None:
+    async def _resume(self, work: Work, state: Conversation, run: Run) -> None:
         """Let a run go on."""
         body = runs.resumed_body(run)
         event = NewEvent(runs.resumed_id(run), "workflow.heard", "system", body, work.runner.turn)
+        await self._node.log.append(work.key, [event], after=state.head)
+
+    async def _leave(self, work: Work, state: Conversation, run: Run) -> None:
+        """End a run without a word: nobody comes back to it."""
+        body = _ended(run.record.id, runs.LEFT, run.done)
+        event = NewEvent(runs.left_id(run), "workflow.ended", "system", body, work.runner.turn)
         await self._node.log.append(work.key, [event], after=state.head)
 
     # What a model has understood

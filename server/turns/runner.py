@@ -196,12 +196,8 @@ class Turns:
                 await self._calls.decide(work, state, step)
             case policy.Reconcile():
                 await self._calls.reconcile(work, state, step.call)
-            case policy.CarryOut():
-                await self._flows.carry_out(work, state, step.due)
-            case policy.Tell():
-                await self._flows.tell(work, state, step)
-            case policy.Resume():
-                await self._flows.resume(work, state, step.run)
+            case policy.CarryOut() | policy.Tell() | policy.Resume() | policy.Leave():
+                await self._flows.do(work, state, step)
             case policy.HandOver():
                 await self._hand_over(work, state, step)
             case policy.EndTurn():

@@ -123,6 +123,12 @@ async def test_a_question_that_is_never_answered_is_not_repeated_for_ever(make_n
         await node.say(f"question {n}?", said=f"q{n}")
         events = await node.until("turn.ended", count=n + 2)
     assert [text for _, text in texts(events)].count("Why are you sending it back?") == 3
+    assert bodies(events, "workflow.ended")[0] == {
+        "run": (await node.state()).runs.popitem()[0],
+        "outcome": "left",
+        "done": [],
+    }
+    assert node.model.prompts[-1].run is None
 
 
 async def test_a_run_that_is_cancelled_does_nothing_more(make_node):

@@ -42,6 +42,8 @@ State = JsonObject | None
 
 MAX_RESULT_CHARS: Final = 32_000
 """Of one result as JSON: four times what tools may give a model. Larger ones would make every fold slow."""
+MAX_WORDS: Final = 5
+"""Messages in which values are looked for that nobody was asked for yet; the newest counts first."""
 WAITING_CODES: Final = frozenset({"sign_in", "sign_in_again", "step_up"})
 REFUSING_CODES: Final = frozenset({"declined", "refused", "expired"})
 """Somebody did not agree, or did not answer in time."""
@@ -104,7 +106,7 @@ def _first(program: Program, event: Started) -> JsonObject:
         "locale": event.locale,
         "caller": _json(event.caller),
         "context": _json(event.context),
-        "words": event.text,
+        "words": [event.text] if event.text.strip() else [],
         "heard": {name: _json(value) for name, value in event.args.items() if name in program.slots},
         "was": {},
         "skipped": [],
@@ -121,6 +123,7 @@ def _first(program: Program, event: Started) -> JsonObject:
         "events": 0,
         "calls": 0,
         "missed": None,
+        "last_words": "",
         "barred": False,
         "reask": False,
     }
@@ -133,7 +136,7 @@ def _take_in(program: Program, state: JsonObject, event: Event) -> bool:
         case CallEnded():
             return _call_ended(program, state, event)
         case Corrected() if event.slot in program.slots and _may_reopen(state):
-            state["words"] = ""
+            state["words"] = []
             state["status"], state["outcome"] = "running", None
             hear(program, state, {event.slot: event.value}, correct=True)
             state["paused"] = None
@@ -171,7 +174,7 @@ def _said(program: Program, state: JsonObject, event: Said) -> bool:
             return False
         slots[wanted] = event.text  # the walk reads the words, with the choices that hold then
     state["reask"] = wanted is not None and wanted not in slots
-    state["words"] = event.text
+    state["words"] = [*state["words"], event.text][-MAX_WORDS:] if event.text.strip() else state["words"]
     hear(program, state, slots)
     state["paused"] = None
     return True
@@ -240,7 +243,7 @@ def _call_ended(program: Program, state: JsonObject, event: CallEnded) -> bool:
     elif event.code == "withdrawn":
         pass  # it was never made: what is wanted now is seen anew
     elif event.code in REFUSING_CODES and (event.code == "declined" or not _has_other_way(node)):
-        state["ending"], state["words"] = state["ending"] or event.code, event.error
+        state["ending"], state["last_words"] = state["ending"] or event.code, event.error
     elif event.unknown and effect != "read":
         state["results"][key] = {**note, "ok": None, "error": event.error, "value": None}
     elif _may_retry(node, tool, entry, event):
@@ -330,8 +333,8 @@ def _go(program: Program, state: JsonObject) -> tuple[State, tuple[Action, ...]]
 
 
 def _cancel_words(program: Program, state: JsonObject) -> list[Action]:
-    if state["ending"] in REFUSING_CODES and state["words"]:
-        return [Say(text=state["words"])]
+    if state["ending"] in REFUSING_CODES and state["last_words"]:
+        return [Say(text=state["last_words"])]
     said = program.workflow.on_cancel
     if state["ending"] != "cancelled" or said is None:
         return []

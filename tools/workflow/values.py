@@ -144,12 +144,13 @@ class Values:
             state["heard"].pop(name)
             state["missed"], state["asking"] = name, None
             near = found.choices
-        elif slot.type in BY_FORM and state["words"] and state["missed"] != name:
-            named = stated(slot, state["words"], choices, today=state["today"])
-            if named.ok:
-                state["heard"][name] = named.value
-                return True, named.value, ()
-            near = named.choices
+        elif slot.type in BY_FORM and state["missed"] != name:
+            for words in reversed(state["words"]):
+                named = stated(slot, words, choices, today=state["today"])
+                if named.ok:
+                    state["heard"][name] = named.value
+                    return True, named.value, ()
+                near = near or named.choices
         if name not in state["heard"] and slot.default is not None and state["missed"] != name:
             given = self.json_of(slot.default)
             found = read(slot, given, today=state["today"], choices=choices)

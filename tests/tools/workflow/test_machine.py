@@ -3,7 +3,7 @@
 The properties that hold for every run are in test_properties.py.
 """
 
-from tests.tools.workflow.driver import Run, kinds, program
+from tests.tools.workflow.driver import TODAY, Run, kinds, program
 from tools.workflow.events import (
     Ask,
     Call,
@@ -16,6 +16,7 @@ from tools.workflow.events import (
     Resumed,
     Said,
     Say,
+    Started,
 )
 from tools.workflow.machine import advance, asking, pending
 
@@ -466,3 +467,55 @@ def test_texts_come_in_the_customers_language():
     for locale, text in (("de-AT", "Hallo"), ("en", "Hello"), ("fr", "Hello")):
         said, _ = Run(program(source)).send(Started(today="2026-11-21", locale=locale))
         assert said.text == text
+
+
+def test_what_was_said_before_it_was_asked_for_is_known_when_its_turn_comes():
+    run = Run(
+        program(
+            """
+slots:
+  service: {type: choice, choices: [small service, full service], ask: Which?}
+  day: {type: date, ask: When?}
+  size: {type: choice, choices: [long, short], ask: Long or short?}
+steps: [{ask: service}, {ask: day}, {ask: size}, {end: done}]
+"""
+        )
+    )
+    (ask,) = run.send(Started(today=TODAY, text="a service for Friday please"))
+    assert ask.slot == "service" and [c["value"] for c in ask.choices] == ["small service", "full service"]
+    (ask,) = run.send(Said(slots={"service": "the first one"}, text="the first one, and long ones"))
+    assert (run.state["heard"]["service"], run.state["heard"]["day"]) == ("small service", "2026-11-27")
+    assert ask.kind == "end" and run.state["heard"]["size"] == "long"
+
+
+def test_a_correction_forgets_the_words_that_went_before():
+    run = Run(program("slots: {day: {type: date, ask: When?}}\nsteps: [{ask: day}, {end: done}]"))
+    run.send(Started(today=TODAY, text="on Friday"))
+    (ask,) = run.send(Corrected(slot="day"))
+    assert ask.kind == "ask", "not Friday once more"
+
+
+def test_what_somebody_declined_ends_with_their_words_and_a_withdrawn_call_is_wanted_anew():
+    source = "slots: {n: {type: order_number}}\nsteps: [{call: pay, args: {n: '{{ n }}'}}, {end: done}]"
+    run = Run(program(source))
+    (call,) = run.start(n="1042")
+    (again,) = run.end(ok=False, code="withdrawn")
+    assert (again.tool, again.args) == (call.tool, call.args) and again.call != call.call
+    said, end = run.end(ok=False, code="expired", error="Nobody answered in time.")
+    assert said.text == "Nobody answered in time." and end.outcome == "expired"
+
+
+def test_what_staff_refused_goes_the_way_that_the_step_knows():
+    run = Run(program("steps: [{call: pay, on_error: go_on}, {end: done}]"))
+    run.start()
+    (end,) = run.end(ok=False, code="refused", error="no")
+    assert end.outcome == "done"
+
+
+def test_who_must_sign_in_is_told_how_and_the_call_is_wanted_again_when_he_has():
+    run = Run(program("steps: [{call: pay}, {end: done}]"))
+    run.start()
+    (said,) = run.end(ok=False, code="sign_in", error="Please sign in.")
+    assert said.text == "Please sign in." and run.state["paused"] == "sign_in"
+    (call,) = run.send(Resumed())
+    assert call.tool == "pay"
