@@ -63,7 +63,7 @@ def fill(  # noqa: PLR0913 - what is known, what may be remembered and how: each
             continue
         values, rest_after = values_of(slot, rest, language, phrase)
         if values:
-            args[slot.name] = values[0]
+            args[slot.name] = _as_said(values[0], text)
             where[slot.name] = "message"
             more = tuple(values[1:]) if slot.kind == "pattern" and not more else more
             rest = rest_after
@@ -76,6 +76,13 @@ def fill(  # noqa: PLR0913 - what is known, what may be remembered and how: each
                 where[slot.name] = "history"
     missing = tuple(slot for slot in found if slot.required and slot.name not in args)
     return Filled(args, missing, where, more)
+
+
+def _as_said(value: Value, text: str) -> Value:
+    """The value; of words between which another value was taken out ("helmet 49 red"), those before the gap."""
+    if isinstance(value, str) and "  " in value and value.lower() not in text.lower():
+        return value.split("  ", 1)[0].strip()
+    return value
 
 
 _PRECISION: Final = (

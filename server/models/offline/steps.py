@@ -28,6 +28,7 @@ StepKind = Literal[
     "quote",
     "unknown",
     "choose",
+    "offer",
     "waiting",
     "negated",
     "unclear",

@@ -208,9 +208,7 @@ def _leans(low: str, language: Language) -> bool:
 def _merged(parts: Sequence[Part], language: Language, fix: Callable[[str], str]) -> list[Part]:
     """Statements become the context of the request after (or before) them; greetings beside a request fall away."""
     if len(parts) > 1:  # "Is it ready? B-20417": the code belongs to the question
-        parts = [
-            _with(part, act="tell") if part.act == "bare" and _is_value(part, language) else part for part in parts
-        ]
+        parts = [_with(part, act="tell") if part.act == "bare" and is_value(part, language) else part for part in parts]
     wanted = [part for part in parts if part.act in ("ask", "bare", "cue") and not part.negated]
     told = [part for part in parts if part.act == "tell" or (part.negated and part.act != "cue")]
     small = [part for part in parts if part.act == "small"]
@@ -230,12 +228,12 @@ def _merged(parts: Sequence[Part], language: Language, fix: Callable[[str], str]
                 context.append(_ended(part.text))
         elif part in told:
             context.append(_ended(part.text))
-            if out and (_is_value(part, language) or (part is parts[-1] and not out[-1].before)):
+            if out and (is_value(part, language) or (part is parts[-1] and not out[-1].before)):
                 out[-1] = _with(out[-1], before=f"{out[-1].before} {_ended(part.text)}".strip())
     return _one_cue(out)
 
 
-def _is_value(part: Part, language: Language) -> bool:
+def is_value(part: Part, language: Language) -> bool:
     """Whether the part is nothing but a number, code or address."""
     left = [word for word in re.sub(r"\S+@\S+", " ", part.low).split() if not any(char.isdigit() for char in word)]
     return not any(not language.is_stop(word.strip(".,:!?#")) for word in left)

@@ -228,6 +228,11 @@ def _negated(_: Step, draft: _Draft) -> None:
     draft.add(draft.say["stopped_negated"])
 
 
+def _offer(step: Step, draft: _Draft) -> None:
+    draft.add(draft.say["offer_deed"])
+    draft.choices += step.choices
+
+
 def _unclear(step: Step, draft: _Draft) -> None:
     draft.add(draft.say["unclear"])
     draft.choices += step.choices
@@ -249,6 +254,7 @@ _WRITERS: Final = {
     "quote": _quote,
     "unknown": _unknown,
     "choose": _choose,
+    "offer": _offer,
     "waiting": _waiting,
     "negated": _negated,
     "unclear": _unclear,
