@@ -20,6 +20,7 @@ from server.commands.knowledge import sync_all
 from server.commands.plain import time_of, visible
 from server.http.guard import handshake_guard
 from server.settings import MIN_SECRET_CHARS, Settings
+from server.staff import Accounts
 from server.switches import named
 from server.transport import ChatProtocol
 from server.wire import MAX_FRAME_BYTES
@@ -96,6 +97,7 @@ async def serve(settings: Settings, *, demo: bool, say: Callable[[str], None]) -
             def ready() -> None:
                 passes.leave(settings.data, opened)
                 say(url(settings, port))
+                _invite(settings, port)
 
             async with app.run_parts(parts, demo=demo, port=port) as running:
                 application = routes.build(running, demo=demo, opened=opened)
@@ -104,10 +106,26 @@ async def serve(settings: Settings, *, demo: bool, say: Callable[[str], None]) -
                     await server.serve(sockets=[sock, private])
 
 
+def _invite(settings: Settings, port: int) -> None:
+    """While nobody can sign in at the desk: a link with which one person can make the first admin, once."""
+    accounts = Accounts(settings.data, clock_ms=app.clock_ms)
+    token = accounts.invite()
+    accounts.close()
+    if token is not None:
+        # Behind the `#` it reaches no other log than this terminal.
+        link = f"{settings.public_url or _address(settings, port)}/desk/welcome#{token}"
+        sys.stderr.write(f"The desk has no staff yet. Make the first admin, once, within a day: {link}\n")
+        sys.stderr.flush()
+
+
+def _address(settings: Settings, port: int) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{port}"
+
+
 def url(settings: Settings, port: int) -> str:
     """Where the server is, for people."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"Shopbell is ready at http://{host}:{port}"
+    return f"Shopbell is ready at {_address(settings, port)}"
 
 
 @contextlib.contextmanager

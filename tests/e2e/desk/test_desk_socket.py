@@ -1,6 +1,7 @@
 """The desk over its real socket: signing in, queues, take-over, replies, hand-back, approvals, and across a restart."""
 
 import json
+import time
 
 import httpx
 import pytest
@@ -219,9 +220,32 @@ async def test_an_approval_edited_at_the_desk_survives_a_restart_and_runs_once(p
 
 
 def identity():
-    import time
 
     import jwt
 
     claims = {"sub": "cus_1", "aud": "pk_test", "exp": int(time.time()) + 600}
     return jwt.encode(claims, SECRET, "HS256")
+
+
+def test_the_first_admin_is_made_once_with_the_link_that_the_server_prints(tmp_path):
+    shop = write_shop(tmp_path / "shop")
+    with Server(shop, tmp_path / "data") as server:
+        said = _line(server, "/desk/welcome#")
+        token = said.rpartition("#")[2]
+        form = {"token": token, "name": "Ada", "email": "ada@example.com", "password": PASSWORD}
+        with httpx.Client(base_url=server.url, headers={"Origin": server.url}) as http:
+            assert http.post("/desk/welcome", data={**form, "token": "x"}).status_code == 400
+            assert http.post("/desk/welcome", data=form).status_code == 303
+            assert http.get("/desk").status_code == 200
+            assert http.post("/desk/welcome", data={**form, "email": "eve@example.com"}).status_code == 400
+        assert token not in (tmp_path / "data").joinpath("staff.db").read_bytes().decode("latin-1")
+
+
+def _line(server, part):
+    """The line on the server's stderr that has this in it; it is written right after the one on stdout."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for line in server.stderr.read_text().splitlines():
+            if part in line:
+                return line.strip()
+    raise AssertionError(f"the server did not say {part!r}")
