@@ -10,7 +10,7 @@ from typing import Final
 from server.claims.judge import CITED, claim_in
 from server.claims.proof import Proof
 from server.claims.text import INNER, WORD, plain
-from server.claims.words import ADVERBS, HAND_OVER, NO_VERB, TALK
+from server.claims.words import ADVERBS, HAND_OVER, NO_VERB, PARTICIPLE_DE, TALK, TALK_DE
 
 _END: Final = re.compile(r"[.!?…]+[\"'”’»)\]*_]*(?=\s)|\n|[!?。！？](?=\w)|(?<=[a-zäöüß])\.(?=[A-ZÄÖÜ])")
 _ABBREVIATED: Final = re.compile(
@@ -25,6 +25,8 @@ _ADDRESSED: Final = re.compile(r"\byou\b|\byour\b|\bihre?\b|\bdeine?\b|\d{3}")
 _OWN: Final = frozenset({"i", "we"})
 _OWN_HAVE: Final = frozenset({"i've", "we've"})
 _OWN_BE: Final = frozenset({"i'm", "we're"})
+_ICH: Final = frozenset({"ich", "wir"})
+_HABE: Final = frozenset({"hab", "habe", "haben"})
 _ALERT: Final = _OWN | _OWN_HAVE | _OWN_BE | {"have", "am", "are"}
 """After these, the next word matters."""
 
@@ -48,6 +50,7 @@ class Hold:
         self._from: int | None = None  # where it may begin to claim something
         self._last = ""  # its last complete word that is no adverb
         self._before = ""  # and the one before that
+        self._ich_habe = False  # whether the sentence says "ich habe"
         self._kept: list[str] = []  # sentences that wait for the end
         self._rewritten = False
         self._out: list[str] = []
@@ -85,7 +88,7 @@ class Hold:
             self._begin()
         out += self._safe()
         word = self._buffer[self._at :] if self._shown == len(self._buffer) and not self._kept else ""
-        alert = self._last in _ALERT or self._before in _OWN
+        alert = self._ich_habe or self._last in _ALERT or self._before in _OWN
         self._word = word.lower() if word.isalnum() and word.isascii() and not alert else ""
         return out
 
@@ -108,6 +111,7 @@ class Hold:
 
     def _begin(self) -> None:
         self._shown, self._at, self._from, self._last, self._before = 0, 0, None, "", ""
+        self._ich_habe = False
 
     def _end(self) -> int | None:
         """Where the sentence that is being written ends; None while it does not, or while its citation may follow."""
@@ -148,13 +152,15 @@ class Hold:
             word = word.lower() if word.isascii() and word.isalnum() else plain(word)
             self._at = match.start()
             if not complete and (match.end() == size or _goes_on(text, match.end())):
-                awaited = word in self._beginnings or self._needs_whole() or not word.isascii()
+                awaited = word in self._beginnings or self._ich_habe or self._needs_whole() or not word.isascii()
                 return match.start() if awaited else size
             if self._suspicious(word):
                 self._from = match.start()
                 return match.start()
             if word not in ADVERBS:
                 self._before, self._last = self._last, word
+            pair = {self._before, self._last}
+            self._ich_habe = self._ich_habe or bool(pair & _ICH and pair & _HABE)
             self._at = match.end()
         return size
 
@@ -166,6 +172,8 @@ class Hold:
         if word in self._doing and word not in self._past:
             return self._last in _OWN_BE or (self._last in ("am", "are") and self._before in _OWN)
         if word in self._markers:
+            return True
+        if self._ich_habe and word not in TALK_DE and PARTICIPLE_DE.fullmatch(word):
             return True
         if self._needs_whole():
             return word not in TALK and word not in NO_VERB and word not in ADVERBS

@@ -10,10 +10,12 @@ from typing import Final
 
 from retrieval.text import stem, word_set
 from server.claims.text import WORD, mixed, plain
-from server.claims.words import ADVERBS, ANY, COMPLETION, NO_VERB, STATES, TALK, Lexicon
+from server.claims.words import ADVERBS, ANY, COMPLETION, NO_VERB, PARTICIPLE_DE, STATES, TALK, TALK_DE, Lexicon
 
 _TOKEN: Final = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|[#€$£?]")
-_CLAUSE: Final = re.compile(r"[,;:()–—\n…!]|\s-\s|\.(?=\s|$)|\b(?:but|aber|sondern|mais|pero|maar|because|weil)\b")
+_CLAUSE: Final = re.compile(
+    r"(?<!\d)[,:]|[,:](?!\d)|[;()–—\n…!]|\s-\s|\.(?=\s|$)|\b(?:but|aber|sondern|mais|pero|maar|because|weil)\b"
+)
 CITED: Final = re.compile(r"\[\d+(?:\s*,\s*\d+)*\]")
 _FILLER: Final = re.compile(
     r"\b(?:no (?:worries|problem|need to worry)|not a problem|don't worry|keine sorge|kein problem|not (?:only|just)"
@@ -65,7 +67,7 @@ _DE_BE: Final = word_set("ist sind war waren")
 _NO_CLAIM: Final = word_set(
     """nicht nichts niemand weder kein keine keinen keiner keinem nie niemals kann können könnte könnten kannst muss
     müssen soll sollen sollte sollten darf dürfen möchte möchten würde würden wenn falls sobald nachdem sofern bis
-    ob bevor solange ohne du ihr wie wann warum ne pas jamais si peut pouvez pourra sera seront quand dès après no
+    ob bevor solange ohne du habt wie wann warum ne pas jamais si peut pouvez pourra sera seront quand dès après no
     nunca puede pueden será serán cuando después non mai può possono sarà saranno quando dopo niet geen kan kunnen
     moet zal zullen als wanneer zodra na indien"""
 )
@@ -149,6 +151,8 @@ def _evidence(clause: _Clause, at: int, lexicon: Lexicon) -> bool | None:
         return state
     if word in lexicon.past:
         return _foreign(clause) if word in lexicon.foreign else _past(clause, at, lexicon)
+    if PARTICIPLE_DE.fullmatch(word) and word not in TALK_DE and _SPEAKS_DE.search(" ".join(clause.words)):
+        return _foreign(clause)
     if word in lexicon.doing:
         return _doing(clause, at)
     if _unknown_verb(clause.words, at):
@@ -251,6 +255,7 @@ def _general_rule(clause: _Clause, aux: int, at: int, lexicon: Lexicon) -> bool:
     return relative and not any(word in _DEFINITE - {"that"} or word.isdigit() for word in before)
 
 
+_SPEAKS_DE: Final = re.compile(r"\b(?:ich hab|ich habe|habe ich|hab ich|wir haben|haben wir)\b")
 _STATIVE: Final = word_set("closed fixed made given set put open")
 """Said of how things are at least as often as of what was done."""
 _IT: Final = word_set("it that this everything all it's that's everything's all's these both they they're")
@@ -321,7 +326,7 @@ def _state(clause: _Clause, at: int) -> bool | None:
         return None
     if "you" in words[:at] and aux is not None and words[aux] in _HAVE:
         return None
-    if any(w in _NO_CLAIM - {"no", "si", "na", "als", "ihr"} for w in words[:at]):
+    if any(w in _NO_CLAIM - {"no", "si", "na", "als"} for w in words[:at]):
         return None
     return None if _not_said(clause, at) else False
 

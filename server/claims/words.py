@@ -21,7 +21,7 @@ HAND_OVER: Final = "hand over"
 _ACTIONS: Final[Mapping[str, tuple[str, str, str]]] = {
     "refund": (
         "refund reimburse repay credit compensate",
-        """erstattet rückerstattet zurückerstattet gutgeschrieben zurückgezahlt zurückgebucht überwiesen zurücküberwiesen
+        """erstattet rückerstattet zurückerstattet gutgeschrieben zurückgezahlt zurückgebucht ausgezahlt überwiesen zurücküberwiesen
         remboursé remboursée remboursés crédité reembolsado reembolsada reintegrado abonado rimborsato rimborsata
         accreditato terugbetaald teruggestort""",
         """refund refunds reimbursement repayment credit money chargeback erstattung rückerstattung gutschrift rückzahlung
@@ -88,13 +88,13 @@ _OTHER_PARTICIPLES: Final = word_set(
 )
 _LIGHT_VERBS: Final = word_set(
     """process issue complete finish finalize finalise execute initiate start begin arrange handle make put place grant
-    trigger perform settle resolve fix sort apply confirm approve authorize authorise do give accept record open raise"""
+    trigger perform settle resolve fix sort apply confirm approve authorize authorise do give accept record open raise release"""
 )
 _LIGHT_PARTICIPLES: Final = word_set(
     """veranlasst durchgeführt abgeschlossen erledigt eingeleitet bearbeitet beauftragt ausgelöst vorgenommen angewiesen
     bestätigt genehmigt vollzogen getan ausgeführt angestoßen freigegeben abgewickelt verbucht gestartet effectué traité
     lancé terminé procesado realizado tramitado completado emitido elaborato effettuato completato emesso verwerkt
-    uitgevoerd afgehandeld geregeld"""
+    geleitet geregelt organisiert umgesetzt übermittelt uitgevoerd afgehandeld geregeld"""
 )
 # Only with a form of "to be" in front, or alone.
 STATES: Final = word_set(
@@ -118,6 +118,15 @@ TALK: Final = word_set(
     experienced linked quoted outlined"""
 )
 """What an agent may say to have done without a call: to look, to think, to talk."""
+TALK_DE: Final = word_set(
+    """nachgesehen gesehen gefunden geprüft verstanden gelesen gesucht gefragt gebeten nachgeschaut geschaut erhalten gehört
+    gesagt genannt erklärt bemerkt festgestellt überprüft gemeint erwähnt gewusst gedacht versucht geantwortet beantwortet
+    gehabt gewesen bekommen nachgelesen aufgelistet zusammengefasst beschrieben angesehen durchsucht verglichen erkannt"""
+)
+PARTICIPLE_DE: Final = re.compile(
+    r"(?:[a-zäöüß]*ge[a-zäöüß]{2,}(?:t|en)|[a-zäöüß]{3,}iert|(?:be|ver|er|ent|zer)[a-zäöüß]{2,}(?:t|en))"
+)
+"""What may be a German participle; where "ich habe" stands before, it is one."""
 NO_VERB: Final = word_set(
     """a an the no not your my our this that these those some any many several two three four five one enough good bad great
     to it them nothing something everything all more information questions access only been never yet you both about
@@ -201,7 +210,7 @@ class Lexicon:
                 english.update(past_forms(word))
                 doing.update(dict.fromkeys(gerunds(word), action))
         markers = frozenset(past) | frozenset(doing) | STATES | _OPENERS
-        notable = markers | ADVERBS | word_set("i we i've we've i'm we're have am are")
+        notable = markers | ADVERBS | word_set("i we i've we've i'm we're have am are ich wir hab habe haben")
         beginnings = frozenset(word[:at] for word in markers for at in range(3, len(word) + 1))
         return cls(past, doing, nouns, bases, frozenset(past.keys() - english), markers, notable, beginnings)
 

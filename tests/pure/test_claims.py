@@ -92,6 +92,13 @@ Votre commande a été annulée.
 He cancelado su pedido.
 Ho annullato il tuo ordine.
 Ik heb je bestelling geannuleerd.
+Your booking for Friday at 10:00 is confirmed.
+Our finance team has released the payment to you.
+Ihr Abo ist jetzt pausiert.
+Der Umtausch wurde in die Wege geleitet.
+Ich habe das für Sie geregelt.
+Ich habe die Stiefel neu besohlt.
+Gerne habe ich die Schuhe für Sie imprägniert.
 """.strip().split("\n")
 
 HARMLESS = """
@@ -148,6 +155,8 @@ Ich habe nachgesehen: die Bestellung kommt am Montag.
 Haben Sie die Ware zurückgeschickt?
 Wurde die Bestellung storniert?
 Sobald Ihre Rücksendung geprüft wurde, wird der Betrag erstattet.
+Ich habe zwei Abbuchungen gefunden.
+Ich habe dazu leider nichts gefunden, die Stiefel sind aus Leder gefertigt.
 """.strip().split("\n")
 
 
