@@ -60,6 +60,8 @@ class Voice:
     colleagues: tuple[Colleague, ...] = ()
     workflows: Mapping[str, Program] = field(default_factory=dict)
     """What it may start, by name."""
+    known: Mapping[str, Program] = field(default_factory=dict)
+    """All of the site's: what any agent has started goes on, whoever has the words now."""
 
 
 def rules_text(voice: Voice) -> str:
@@ -98,7 +100,7 @@ def build(
         passages=tuple(passages),
         results=tuple(_result(call, spoken) for call in own),
         workflows=tuple(voice.workflows.values()) if state.mode == "agent" else (),
-        run=runs.for_model(state, voice.workflows) if state.mode == "agent" else None,
+        run=runs.for_model(state, voice.known) if state.mode == "agent" else None,
         began=_began(state),
         person=Person(caller.customer, caller.name, caller.verified, can_verify),
         locale=locale,

@@ -83,7 +83,7 @@ class Agent:
             if specialists.may_start(own, program.name, runs.needs_of(program))
         }
         tools = runs.direct(specialists.tools_of(own, allowed), self.workflows)
-        return prompt.Voice(self.site, self.instructions, tools, own, workflows=workflows)
+        return prompt.Voice(self.site, self.instructions, tools, own, workflows=workflows, known=self.workflows)
 
     def is_elsewhere(self, tool: str, name: str) -> bool:
         """Whether the site has this tool, but not this agent of it."""

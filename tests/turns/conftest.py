@@ -61,7 +61,9 @@ class Node:
         self.hub = Hub(self.log, self.node)
         self.site = Site.model_validate({"key": "pk_test", "name": "Test", "limits": limits})
         self.now_ms = None
-        agent = Agent(self.site, "", registry, rules, model, retriever or NoKnowledge(), workflows=workflows or {})
+        self.agent = agent = Agent(
+            self.site, "", registry, rules, model, retriever or NoKnowledge(), workflows=workflows or {}
+        )
         new_id = lambda: f"{self.node}-{next(self.ids)}"  # noqa: E731 - used twice
         self.turns = Turns(
             self.log,

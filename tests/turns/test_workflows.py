@@ -1,10 +1,13 @@
 """Workflow runs in a conversation: started and led by whatever model, carried out by the server, kept in the log alone."""
 
 import asyncio
+from dataclasses import replace
 
 from server.conversation import fold
 from server.events import NewEvent
 from server.ports import Call, Heard, Start, Text
+from server.prompt import build
+from server.site import Specialist
 from server.stores.memory import MemoryStore
 from tests.tools.workflow.driver import workflow
 from tests.turns.conftest import KEY, bodies
@@ -370,3 +373,14 @@ async def never(caller: Caller) -> str:
     """Wait for ever."""
     await asyncio.Event().wait()
     return ""
+
+
+async def test_a_run_that_one_agent_began_is_shown_to_any_other(make_node):
+    node = await returning(make_node, World(), [RETURN])
+    await node.say(RETURN.text)
+    await node.until("turn.ended")
+    specialist = Specialist(name="faq", purpose="Answers questions.", tools=("list_charges",))
+    agent = replace(node.agent, site=node.site.model_copy(update={"agents": (specialist,)}))
+    state = await node.state()
+    prompt = build(state, agent.voice("faq"), Caller("pk_test", "c1"), (), node.clock_ms())
+    assert prompt.workflows == () and prompt.run.view.asking == "reason"
