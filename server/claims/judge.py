@@ -36,7 +36,7 @@ _MODAL: Final = word_set(
 _OWN_HAVE: Final = word_set("i've we've ive weve")
 _OWN: Final = word_set("i we")
 _FINITE: Final = (
-    _HAVE | _BE | _MODAL | _OWN_HAVE | word_set("you've ich habe haben hat wurde wurden ist sind wird werden")
+    _HAVE | _BE | _MODAL | _OWN_HAVE | word_set("you've ich habe haben hat war waren wurde wurden ist sind wird werden")
 )
 _IF: Final = word_set(
     "if once soon when whenever after until unless whether before while where wherever how why until till"
@@ -311,6 +311,8 @@ def _state(clause: _Clause, at: int) -> bool | None:
         return None
     if word == "care" and "taken" not in words[max(0, at - 2) : at]:
         return None
+    if word in ("back", "wieder") and not any(w in ("money", "amount", "geld", "betrag") for w in words[:at]):
+        return None
     if word in ("through", "durch") and before not in ("gone", "went", "ist", "sind"):
         return None
     if word in ("route", "chemin", "camino", "cammino") and before not in ("en", "in"):
@@ -335,8 +337,11 @@ def _doing(clause: _Clause, at: int) -> bool | None:
     """Under way, says the speaker: "I'm refunding your order now"."""
     words = clause.words
     before = _before(words, at)
-    speaks = before in ("i'm", "im", "we're") or (
-        before in ("am", "are") and _before(words, max(words.index(before), 0)) in _OWN
+    took = "took" in words[:at] and before == "of" and any(w in _OWN for w in words[:at])
+    speaks = (
+        took
+        or before in ("i'm", "im", "we're")
+        or (before in ("am", "are") and _before(words, max(words.index(before), 0)) in _OWN)
     )
     if not speaks:
         return None

@@ -68,7 +68,7 @@ _ACTIONS: Final[Mapping[str, tuple[str, str, str]]] = {
         "deletion removal löschung",
     ),
     "create": (
-        "create register submit generate activate enable subscribe enrol enroll add lodge",
+        "create register file save submit generate activate enable subscribe enrol enroll add lodge",
         """erstellt angelegt eröffnet registriert eingereicht aktiviert angemeldet freigeschaltet hinzugefügt créé
         creado creato aangemaakt""",
         "registration",
@@ -98,7 +98,7 @@ _LIGHT_PARTICIPLES: Final = word_set(
 )
 # Only with a form of "to be" in front, or alone.
 STATES: Final = word_set(
-    """complete done set way underway progress successful successfully through sorted care unterwegs raus
+    """complete done set way underway progress successful successfully through sorted care back wieder unterwegs raus
     fertig komplett erfolgreich durch route chemin camino cammino onderweg"""
 )
 _IRREGULAR: Final[Mapping[str, str]] = {
@@ -222,7 +222,7 @@ class Lexicon:
         return next((self.past[form] for form in german_participles(word) if form in self.past), None)
 
 
-_OPENERS: Final = word_set("able managed succeeded")
+_OPENERS: Final = word_set("able managed succeeded took liberty")
 """Words that make a claim of the plain verb after them: "I was able to refund it"."""
 
 

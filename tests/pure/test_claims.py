@@ -97,6 +97,11 @@ Our finance team has released the payment to you.
 Ihr Abo ist jetzt pausiert.
 Der Umtausch wurde in die Wege geleitet.
 Ich habe das für Sie geregelt.
+The money is back in your account.
+I took the liberty of cancelling your order.
+Your new address is saved.
+Ihr Geld ist wieder auf Ihrem Konto.
+Ihre Stornierung war erfolgreich.
 Ich habe die Stiefel neu besohlt.
 Gerne habe ich die Schuhe für Sie imprägniert.
 """.strip().split("\n")
@@ -122,6 +127,8 @@ Do you want the order cancelled?
 Shall I go ahead and cancel it?
 I've checked your order.
 I've found two orders.
+I took a look at your order.
+You get your money back within 14 days.
 I have two orders of yours here.
 I see that you've returned the boots.
 Nothing has been changed.
