@@ -384,3 +384,41 @@ async def test_a_run_that_one_agent_began_is_shown_to_any_other(make_node):
     state = await node.state()
     prompt = build(state, agent.voice("faq"), Caller("pk_test", "c1"), (), node.clock_ms())
     assert prompt.workflows == () and prompt.run.view.asking == "reason"
+
+
+APPROVE = {"refund_charge": Rule(permission="approve")}
+
+
+async def decided(node):
+    (waiting,) = await node.approvals.pending()
+    await node.approvals.decide(KEY, waiting.call.id, approve=True, name="Ada", seen=waiting.args_sha256)
+
+
+async def test_an_approval_inside_a_run_survives_a_death_between_any_two_events_and_is_done_once(make_node):
+    async def go(store, *answers):
+        world = World()
+        world.charged(("1042", "62.00"), ("1042", "62.00"))
+        return world, await returning(make_node, world, *answers, rules=APPROVE, on=store)
+
+    start = [Start("duplicate_charge")]
+    _, node = await go(MemoryStore(), start)
+    await node.signs_in()
+    await node.say("I was charged twice, please refund one")
+    await node.until("turn.ended")
+    await decided(node)
+    whole = await node.until("turn.ended", count=2)
+    for cut in range(2, len(whole)):
+        prefix = whole[:cut]
+        store = MemoryStore()
+        await store.append(KEY, [NewEvent(e.id, e.kind, e.role, e.body, e.turn) for e in prefix])
+        begun = any(e.kind == "workflow.started" for e in prefix)
+        world, node = await go(store, *([] if begun else [start]))
+        node.turns.poke(KEY)
+        await node.until("turn.ended")
+        if not any(e.kind == "call.decided" for e in prefix):
+            await decided(node)
+        events = await node.until("turn.ended", count=2)
+        assert texts(events) == texts(whole), f"cut after {cut} of {len(whole)} events ({prefix[-1].kind})"
+        before = [e.body["call"] for e in prefix if e.kind == "call.ended"]
+        effects = [e.body["call"] for e in events if e.kind == "call.planned" and e.body["tool"] != "list_charges"]
+        assert world.calls == [call for call in effects if call not in before], "each once, under the same ids"
