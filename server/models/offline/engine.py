@@ -25,6 +25,7 @@ from server.models.offline.question import question_of
 from server.models.offline.say import pieces_of
 from server.models.offline.steps import Pending, Plan, Views
 from server.models.offline.understand import Part, noun_phrase, understand
+from server.models.offline.world import World, load_world
 from server.models.offline.write import written
 from server.ports import Call, Choices, Chunk, HandOver, Person, Prompt, Text, Thinking
 from tools import ToolSpec
@@ -68,6 +69,7 @@ class Offline:
         self._pace_s = pace_s
         self._ears = ears or Ears(languages)
         self._banks: OrderedDict[str, Bank] = OrderedDict()
+        self._world: World | None = None
         self._vectors: OrderedDict[str, Vectors] = OrderedDict()
 
     async def warm(self) -> None:
@@ -184,12 +186,15 @@ class Offline:
         return self._languages.get(code)
 
     async def _bank(self, tools: Sequence[ToolSpec]) -> Bank:
-        key, rows = bank_texts(tools, lambda text: frame(text, self._languages["en"]))
+        if self._world is None:
+            self._world = await asyncio.to_thread(load_world)
+        key, rows = bank_texts(tools, self._world, lambda text: frame(text, self._languages["en"]))
         if key in self._banks:
             self._banks.move_to_end(key)
             return self._banks[key]
-        vectors = await self._embedder.embed([text for text, _, _ in rows]) if rows else np.zeros((0, 1), np.float32)
-        bank = make_bank(key, rows, np.asarray(vectors, dtype=np.float32))
+        made = await self._embed([text for text, _, _ in rows])
+        vectors = np.stack([made[text] for text, _, _ in rows]) if rows else np.zeros((0, 1), np.float32)
+        bank = await asyncio.to_thread(make_bank, key, rows, vectors, self._world)
         self._banks[key] = bank
         while len(self._banks) > _BANKS:
             self._banks.popitem(last=False)

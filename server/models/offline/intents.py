@@ -20,7 +20,7 @@ from retrieval.types import Vectors
 from server.models.offline.language import Language
 from server.models.offline.slots import slots
 from server.models.offline.trained import Trained, centred, train
-from server.models.offline.world import World, load_world
+from server.models.offline.world import World
 from tools import ToolSpec
 
 EXPLAINED_WEIGHT: Final = 0.2
@@ -151,7 +151,7 @@ def masked(text: str) -> str:
 
 
 def bank_texts(
-    tools: Sequence[ToolSpec], frame: Callable[[str], str] = lambda _: ""
+    tools: Sequence[ToolSpec], world: World, frame: Callable[[str], str] = lambda _: ""
 ) -> tuple[str, list[tuple[str, str, float]]]:
     """A content hash of what tools say about themselves, and (text, tool, weight) of each thing they say.
 
@@ -168,12 +168,12 @@ def bank_texts(
         if first:
             rows.append((first, spec.name, _DESCRIPTION_WEIGHT))
         rows.append((spec.name.replace("_", " ").replace("-", " "), spec.name, _DESCRIPTION_WEIGHT))
-    rows += [(text, "", 1.0) for text in load_world().elsewhere] if rows else []
+    rows += [(text, "", 1.0) for text in world.elsewhere] if rows else []
     digest = hashlib.sha256("\x1f".join(f"{name}\x1e{text}" for text, name, _ in rows).encode()).hexdigest()
     return digest, rows
 
 
-def make_bank(key: str, rows: Sequence[tuple[str, str, float]], vectors: Vectors) -> Bank:
+def make_bank(key: str, rows: Sequence[tuple[str, str, float]], vectors: Vectors, world: World) -> Bank:
     """The bank for these rows, trained; `vectors` has one row for each. About 0.2 s for 300 rows."""
     own = [index for index, (_, owner, _) in enumerate(rows) if owner]
     away = [index for index, (_, owner, _) in enumerate(rows) if not owner]
@@ -204,7 +204,7 @@ def make_bank(key: str, rows: Sequence[tuple[str, str, float]], vectors: Vectors
         seen[every],
         middle,
     )
-    return Bank(key, texts, owners, weights, stems, idf, vocabulary, vectors[own], trained, seen[away], load_world())
+    return Bank(key, texts, owners, weights, stems, idf, vocabulary, vectors[own], trained, seen[away], world)
 
 
 _LIGHT: Final = frozenset(

@@ -31,7 +31,7 @@ def ranked_for(part: Part, view: Views, context: Context) -> list[tuple[float, T
     rows = []
     for reading in view.readings:
         spec = context.tools.get(reading.name)
-        if spec is None or not _may_start(part, spec, context):
+        if spec is None or not _may_start(part, spec):
             continue
         alone = is_value(part, context.language) and spec.effect == "read" and _has_value(part, spec, context)
         if reading.score < MAYBE - 0.25 and not alone:
@@ -62,7 +62,7 @@ def _adds(part: Part, language: Language) -> bool:
     return part.followup and few and not part.types and language.has("followup", part.low)
 
 
-def _may_start(part: Part, spec: ToolSpec, context: Context) -> bool:
+def _may_start(part: Part, spec: ToolSpec) -> bool:
     """Whether a part of this form can mean what the tool does at all."""
     if part.negated:
         return False
