@@ -105,8 +105,11 @@ def _decided(body: Body) -> list[str]:
 
 
 def _started(body: Body) -> list[str]:
-    booked = f", booked {shown(body['booked'])}" if body.get("booked") else ""
-    return [f"starts {body.get('call')}, attempt {body.get('attempt')}{booked}{_part(': ', body.get('why'))}"]
+    lines = [f"starts {body.get('call')}, attempt {body.get('attempt')}{_part('; verdict: ', body.get('why'))}"]
+    # Bookings are in ten-thousandths (`consent.booking_units`).
+    return lines + [
+        f"books {amount / 10_000:.2f} under {visible(str(key))}" for key, amount in body.get("booked") or ()
+    ]
 
 
 def _ended(body: Body) -> list[str]:

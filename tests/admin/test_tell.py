@@ -56,7 +56,8 @@ def test_a_call_is_told_with_arguments_hash_verdict_decision_and_result():
         "for customer c-1, level identified, until 2026-11-21 11:20:00",
         "arguments ab12, policy p7",
         "approved call:1 by staff Ada: ok",
-        'starts call:1, attempt 1, booked [["pk/day",620000]]: allowed',
+        "starts call:1, attempt 1; verdict: allowed",
+        "books 62.00 under pk/day",
         "call:1 succeeded, 41 ms, 2 attempts",
         'result {"amount":"62.00"}',
     ):
