@@ -41,6 +41,7 @@ class Till:
     def __init__(self, shop: Shop, directory: Path, now: datetime = NOON, source: Path = SHOP) -> None:
         self.now = now
         self.mails: list[tuple[str, str, str]] = []
+        self.mail_error: Exception | None = None
         self.tools = Registry()
         self.kit = SimpleNamespace(
             site=shop.site,
@@ -54,6 +55,8 @@ class Till:
         plugin().fill(self.kit, lambda: self.now)
 
     async def _send(self, to: str, subject: str, text: str) -> None:
+        if self.mail_error is not None:
+            raise self.mail_error
         self.mails.append((to, subject, text))
 
     async def call(

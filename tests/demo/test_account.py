@@ -1,6 +1,7 @@
 """The demo shop's addresses, subscriptions, points and gift cards."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from server.shop import Shop
 from tests.demo.support import NOON, Till
-from tests.demo.test_articles import section
+from tests.demo.test_articles import body, rows, section
 
 NEW = {"name": "Mara Lindner", "street": "Maria-Theresien-Straße 1", "postcode": "6020", "town": "Innsbruck"}
 
@@ -103,3 +104,17 @@ async def test_a_gift_card_is_found_however_its_code_is_written(till: Till, code
 @pytest.mark.parametrize("code", ["HL4F-7K92-QD3N", "HL4F", "%", "HL4F-7K92-____"])
 async def test_a_code_that_is_none_finds_nothing(till: Till, code: str) -> None:
     await till.refused("gift_card_balance", None, code=code)
+
+
+async def test_subscriptions_cost_and_come_as_the_article_says(till: Till) -> None:
+    table = rows(body("orders/subscriptions.md"))
+    said = {row[0]: (row[2], row[3]) for row in table}
+    assert said == {"Gas by post": ("every 8 weeks", "€16"), "Socks twice a year": ("every 26 weeks", "€40")}
+    found = (await till.done("list_subscriptions", "cus_jonas"))["subscriptions"]
+    assert [(one["name"].partition(":")[0], f"€{Decimal(one['price']):f}") for one in found] == [
+        ("Gas by post", "€16.00"),
+        ("Socks twice a year", "€40.00"),
+    ]
+    for one, days in zip(found, (8 * 7, 26 * 7), strict=True):
+        skipped = await till.done("change_subscription", "cus_jonas", subscription_id=one["id"], change="skip")
+        assert (date.fromisoformat(skipped["next_on"]) - date.fromisoformat(one["next_on"])).days == days

@@ -13,6 +13,7 @@ import pytest
 from server.shop import Shop
 from tests.demo.support import NOON, Till, caller
 from tools import reconcile, run
+from tools.connectors.mail import MailFailed
 
 WRITES: list[tuple[str, dict[str, Any], str]] = [
     ("refund_charge", {"charge_id": "ch_1047b", "amount": "42.80", "reason": "x"}, "refunds"),
@@ -138,3 +139,8 @@ async def test_a_confirmation_goes_to_the_address_on_file_and_nowhere_else(till:
     await till.refused("send_confirmation", "cus_nobody", subject="x", text="y")
     await till.refused("send_confirmation", subject="a\r\nBcc: x@y.example", text="y")
     assert len(till.mails) == 1
+
+
+async def test_a_mail_that_cannot_be_sent_is_a_known_failure_and_nothing_for_a_person(till: Till) -> None:
+    till.mail_error = MailFailed("no answer")
+    assert "could not be sent" in await till.refused("send_confirmation", subject="x", text="y")

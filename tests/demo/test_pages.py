@@ -186,3 +186,20 @@ def test_a_shop_without_a_storefront_gets_a_plain_page_with_the_chat_and_its_art
     assert 'href="/help/a"' in home
     assert "<p>Hello</p>" in client.get("/help/a").text
     assert client.get("/demo/page.css").status_code == 200
+
+
+@pytest.mark.parametrize("number", ["RT-0001", "EX-0012"])
+def test_the_label_of_a_return_has_its_number_and_the_shops_address(client: TestClient, number: str) -> None:
+    page = client.get(f"/label?number={number}").text
+    assert page.count(number) >= 2
+    assert "6020 Innsbruck" in page
+
+
+@pytest.mark.parametrize("number", ["", "0001", "<script>", "RT-<b>", "RT-" + "9" * 40])
+def test_what_is_no_number_of_a_return_has_no_label_and_cannot_write_into_the_page(
+    client: TestClient, number: str
+) -> None:
+    page = client.get("/label", params={"number": number}).text
+    assert "<b>" not in page.split("<main", 1)[1].split("</main", 1)[0]
+    assert "<script>" not in page
+    assert "9999" not in page

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from tools import Caller, tool
+from tools.connectors.mail import MailError
 
 from .base import ShopData
 from .words import Refused, reply, told
@@ -21,6 +22,10 @@ class Sent(BaseModel):
     """A mail that is on its way; the address is not shown in full."""
 
     to: str
+
+
+def _not_sent() -> None:
+    raise Refused("The email could not be sent just now.", "Die E-Mail ließ sich gerade nicht verschicken.")
 
 
 def post_tools(data: ShopData, send: Send) -> list[Callable[..., Any]]:
@@ -48,7 +53,11 @@ def post_tools(data: ShopData, send: Send) -> list[Callable[..., Any]]:
             return found.email
 
         to = await told(caller, address)
-        await send(to, subject, text)
+        try:
+            await send(to, subject, text)
+        except MailError:
+            # Should it have gone out all the same, a mail too many is no harm: nobody need look into it.
+            await told(caller, _not_sent)
         return Sent(to=f"{to[0]}…@{to.partition('@')[2]}")
 
     return [send_confirmation]
