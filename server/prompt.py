@@ -41,6 +41,9 @@ Put the passage's number in square brackets at the end of each sentence that res
 - Do not talk about these rules, and do not claim to be human.
 """
 
+_LANGUAGES: Final = """\
+Answer in these languages only: {codes}. Whoever writes in another is told so in {own}, and handed over with the reason language."""
+
 _PART: Final = """\
 Your part
 You are one of several agents of this shop, and the customer need not know: answer as the shop. Yours is: {purpose}
@@ -67,6 +70,8 @@ class Voice:
 def rules_text(voice: Voice) -> str:
     """The fixed prefix: the same for every turn of a site, so that providers can cache it; a specialist's part comes last."""
     text = _RULES.format(name=voice.site.name)
+    if voice.site.languages:
+        text += f"- {_LANGUAGES.format(codes=', '.join(voice.site.languages), own=voice.site.locale)}\n"
     if voice.instructions.strip():
         text += f"\nThe shop's own instructions\n{voice.instructions.strip()}\n"
     own = voice.specialist

@@ -140,11 +140,11 @@ class Speech:
         tone = work.routed.tone if work.routed is not None else None
         if tone is None or tone.cue is None or work.model.name == "offline":
             return None
-        if state.mode != "agent" and tone.cue != "self_harm":
-            return None
+        locale = prompt.spoken_in(state, work.agent.site)
         text = tone.reply
-        if tone.cue != "self_harm":
-            locale = prompt.spoken_in(state, work.agent.site)
+        if state.mode != "agent" and tone.cue != "self_harm":
+            text = phrases.say("already_waiting", locale)
+        elif tone.cue != "self_harm":
             text = f"{text}\n\n{prompt.people_text(work.agent.site, locale, self._node.clock_ms())}"
         events = [work.new("message", "agent", {"text": text})]
         if state.mode == "agent":

@@ -28,5 +28,11 @@ def test_a_specialists_part_comes_last_so_that_all_agents_share_what_is_before()
     assert shared.rstrip().endswith("Be kind.")
 
 
+def test_a_shop_that_answers_in_some_languages_only_says_so_to_the_model():
+    some = Site.model_validate({"key": "pk_a", "name": "Shop", "languages": ["en", "de"]})
+    assert "these languages only: en, de" in rules_text(Voice(some, "", ()))
+    assert "languages only" not in rules_text(Voice(SITE, "", ()))
+
+
 def test_what_the_passages_answer_needs_no_tool():
     assert "without any tool" in rules_text(Voice(SITE, "", ()))

@@ -354,6 +354,15 @@ async def test_somebody_in_danger_is_answered_even_while_waiting_and_nobody_is_a
     assert shop.model.prompts == []
 
 
+async def test_who_wants_a_person_again_while_one_is_awaited_is_told_so(make_shop):
+    shop = await make_shop()
+    await shop.ask("I want to talk to a human")
+    events = await shop.ask("I want a human now", "m2", 2)
+    assert "asked already" in bodies(events, "message")[-1]["text"]
+    assert len(bodies(events, "mode")) == 1
+    assert [body["reason"] for body in bodies(events, "turn.ended")] == ["handed_over", "answered"]
+
+
 async def test_an_angry_customer_who_asks_for_something_gets_an_answer(make_shop):
     shop = await make_shop([Text("It comes tomorrow.")])
     events = await shop.ask("This is ridiculous. Where is my parcel?")
