@@ -150,7 +150,7 @@ def route(
     async def run() -> None:
         async for found in commands.route(settings, _queries(query, queries)):
             if as_json or queries is not None:
-                picks = [{k: p[k] for k in ("kind", "name", "score")} for p in found["picks"]]
+                picks = [{k: p[k] for k in ("kind", "name", "score", "why")} for p in found["picks"]]
                 sys.stdout.write(orjson.dumps({"id": found["id"], "picks": picks}).decode() + "\n")
                 continue
             for pick in found["picks"]:
