@@ -38,6 +38,7 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "looked_up": "Looked in the help center: {titles}",
         "looking_up": "Searching the help center",
         "code_sent": "A code is on its way to {to}, if that is right. It has six digits and is good for 10 minutes: type it here.",
+        "code_sent_on_file": "A code is on its way to {to}. It has six digits and is good for 10 minutes: type it here.",
         "code_wrong": "That code is not right. You have {left} left.",
         "code_used_up": "That code is not right, and it has been tried too often. Ask for a new one, please.",
         "code_over": "That code has run out. Ask for a new one, please.",
@@ -87,6 +88,7 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "looking_up": "Suche im Hilfebereich",
         "code_sent": "Wenn das stimmt, ist ein Code unterwegs an {to}. "
         "Er hat sechs Ziffern und gilt 10 Minuten: Geben Sie ihn hier ein.",
+        "code_sent_on_file": "Ein Code ist unterwegs an {to}. Er hat sechs Ziffern und gilt 10 Minuten: Geben Sie ihn hier ein.",
         "code_wrong": "Dieser Code stimmt nicht. Sie haben noch {left}.",
         "code_used_up": "Dieser Code stimmt nicht und wurde zu oft versucht. Bitte fordern Sie einen neuen an.",
         "code_over": "Dieser Code ist abgelaufen. Bitte fordern Sie einen neuen an.",

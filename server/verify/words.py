@@ -82,11 +82,12 @@ class Words:
         if found is None or isinstance(found, str):
             return await self._reply(state, said, found) if found is not None else None
         target, is_all, is_new = found
+        phrase, to = "code_sent" if target.order is not None else "code_sent_on_file", proof.masked(target.email)
         if not is_new:
-            return await self._reply(state, said, "code_sent", to=proof.masked(target.email))
-        answers = self._answer(state, message, "code_sent", to=proof.masked(target.email)) if is_all else [None]
+            return await self._reply(state, said, phrase, to=to)
+        answer = self._answer(state, message, phrase, to=to)[0] if is_all else None
         try:
-            return await self._verifier.sent(state, call, target, message, said=said, answer=answers[0])
+            return await self._verifier.sent(state, call, target, message, said=said, answer=answer)
         except NotNow as late:
             minutes = max(1, round((late.retry_after_s or 60) / 60))
             return await self._reply(state, said, "code_too_many", minutes=str(minutes))

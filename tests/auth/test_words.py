@@ -195,6 +195,8 @@ async def test_a_bare_yes_sends_the_code_to_the_address_on_file(open_shop, text,
     await shop.ask(verify="step_up")
     assert await taken(shop, text, "m9") is is_taken
     assert len(await shop.bodies("verify.sent")) == is_taken
+    if is_taken:
+        assert (await said(shop))[-1] == ("agent", phrases.say("code_sent_on_file", "en", to="a…@e…"))
 
 
 @pytest.mark.parametrize(
