@@ -54,15 +54,18 @@ def passed_on(work: Work, state: Conversation, wanted: PassOn) -> Routed:
 
 
 def colleagues(routed: Routed, state: Conversation, site: Site) -> tuple[Colleague, ...]:
-    """To whom the agent can pass on. Nobody: for the default agent, in the middle of a workflow, after too many passes."""
-    own = routed.pick.agent
-    if own == DEFAULT_AGENT or state.open_run is not None or passes_of(state) > specialists.MAX_PASSES:
+    """To whom the agent can pass on. Nobody: for the default agent, and after too many passes.
+
+    In the middle of a workflow only to the default agent: it can do what was asked beside it, and go on with it.
+    """
+    own, rest = routed.pick.agent, Colleague(DEFAULT_AGENT, _REST)
+    others = [Colleague(agent.name, agent.purpose, routed.score_of(agent.name)) for agent in site.agents]
+    others = [other for other in others if other.name != own]
+    if own == DEFAULT_AGENT or passes_of(state) > specialists.MAX_PASSES:
         return ()
-    others = [agent for agent in site.agents if agent.name != own]
-    return (
-        *(Colleague(agent.name, agent.purpose, routed.score_of(agent.name)) for agent in others),
-        Colleague(DEFAULT_AGENT, _REST),
-    )
+    if state.open_run is not None:
+        return (replace(rest, score=max((other.score for other in others), default=0.0)),)
+    return (*others, rest)
 
 
 def passes_of(state: Conversation) -> int:

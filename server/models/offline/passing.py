@@ -8,9 +8,11 @@ from typing import Final
 from server.models.offline.steps import Plan
 from server.ports import PassOn, Prompt
 from server.site import DEFAULT_AGENT
-from server.specialists import FLOOR
+from server.specialists import FLOOR, STICKY
 
 _NOTHING: Final = frozenset({"unknown", "unclear", "cannot"})
+_CLEAR: Final = 2 * STICKY
+"""So much nearer is an agent that what is asked is its job, though a help article of this one mentions it, too."""
 
 
 def passed_on(plan: Plan, prompt: Prompt) -> PassOn | None:
@@ -18,11 +20,14 @@ def passed_on(plan: Plan, prompt: Prompt) -> PassOn | None:
 
     None: this agent has something to say, or there is nobody else.
     """
-    if not prompt.colleagues or prompt.results or plan.foreign or not plan.steps:
+    if not prompt.colleagues or prompt.results or plan.foreign or plan.resumed or not plan.steps:
         return None
-    if any(step.kind not in _NOTHING for step in plan.steps):
+    if plan.calls or plan.starts or plan.heard:
         return None
     best = max(prompt.colleagues, key=lambda colleague: colleague.score)
+    clear = best.score >= FLOOR and best.score - prompt.agent_score >= _CLEAR
+    if any(step.kind not in _NOTHING and not (clear and step.kind == "quote") for step in plan.steps):
+        return None
     if prompt.call_no == 1 and best.score >= FLOOR:
         return PassOn(best.name, f"{prompt.agent} has nothing near enough; the message is {best.score:.2f} near to it")
     if any(colleague.name == DEFAULT_AGENT for colleague in prompt.colleagues):

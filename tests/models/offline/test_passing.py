@@ -51,8 +51,17 @@ async def test_what_it_can_do_or_say_something_to_stays(engine: Offline, library
 
 async def test_what_its_articles_answer_stays(engine: Offline, library: Library) -> None:
     text = "What does a full service cost?"
-    prompt = prompt_of(text, library, Colleague("other", "Others.", 0.99), passages=tuple(library.search(text)))
+    prompt = prompt_of(text, library, Colleague("other", "Others.", 0.4), passages=tuple(library.search(text)))
     assert await passed(engine, prompt) == []
+
+
+@pytest.mark.parametrize(("score", "to"), [(0.9, ["bookings"]), (0.4, [])])
+async def test_what_is_clearly_the_job_of_another_is_not_answered_by_an_article_that_mentions_it(
+    engine: Offline, library: Library, score: float, to: list[str]
+) -> None:
+    text = "What does a full service cost?"
+    prompt = prompt_of(text, library, Colleague("bookings", "B.", score), passages=tuple(library.search(text)))
+    assert await passed(engine, prompt) == to
 
 
 async def test_nobody_else_means_nobody_to_pass_on_to(engine: Offline, library: Library) -> None:
