@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from retrieval.text import fold, stem, word_set
+from retrieval.text import STOP_WORDS, fold, stem, word_set
 from server.claims.proof import stated
 from server.claims.text import WORD, plain
 from server.claims.words import ANY, Lexicon, words_of
@@ -30,7 +30,9 @@ _WONDERS: Final = word_set(
 _NOT: Final = frozenset(
     {"not", "don't", "dont", "never", "no", "nicht", "kein", "keine", "keinen", "without", "ohne", "nie"}
 )
-_COMMON: Final = frozenset({"order", "orders", "mail", "email", "e-mail", "set", "post", "put", "make", "give"})
+_COMMON: Final = frozenset(
+    {"order", "orders", "mail", "email", "e-mail", "set", "post", "put", "make", "give", "refunds", "returns"}
+)
 """Words that name an action as well, but mostly a thing: they ask for nothing."""
 _MONEY: Final = frozenset({"money", "credit", "geld", "betrag"})
 _BACK_WORDS: Final = frozenset({"back", "zurück", "return"})
@@ -83,11 +85,25 @@ def is_asked_for(spec: ToolSpec, args: Mapping[str, Any], said: Sequence[str]) -
 
 
 def is_wish(name: str, examples: Sequence[str], args: Mapping[str, Any], said: Sequence[str]) -> bool:
-    """The same of a workflow: its name, or an action that one of its examples names, and what it is about."""
+    """The same of a workflow: by its name, or by an action of one of its examples and another word of that example."""
     lexicon = Lexicon.of()
-    actions = {lexicon.action(word) for example in examples for word in words_of(example) if word not in _COMMON}
-    named = any(_is_named({action}, set(), said, lexicon) for action in actions - _GENERAL)
-    return (named or _speak_of(words_of(name), said, lexicon)) and is_told(args, said)
+    if not is_told(args, said):
+        return False
+    return _speak_of(words_of(name), said, lexicon) or any(_is_like(example, said, lexicon) for example in examples)
+
+
+def _is_like(example: str, said: Sequence[str], lexicon: Lexicon) -> bool:
+    known = STOP_WORDS["en"] | STOP_WORDS["de"] | _COMMON
+    content = {word for word in words_of(example) if word not in known}
+    actions = {lexicon.action(word) for word in content} - _GENERAL
+    for text in said:
+        for clause in _commands(plain(text)):
+            words = {match.group() for match in WORD.finditer(clause)}
+            named = {word for word in words if _names(word, actions, (), lexicon)}
+            shared = {stem(word, "en") for word in words - named} & {stem(word, "en") for word in content}
+            if named and shared and not _NOT.intersection(words):
+                return True
+    return False
 
 
 def is_told(args: Mapping[str, Any], said: Sequence[str]) -> bool:
