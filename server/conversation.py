@@ -175,6 +175,15 @@ class Route:
     """How often the conversation was passed on in this turn."""
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A waiting conversation was offered to this colleague, until then."""
+
+    to: str
+    name: str
+    until_ms: int
+
+
 @dataclass(slots=True)
 class Conversation:
     """The state that the events add up to. Made by `fold`; treat it as read-only."""
@@ -189,6 +198,10 @@ class Conversation:
     staff: str | None = None
     """Id and name of the person who has the conversation, while the mode is `staff`."""
     staff_name: str | None = None
+    handed_back: int = 0
+    """The seq at which a person last handed it back to the agent; 0 if nobody has since it was (re)opened."""
+    offers: tuple[Offer, ...] = ()
+    """To whom it was offered since the mode last changed, oldest first."""
     identity: Identified | None = None
     verification: Verification = field(default_factory=Verification)
     """Codes sent to the customer's mail, and what was tried."""
@@ -501,7 +514,13 @@ def _workflow_ended(state: Conversation, event: Event) -> None:
 
 
 def _mode(state: Conversation, event: Event) -> None:
-    state.mode = event.body.get("mode", state.mode)
+    before, state.mode = state.mode, event.body.get("mode", state.mode)
+    state.offers = ()
+    if state.mode == "agent":
+        state.handed_back = 0 if before == "closed" else event.seq if before != "agent" else state.handed_back
+        if state.route is not None:
+            # What the customer sounded like has been seen to: only new words are a reason again.
+            state.route = replace(state.route, mood=None, cue=None)
     state.mode_seq = event.seq
     state.mode_reason = event.body.get("reason")
     in_hand = state.mode == "staff"
@@ -510,6 +529,16 @@ def _mode(state: Conversation, event: Event) -> None:
     if state.mode in ("staff", "closed"):
         # From here on a person answers; what was asked before has been seen by that person.
         state.unanswered = []
+    elif state.mode == "agent":
+        # What the person left to the agent to answer.
+        left = event.body.get("open") or ()
+        state.unanswered += [mid for mid in left if mid in state.said and mid not in state.unanswered]
+
+
+def _assigned(state: Conversation, event: Event) -> None:
+    body = event.body
+    offer = Offer(body.get("to", ""), body.get("name", ""), body.get("until_ms", 0))
+    state.offers = (*state.offers, offer)
 
 
 def _turn_started(state: Conversation, event: Event) -> None:
@@ -550,6 +579,7 @@ _STEPS = {
     "workflow.heard": _workflow_heard,
     "workflow.ended": _workflow_ended,
     "mode": _mode,
+    "assigned": _assigned,
     "turn.started": _turn_started,
     "turn.ended": _turn_ended,
     "rated": _rated,
@@ -585,15 +615,29 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
         case "mode":
             mode: Mode = body.get("mode", summary.mode)
             since = event.at_ms if mode == "waiting" and summary.mode != "waiting" else summary.waiting_since_ms
+            left = len(body.get("open") or ()) if mode == "agent" else 0
             return replace(
                 summary,
                 mode=mode,
+                offered=None,
+                offered_name=None,
+                offered_until_ms=None,
+                escalated=False,
                 waiting_since_ms=since if mode == "waiting" else None,
                 reason=body.get("reason"),
                 staff=body.get("by") if mode == "staff" else None,
                 staff_name=body.get("name") if mode == "staff" else None,
-                unanswered=0 if mode in ("staff", "closed") else summary.unanswered,
+                unanswered=0 if mode in ("staff", "closed") else summary.unanswered + left,
             )
+        case "assigned":
+            return replace(
+                summary,
+                offered=body.get("to"),
+                offered_name=body.get("name"),
+                offered_until_ms=body.get("until_ms"),
+            )
+        case "note":
+            return replace(summary, escalated=True) if body.get("escalated") else summary
         case "turn.started":
             attempt = body.get("attempt", 1)
             return replace(summary, open_turn=event.turn, turn_attempt=attempt, turn_ms=event.at_ms, decided=0)

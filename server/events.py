@@ -24,6 +24,7 @@ Kind = Literal[
     "workflow.heard",
     "workflow.ended",
     "mode",
+    "assigned",
     "turn.started",
     "turn.ended",
     "note",
@@ -101,7 +102,7 @@ class Viewer:
 # What of each kind's body a customer gets; a kind that is absent is not for customers at all.
 _CUSTOMER_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "message": ("text", "citations", "name", "choices", "answers"),
-    "mode": ("mode", "reason", "name"),
+    "mode": ("mode", "reason", "name", "picture"),
     "turn.started": ("attempt",),
     "turn.ended": ("reason", "answers"),
     "call.planned": ("call", "label"),

@@ -14,6 +14,14 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "limits": "I could not sort this out by myself, so I have asked a colleague to take over.",
         "asked": "Of course. I have asked a colleague to join this chat.",
         "handed_over": "I have asked a colleague to take over here.",
+        "topic": "That is something for a colleague, whom I have asked to join this chat.",
+        "amount": "That is more than I may do by myself, so I have asked a colleague to take over.",
+        "tool": "Only a colleague may do that: I have asked one to join this chat.",
+        "customer": "Hello, and thank you for writing. I have asked a colleague to join this chat.",
+        "low_confidence": "I would rather not guess, so I have asked a colleague to take over here.",
+        "closed_idle": "Nothing was written here for a while, so this chat is closed now. Just write again, and it goes on.",
+        "closed_unanswered": "Sorry: nobody could answer you here in time, and this chat is closed now. "
+        "If you still need us, write again, and a person is asked anew.",
         "interrupted": "Sorry, I was interrupted before I could finish. I have asked a colleague to take over.",
         "budget": "I can't answer any more questions here today, so I have asked a colleague to take over.",
         "unsupported": "I could not find that in our help center, so I would rather not guess. Would you like to talk to a person?",
@@ -61,6 +69,15 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "limits": "Das konnte ich allein nicht klären. Ich habe jemanden aus dem Team gebeten zu übernehmen.",
         "asked": "Gern. Ich habe jemanden aus dem Team in diesen Chat gebeten.",
         "handed_over": "Ich habe jemanden aus dem Team gebeten, hier zu übernehmen.",
+        "topic": "Dafür ist jemand aus dem Team zuständig, den ich in diesen Chat gebeten habe.",
+        "amount": "Das ist mehr, als ich allein tun darf. Ich habe jemanden aus dem Team gebeten zu übernehmen.",
+        "tool": "Das darf nur jemand aus dem Team, und den habe ich in diesen Chat gebeten.",
+        "customer": "Guten Tag und danke für Ihre Nachricht. Ich habe jemanden aus dem Team in diesen Chat gebeten.",
+        "low_confidence": "Ich möchte nicht raten und habe jemanden aus dem Team gebeten, hier zu übernehmen.",
+        "closed_idle": "Hier wurde länger nichts geschrieben, daher ist dieser Chat jetzt geschlossen. "
+        "Schreiben Sie einfach wieder, dann geht er weiter.",
+        "closed_unanswered": "Entschuldigung: Hier konnte Ihnen niemand rechtzeitig antworten, und dieser Chat ist jetzt "
+        "geschlossen. Wenn Sie uns noch brauchen, schreiben Sie wieder, dann wird neu jemand gefragt.",
         "interrupted": "Entschuldigung, ich wurde unterbrochen. Ich habe jemanden aus dem Team gebeten zu übernehmen.",
         "budget": "Ich kann hier heute keine weiteren Fragen beantworten und habe jemanden aus dem Team gebeten zu übernehmen.",
         "unsupported": "Dazu habe ich in unserem Hilfebereich nichts gefunden und möchte nicht raten. "
@@ -133,6 +150,11 @@ def spoken(texts: Iterable[str]) -> str | None:
 
 def _shows(word: str, code: str) -> bool:
     return word in STOP_WORDS[code] and not any(word in STOP_WORDS[other] for other in LANGUAGES if other != code)
+
+
+def handed_over(reason: str, locale: str) -> str:
+    """What a customer is told when a person is asked, by the reason; one sentence for those that need none of their own."""
+    return say(reason if reason in _PHRASES["en"] else "handed_over", locale)
 
 
 def say(key: str, locale: str, **parts: str) -> str:

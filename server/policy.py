@@ -25,7 +25,7 @@ MAX_LOOKUPS: Final = 4
 
 Reason = Literal[
     "asked", "anger", "legal", "self_harm", "unknown", "unknown_outcome", "limits", "failed", "interrupted", "language",
-    "budget", "switched_off", "handed_over",
+    "budget", "switched_off", "handed_over", "topic", "amount", "tool", "customer", "low_confidence",
 ]  # fmt: skip
 REASONS: Final = frozenset(Reason.__args__)  # type: ignore[attr-defined]
 """Why a conversation goes to a person."""
@@ -117,6 +117,8 @@ class HandOver:
 
     reason: Reason
     ended: Literal["failed", "handed_over", "interrupted"] = "handed_over"
+    detail: str = ""
+    """For staff: which setting of the shop says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,12 @@ class Summary:
     staff_name: str | None = None
     reason: str | None = None
     """Why it waits for a person, or was closed."""
+    offered: str | None = None
+    """Id and name of the colleague to whom it was last offered, and until when that colleague can take it first."""
+    offered_name: str | None = None
+    offered_until_ms: int | None = None
+    escalated: bool = False
+    """It has waited for a person for too long."""
     name: str | None = None
     """The customer's name, where the shop vouches for it."""
     unread: int = 0

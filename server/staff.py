@@ -9,14 +9,16 @@ import re
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+
+from retrieval.text import language_of
 
 Role = Literal["agent", "admin"]
 
@@ -39,6 +41,11 @@ GRACE_MS: Final = 60_000
 """How long the value before is still good: for requests that were under way."""
 INVITE_MS: Final = 24 * 3_600_000
 
+_SPEAKS: Final = "speaks:"
+_SKILL: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
+_PICTURE: Final = re.compile(r"https://[^\s\"'<>\\]{3,500}")
+_COLUMNS: Final = "id, email, name, role, sites, skills, picture"
 _EMAIL: Final = re.compile(r"[^\s@<>\"',;:\\]{1,64}@[^\s@<>\"',;:\\]{1,255}")
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS staff (
@@ -76,6 +83,20 @@ class Staff:
     name: str
     role: Role
     sites: frozenset[str] = frozenset()
+    languages: frozenset[str] = frozenset()
+    skills: frozenset[str] = frozenset()
+    """Names of the shop's agents and topics that they see to; of these and of `languages`, none listed is all."""
+    picture: str | None = None
+    """An https address, which customers' browsers may show."""
+
+    def speaks(self, language: str) -> bool:
+        """Whether this person can be given a conversation in this language; one that is not known is anybody's."""
+        own = {language_of(code) for code in self.languages}
+        return not own or not language or language_of(language) in own
+
+    def can(self, skill: str) -> bool:
+        """Whether this person sees to conversations of this kind; of no kind, anybody does."""
+        return not skill or not self.skills or skill.lower() in self.skills
 
     def sees(self, site: str) -> bool:
         """Whether this person may see a site's conversations."""
@@ -117,38 +138,53 @@ class Accounts:
 
     # People
 
-    def add(
-        self, email: str, password: str, *, name: str = "", role: Role = "agent", sites: frozenset[str] = frozenset()
+    def add(  # noqa: PLR0913 - keyword-only: what is known of a person
+        self,
+        email: str,
+        password: str,
+        *,
+        name: str = "",
+        role: Role = "agent",
+        sites: frozenset[str] = frozenset(),
+        languages: Iterable[str] = (),
+        skills: Iterable[str] = (),
+        picture: str | None = None,
     ) -> Staff:
-        """Add a person, or change password, role and sites of the one with this address; their sessions end.
+        """Add a person, or change everything but the name of the one with this address; their sessions end.
 
         Raises:
-            StaffError: no e-mail address, or a password that is too short or too long.
+            StaffError: no e-mail address, a password that is too short or too long, or something else that is none.
         """
         email = email.strip().lower()
         if not _EMAIL.fullmatch(email):
             raise StaffError(f"expected an e-mail address, got {email!r}")
         if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
             raise StaffError(f"expected a password of {MIN_PASSWORD} to {MAX_PASSWORD} characters, got {len(password)}")
+        speaks = frozenset(_formed(languages, _LANGUAGE, "a language tag such as de"))
+        can = frozenset(_formed(skills, _SKILL, "the name of an agent or a topic"))
+        if picture is not None and not _PICTURE.fullmatch(picture):
+            raise StaffError(f"expected an https address of a picture, got {picture!r}")
+        stored = " ".join([*sorted(can), *(f"{_SPEAKS}{code}" for code in sorted(speaks))])
         hashed = self._hasher.hash(password)
         with self._write() as db:
             row = db.execute("SELECT id, name FROM staff WHERE email = ?", (email,)).fetchone()
             staff_id = row[0] if row else f"s:{secrets.token_urlsafe(9)}"
             called = name.strip() or (row[1] if row else email.partition("@")[0].replace(".", " ").title())
             db.execute(
-                "INSERT INTO staff (id, email, name, role, sites, password, made_ms) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT"
-                " (email) DO UPDATE SET name = excluded.name, role = excluded.role, sites = excluded.sites,"
-                " password = excluded.password",
-                (staff_id, email, called, role, " ".join(sorted(sites)), hashed, self._clock_ms()),
+                "INSERT INTO staff (id, email, name, role, sites, password, made_ms, skills, picture) VALUES"
+                " (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (email) DO UPDATE SET name = excluded.name,"
+                " role = excluded.role, sites = excluded.sites, password = excluded.password,"
+                " skills = excluded.skills, picture = excluded.picture",
+                (staff_id, email, called, role, " ".join(sorted(sites)), hashed, self._clock_ms(), stored, picture),
             )
             db.execute("DELETE FROM sessions WHERE staff = ?", (staff_id,))
             db.execute("DELETE FROM failures WHERE who = ?", (email,))
-        return Staff(staff_id, email, called, role, sites)
+        return Staff(staff_id, email, called, role, sites, speaks, can, picture)
 
     def everybody(self) -> list[Staff]:
         """All accounts, by address."""
         with self._lock:
-            rows = self._db.execute("SELECT id, email, name, role, sites FROM staff ORDER BY email").fetchall()
+            rows = self._db.execute(f"SELECT {_COLUMNS} FROM staff ORDER BY email").fetchall()  # noqa: S608 - a constant
         return [_staff(row) for row in rows]
 
     def remove(self, email: str) -> bool:
@@ -183,10 +219,11 @@ class Accounts:
         self._count(places)  # before the slow part, so that tries at the same time count each other
         with self._lock:
             row = self._db.execute(
-                "SELECT id, email, name, role, sites, password FROM staff WHERE email = ?", (email,)
+                f"SELECT {_COLUMNS}, password FROM staff WHERE email = ?",  # noqa: S608 - a constant
+                (email,),
             ).fetchone()
         try:
-            good = self._hasher.verify(row[5] if row else self._nobody, password[:MAX_PASSWORD]) and row is not None
+            good = self._hasher.verify(row[-1] if row else self._nobody, password[:MAX_PASSWORD]) and row is not None
         except (VerificationError, InvalidHashError):
             good = False
         if good:
@@ -230,7 +267,8 @@ class Accounts:
         hashed = _hash(token)
         with self._write() as db:
             row = db.execute(
-                "SELECT s.token, s.secret, s.made_ms, s.used_ms, s.turned_ms, p.id, p.email, p.name, p.role, p.sites"
+                "SELECT s.token, s.secret, s.made_ms, s.used_ms, s.turned_ms, p.id, p.email, p.name, p.role, p.sites, p.skills,"
+                " p.picture"
                 " FROM sessions s JOIN staff p ON p.id = s.staff"
                 " WHERE s.token = ? OR (s.before = ? AND s.before_until_ms > ?)",
                 (hashed, hashed, now_ms),
@@ -301,9 +339,21 @@ class Accounts:
             self._db.execute("COMMIT")
 
 
-def _staff(row: tuple[str, ...]) -> Staff:
+def _staff(row: tuple[Any, ...]) -> Staff:
+    """From the `_COLUMNS` that a row begins with. Languages stand among the skills, with a mark before them."""
     role: Role = "admin" if row[3] == "admin" else "agent"
-    return Staff(row[0], row[1], row[2], role, frozenset(row[4].split()))
+    words = row[5].split()
+    languages = frozenset(word.removeprefix(_SPEAKS) for word in words if word.startswith(_SPEAKS))
+    skills = frozenset(word for word in words if not word.startswith(_SPEAKS))
+    return Staff(row[0], row[1], row[2], role, frozenset(row[4].split()), languages, skills, row[6])
+
+
+def _formed(words: Iterable[str], pattern: re.Pattern[str], expected: str) -> Iterator[str]:
+    for word in words:
+        small = word.strip().lower()
+        if not pattern.fullmatch(small):
+            raise StaffError(f"expected {expected}, got {word!r}")
+        yield small
 
 
 def _hash(token: str) -> str:

@@ -27,19 +27,47 @@ def staff() -> None:
 @click.option(
     "--site", "sites", multiple=True, help="Key of a site that they see; may be repeated. All of them if absent."
 )
+@click.option(
+    "--language", "languages", multiple=True, help="A language they write, as `de`; may be repeated. Any if absent."
+)
+@click.option(
+    "--skill",
+    "skills",
+    multiple=True,
+    help="An agent or a topic of the shop that they see to; may be repeated. Everything if absent.",
+)
+@click.option("--picture", default=None, help="The https address of a picture that customers may be shown.")
 @click.option("--name", default="", help="The name that customers read. From the address if absent.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
-def add(
-    email: str, data: Path | None, role: Role, sites: tuple[str, ...], name: str, *, password_stdin: bool
+def add(  # noqa: PLR0913 - the options
+    email: str,
+    data: Path | None,
+    role: Role,
+    sites: tuple[str, ...],
+    languages: tuple[str, ...],
+    skills: tuple[str, ...],
+    picture: str | None,
+    name: str,
+    *,
+    password_stdin: bool,
 ) -> None:
-    """Add a person, or change the one with this address: password, role and sites. Their sessions end."""
+    """Add a person, or change the one with this address, who gets exactly what is given here. Their sessions end."""
     accounts = _accounts(data)
     if password_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     try:
-        person = accounts.add(email, password, name=name, role=role, sites=frozenset(sites))
+        person = accounts.add(
+            email,
+            password,
+            name=name,
+            role=role,
+            sites=frozenset(sites),
+            languages=languages,
+            skills=skills,
+            picture=picture,
+        )
     except StaffError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{_line(person)}\nThey can sign in at /desk.")
@@ -76,4 +104,9 @@ def _accounts(data: Path | None) -> Accounts:
 
 def _line(person: Staff) -> str:
     sites = ", ".join(sorted(person.sites)) or "all sites"
-    return f"{person.email}  {person.name}  {person.role}  {sites}"
+    extra = "".join(
+        f"  {what}: {', '.join(sorted(words))}"
+        for what, words in (("speaks", person.languages), ("sees to", person.skills))
+        if words
+    )
+    return f"{person.email}  {person.name}  {person.role}  {sites}{extra}"

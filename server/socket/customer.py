@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from server import phrases, prompt, wire
+from server import handoff, phrases, prompt, wire
 from server.consent import decision_id
 from server.events import NewEvent
 from server.hub import Hub
@@ -92,12 +92,13 @@ class Customer:
         """The customer asks for a person: once is enough, whoever else asked before."""
         line = self._line
         state = await line.log.load(session.key)
-        if state.mode in ("waiting", "staff"):
-            return
+        if state.mode in ("waiting", "staff") or state.message(f"{frame_id}:said") is not None:
+            return  # also when a person has handed back since: this asking was heard
         locale = prompt.spoken_in(state, session.site)
         people = prompt.people_text(session.site, locale, line.clock_ms())
         events = [
             *line.door.opening_events(session),
+            NewEvent(f"{frame_id}:packet", "note", "system", handoff.packet(state, "asked", language=locale)),
             NewEvent(frame_id, "mode", "customer", {"mode": "waiting", "reason": "asked"}),
             NewEvent(f"{frame_id}:said", "message", "agent", {"text": f"{phrases.say('asked', locale)} {people}"}),
         ]

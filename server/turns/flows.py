@@ -6,14 +6,14 @@ It decides nothing: `policy` has, and the machine of the workflow.
 from collections.abc import Sequence
 from typing import Any
 
-from server import phrases, policy, prompt, runs
+from server import handoff, phrases, policy, prompt, runs
 from server.claims import is_told, is_wish
 from server.consent import local_day
 from server.conversation import RUN_PREFIX, Conversation
 from server.events import NewEvent
 from server.ports import Heard, OpenRun, Start
 from server.runs import Due, Run
-from server.turns.ending import turn_ended
+from server.turns.ending import turn_ended, waiting
 from server.turns.quoting import with_quote
 from server.turns.work import Node, Work
 from tools.workflow.events import Ask, Call, Corrected, Digressed, End, HandOver, Said, Say, Started
@@ -82,17 +82,16 @@ class Flows:
         locale = prompt.spoken_in(state, work.agent.site)
         people = prompt.people_text(work.agent.site, locale, self._node.clock_ms())
         reason = policy.reason(action.reason)
-        text = people if after_words else f"{phrases.say(reason, locale)} {people}"
-        why = f"{action.reason}: {action.detail}" if action.detail else action.reason
-        done = "; ".join(f"{one['tool']} {one['args']}" for one in action.done)
-        note = f"The workflow stopped ({why}). Done before: {done or 'nothing'}."
+        text = people if after_words else f"{phrases.handed_over(reason, locale)} {people}"
+        why = f"the workflow stopped: {action.reason}{f', {action.detail}' if action.detail else ''}"
+        note = handoff.packet(state, reason, detail=why, language=locale)
         turn = work.runner.turn
         ended = _ended(due.run, f"hand_over:{action.reason}", action.done)
         return [
             NewEvent(due.id, "workflow.ended", "system", ended, turn),
-            NewEvent(f"{due.id}:note", "note", "system", {"text": note}, turn),
+            NewEvent(f"{due.id}:note", "note", "system", note, turn),
             NewEvent(f"{due.id}:said", "message", "agent", {"text": text}, turn),
-            NewEvent(f"{due.id}:mode", "mode", "system", {"mode": "waiting", "reason": reason}, turn),
+            NewEvent(f"{due.id}:mode", "mode", "system", waiting(reason, why), turn),
             turn_ended(self._node, work, state, "handed_over"),
         ]
 

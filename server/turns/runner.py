@@ -9,7 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
 
-from server import phrases, policy, prompt
+from server import handoff, phrases, policy, prompt
 from server.conversation import Conversation
 from server.drafts import Drafts
 from server.events import Event, fences
@@ -18,7 +18,7 @@ from server.log import Log
 from server.policy import Runner
 from server.ports import Conflict, Gone, Usage
 from server.turns.calls import Calls
-from server.turns.ending import turn_ended
+from server.turns.ending import asks_person, turn_ended
 from server.turns.flows import Flows
 from server.turns.knowledge import Knowledge
 from server.turns.speech import Speech
@@ -170,6 +170,7 @@ class Turns:
             caller = prompt.caller_of(state, work.agent.site, self._node.clock_ms())
             rules = work.agent.ruled(caller)
             steps = policy.decide(state, rules, caller, work.runner, self._node.clock_ms())
+            steps = handoff.instead(steps, state, work.agent.site.hand_over, work.agent.registry)
             for step in steps:
                 try:
                     if await self._do(work, state, step):
@@ -225,10 +226,11 @@ class Turns:
         locale = prompt.spoken_in(state, work.agent.site)
         people = prompt.people_text(work.agent.site, locale, self._node.clock_ms())
         known = step.reason == "switched_off" and state.mode == "waiting"  # said with an earlier message
-        text = f"{phrases.say('already_waiting' if known else step.reason, locale)} {people}"
-        events = [work.new("message", "agent", {"text": text})]
+        said = phrases.say("already_waiting", locale) if known else phrases.handed_over(step.reason, locale)
+        message = work.new("message", "agent", {"text": f"{said} {people}"})
+        events = [message]
         if state.mode == "agent":
-            events.append(work.new("mode", "system", {"mode": "waiting", "reason": step.reason}))
+            events = asks_person(work, state, message, step.reason, step.detail)
         events.append(turn_ended(self._node, work, state, step.ended))
         await self._log.append(work.key, events, after=state.head)
 

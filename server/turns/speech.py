@@ -38,7 +38,7 @@ from server.ports import (
     Usage,
 )
 from server.turns import routing
-from server.turns.ending import turn_ended
+from server.turns.ending import asks_person, turn_ended
 from server.turns.flows import Flows
 from server.turns.knowledge import Knowledge
 from server.turns.quoting import citation_body
@@ -146,9 +146,8 @@ class Speech:
             text = phrases.say("already_waiting", locale)
         elif tone.cue != "self_harm":
             text = f"{text}\n\n{prompt.people_text(work.agent.site, locale, self._node.clock_ms())}"
-        events = [work.new("message", "agent", {"text": text})]
-        if state.mode == "agent":
-            events.append(work.new("mode", "system", {"mode": "waiting", "reason": tone.cue}))
+        message = work.new("message", "agent", {"text": text})
+        events = asks_person(work, state, message, tone.cue) if state.mode == "agent" else [message]
         return [*events, turn_ended(self._node, work, state, "handed_over" if state.mode == "agent" else "answered")]
 
     async def _pass_on(self, work: Work, state: Conversation, answer: Answer, events: list[NewEvent]) -> None:
@@ -280,9 +279,7 @@ class Speech:
             events += [*self._flows.digression(work, current), message]
             await self._node.log.append(work.key, events, after=asked.head)
             return
-        events.append(message)
-        if hands_over:
-            events.append(work.new("mode", "system", {"mode": "waiting", "reason": answer.hand_over}))
+        events += asks_person(work, asked, message, answer.hand_over) if hands_over and answer.hand_over else [message]
         waits = asked.turn is not None and any(call.state == "asked" for call in asked.turn_calls(asked.turn.id))
         ended = "handed_over" if hands_over else "waiting" if waits else "answered"
         events.append(turn_ended(self._node, work, asked, ended))
