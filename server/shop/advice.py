@@ -208,6 +208,9 @@ def _rule_findings(spec: ToolSpec, rule: Rule) -> list[tuple[str, Severity, str]
     if rule.permission == "auto" and spec.effect != "read" and unlimited and not thought_of:
         what = "moves money" if spec.effect == "money" else "changes something"
         found.append(("permission", "warning", f"it {what}, and nobody is asked before"))
+    some_alone = rule.permission == "auto" or rule.auto_up_to is not None
+    if spec.effect == "money" and some_alone and needed_level(spec, rule) == "anonymous":
+        found.append(("permission", "warning", "anybody may have money moved, also guests; add needs: identified"))
     if rule.permission == "auto" and spec.ask is not None and unlimited:
         found.append(("permission", "warning", f"the tool itself would ask {spec.ask.of}; this rule stands above that"))
     if rule.needs is not None and needed_level(spec, rule) != rule.needs:

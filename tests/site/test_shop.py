@@ -260,12 +260,18 @@ RULES = [
     (TOOL, "find_ordr: {permission: auto}", "warning", "no tool is called `find_ordr`; did you mean `find_order`?"),
     (TOOL, "zzz: {permission: auto}", "warning", "no tool is called `zzz`; there are: find_order"),
     (WRITE, "find_order: {permission: auto}", "warning", "it changes something, and nobody is asked before"),
-    (MONEY, "find_order: {permission: auto}", "warning", "it moves money, and nobody is asked before"),
+    (
+        MONEY,
+        "find_order: {permission: auto, needs: identified}",
+        "warning",
+        "it moves money, and nobody is asked before",
+    ),
+    (MONEY, "find_order: {permission: approve, auto_up_to: 3}", "warning", "anybody may have money moved, also guests"),
     (TOOL, "find_order: {auto_up_to: 3}", "error", "auto_up_to, but the tool has no argument `amount`"),
-    (MONEY, "find_order: {permission: deny, auto_up_to: 3}", "warning", "auto_up_to has no effect"),
+    (MONEY, "find_order: {permission: deny, auto_up_to: 3, needs: identified}", "warning", "auto_up_to has no effect"),
     (TOOL, "find_order: {per_customer_per_day: 3}", "warning", "guests have no customer to count by"),
-    (PAID, "find_order: {auto_up_to: 3}", "warning", "calls name a currency: add `currency: EUR`"),
-    (MONEY, "find_order: {auto_up_to: 3, currency: EUR}", "warning", "currency has no effect"),
+    (PAID, "find_order: {auto_up_to: 3, needs: identified}", "warning", "calls name a currency: add `currency: EUR`"),
+    (MONEY, "find_order: {auto_up_to: 3, currency: EUR, needs: identified}", "warning", "currency has no effect"),
     (
         TOOL.replace('scope="', 'needs="step_up", scope="'),
         "find_order: {needs: identified}",
@@ -285,7 +291,12 @@ def test_rules_that_do_not_fit_are_said_at_their_line(tmp_path, plugin, rule, se
 
 
 @pytest.mark.parametrize(
-    "rule", ["{permission: confirm}", "{permission: approve, auto_up_to: 50.00}", "{permission: auto, auto_up_to: 5}"]
+    "rule",
+    [
+        "{permission: confirm}",
+        "{permission: approve, auto_up_to: 50.00, needs: identified}",
+        "{permission: auto, auto_up_to: 5, needs: identified}",
+    ],
 )
 def test_careful_rules_bring_no_advice(tmp_path, rule):
     root = shop_at(tmp_path, plugin_dot_py=MONEY, tools_dot_yaml=f"tools:\n  find_order: {rule}\n")
