@@ -10,7 +10,18 @@ from typing import Final
 
 from retrieval.text import stem, word_set
 from server.claims.text import WORD, mixed, plain
-from server.claims.words import ADVERBS, ANY, COMPLETION, NO_VERB, PARTICIPLE_DE, STATES, TALK, TALK_DE, Lexicon
+from server.claims.words import (
+    ADVERBS,
+    ANY,
+    COMPLETION,
+    HAND_OVER,
+    NO_VERB,
+    PARTICIPLE_DE,
+    STATES,
+    TALK,
+    TALK_DE,
+    Lexicon,
+)
 
 _TOKEN: Final = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|[#€$£?]")
 _CLAUSE: Final = re.compile(
@@ -130,17 +141,18 @@ def claim_in(sentence: str, lexicon: Lexicon, *, quoted: bool = False) -> Claim 
 def _needs(word: str, words: Sequence[str], every: Sequence[str], lexicon: Lexicon) -> frozenset[str]:
     """The actions that would make it true: the word's own, or with a verb that names none those that are spoken of."""
     action = lexicon.past.get(word) or lexicon.doing.get(word)
-    topics = frozenset(
+    topics: frozenset[str] = frozenset(
         named for part in (words, every) for w in part if (named := lexicon.nouns.get(w)) is not None
     ) or frozenset(topic for w in words if w != word and (topic := lexicon.bases.get(w)) not in (None, ANY))
+    passed_on = frozenset({HAND_OVER}) if _TO_A_PERSON.search(" ".join(words)) else frozenset()
     if word in STATES or action == ANY:
-        return topics or frozenset({ANY})
+        return (topics or frozenset({ANY})) | passed_on
     if action is None:
         return frozenset({stem(word, "en")})
     if action == "send" and "refund" in topics:
         return frozenset({"refund"})
     if action in ("send", "create", "book", "change"):
-        return topics | {action}
+        return topics | {action} | passed_on
     return frozenset({action})
 
 
@@ -256,6 +268,9 @@ def _general_rule(clause: _Clause, aux: int, at: int, lexicon: Lexicon) -> bool:
 
 
 _SPEAKS_DE: Final = re.compile(r"\b(?:ich hab|ich habe|habe ich|hab ich|wir haben|haben wir)\b")
+_TO_A_PERSON: Final = re.compile(
+    r"\b(?:to|with|an|mit) (?:\w+ ){0,2}(?:colleagues?|team|person|human|staff|kolleg\w*|mitarbeiter\w*)\b"
+)
 _STATIVE: Final = word_set("closed fixed made given set put open")
 """Said of how things are at least as often as of what was done."""
 _IT: Final = word_set("it that this everything all it's that's everything's all's these both they they're")

@@ -296,6 +296,19 @@ def test_a_person_may_be_said_to_have_been_told_if_the_answer_asks_for_one():
         assert hold.text.endswith("They will answer here.")
 
 
+def test_what_waits_for_staff_may_be_said_to_have_been_sent_to_them():
+    asked = Proof(lexicon=LEXICON, person=True)
+    for text, proven in (
+        ("I've submitted your refund request to our team.", True),
+        ("I've sent it to a colleague, who has to agree.", True),
+        ("Our team has processed your refund.", False),
+        ("I've refunded it and told it to a colleague.", False),
+    ):
+        for pieces in splits(text):
+            hold, _ = written(text, pieces, asked)
+            assert (hold.text == text) is proven, text
+
+
 def test_a_rule_may_be_quoted_with_its_citation():
     passage = "Damaged goods: the price is refunded to the card. Then the label is sent."
     text = "The price is refunded to the card. [1] Good."
