@@ -29,8 +29,17 @@ Elsewhere = Callable[[Part, Views], bool]
 """Whether a part is surely about something else: the help center answers it, or another tool or workflow is meant."""
 
 
+Recall = Callable[[Part, str], object]
+"""The value of a slot that a part points at in what was shown before ("the last one"); None if it points at nothing."""
+
+
 def split(
-    run: OpenRun, parts: Sequence[Part], views: Sequence[Views], context: Context, elsewhere: Elsewhere
+    run: OpenRun,
+    parts: Sequence[Part],
+    views: Sequence[Views],
+    context: Context,
+    elsewhere: Elsewhere,
+    recall: Recall,
 ) -> tuple[tuple[Heard, ...], list[int]]:
     """What of the message is for the run, and the places of the parts that are not."""
     found: list[Said | Corrected | Cancelled] = []
@@ -38,7 +47,12 @@ def split(
     for at, (part, view) in enumerate(zip(parts, views, strict=True)):
         if len(parts) > 1 and _is_opening(run.view, part, context.language):
             continue
-        event = _meant(run.view, part, view, context.language, elsewhere)
+        event: Said | Corrected | Cancelled | None
+        if is_unknown(run.view, part, context.language):
+            pointed = recall(part, run.view.asking or "")
+            event = None if pointed is None else _said(run.view, str(pointed))
+        else:
+            event = _meant(run.view, part, view, context.language, elsewhere)
         if event is None:
             rest.append(at)
         else:
@@ -51,6 +65,15 @@ def split(
     if told:
         events.append(_together(run.view, told))
     return tuple(Heard(run.id, event) for event in events), rest
+
+
+def is_unknown(view: RunView, part: Part, language: Language) -> bool:
+    """Whether the customer does not know the number that was asked for, or points at it: "the last one"."""
+    asked = view.slots[view.asking] if view.asking is not None else None
+    if asked is None or asked.slot.type != "order_number" or part.act == "cue":
+        return False
+    vague = language.has("lost_value", part.low) or language.has("nth", part.low)
+    return vague and view.asking is not None and not view.fits(view.asking, part.text, today=TODAY)
 
 
 def _together(view: RunView, told: Sequence[Said]) -> Said:

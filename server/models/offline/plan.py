@@ -8,14 +8,14 @@ from typing import Any, Final
 
 from retrieval.text import stem, words
 from server.models.offline import history, told
-from server.models.offline.fill import Filled, Past, fill
-from server.models.offline.flow import split
+from server.models.offline.fill import Filled, Past, fill, remembered
+from server.models.offline.flow import is_unknown, split
 from server.models.offline.language import Language, plain
 from server.models.offline.quote import Answer, answer
 from server.models.offline.rank import MAYBE, filled_for, ranked_for, starts
 from server.models.offline.slots import Slot, Value, slots
 from server.models.offline.steps import Context, Pending, Plan, Step, Views
-from server.models.offline.understand import Part, topic
+from server.models.offline.understand import Part, is_value, topic
 from server.models.offline.values import values_of
 from server.ports import Heard, Prompt, Start
 from tools import ToolError, ToolSpec, canonical
@@ -61,7 +61,14 @@ def plan_for(
     steps: list[Step] = []
     run = prompt.run
     if run is not None and not context.waiting and run.view.program.name not in prompt.began:
-        heard, left = split(run, parts, views, context, lambda part, view: _is_elsewhere(part, view, context))
+        heard, left = split(
+            run,
+            parts,
+            views,
+            context,
+            lambda part, view: _is_elsewhere(part, view, context),
+            lambda part, slot: _pointed_at(part, slot, context),
+        )
         if heard or left:
             parts, views = [parts[at] for at in left], [views[at] for at in left]
     if pending is not None and (step := _resumed(pending, parts, views, context)) is not None:
@@ -92,6 +99,27 @@ def _is_elsewhere(part: Part, view: Views, context: Context) -> bool:
     return part.question and _found_answer(part, view, context) is not None
 
 
+def _pointed_at(part: Part, slot: str, context: Context) -> object:
+    """The value of the open run's slot at a place in a list that was shown."""
+    run = context.prompt.run
+    spec = context.tools.get(run.view.program.name) if run is not None else None
+    if spec is None or not context.language.has("nth", part.low):
+        return None
+    there = next((one for one in slots(spec.json_schema) if one.name == slot), None)
+    past = history.past(context.prompt, part)
+    return remembered(there, part.low, past, context.language) if there is not None and past.results else None
+
+
+def _shown_instead(part: Part, context: Context) -> ToolSpec | None:
+    """The tool that lists what the customer does not know the number of, while a workflow asks for it."""
+    run = context.prompt.run
+    if run is None or not is_unknown(run.view, part, context.language):
+        return None
+    own = [tool for tool in run.view.program.tools.values() if tool is not None and tool.effect == "read"]
+    looks = (context.tools.get(tool.name) for tool in own)
+    return next((other for spec in looks if spec is not None and (other := _list_tool(spec, context))), None)
+
+
 def _starts(steps: Sequence[Step], prompt: Prompt) -> tuple[Start, ...]:
     """The workflows to begin, each once; not those that have moved in this turn already."""
     found: dict[str, Start] = {}
@@ -103,7 +131,9 @@ def _starts(steps: Sequence[Step], prompt: Prompt) -> tuple[Start, ...]:
 
 
 def _step(part: Part, view: Views, context: Context) -> Step:
-    if part.kind == "yes" and (offered := _accepted(context)) is not None:
+    if (listing := _shown_instead(part, context)) is not None:
+        return _call(part, listing, 1.0, context)
+    if (part.kind == "yes" or is_value(part, context.language)) and (offered := _accepted(context)) is not None:
         return _call(part, offered, 1.0, context, said=history.customer_lines(context.prompt))
     if part.act == "cue":
         return Step("waiting", part) if context.waiting and part.kind not in ("self_harm", "bot") else Step("cue", part)
