@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from retrieval.text import stem, word_set
+from server.claims import grammar
 from server.claims.text import WORD, mixed, plain
 from server.claims.words import (
     ADVERBS,
@@ -34,54 +35,6 @@ _FILLER: Final = re.compile(
 )
 
 
-_HAVE: Final = word_set("have has had having haven't hasn't hadn't")
-_BE: Final = word_set(
-    "is are was were been being isn't aren't wasn't weren't am it's that's everything's all's there's they're"
-)
-_PRESENT: Final = word_set("is are isn't aren't it's that's everything's all's am they're you're")
-_MODAL: Final = word_set(
-    """will would can could may might must shall should won't wouldn't can't cannot couldn't shouldn't be i'll we'll you'll
-    it'll they'll he'll she'll that'll i'd we'd you'd they'd let's please need needs want wants get gets getting do does
-    don't doesn't didn't did prefer like wish"""
-)
-_OWN_HAVE: Final = word_set("i've we've ive weve")
-_OWN: Final = word_set("i we")
-_FINITE: Final = (
-    _HAVE | _BE | _MODAL | _OWN_HAVE | word_set("you've ich habe haben hat war waren wurde wurden ist sind wird werden")
-)
-_IF: Final = word_set(
-    "if once soon when whenever after until unless whether before while where wherever how why until till"
-)
-_ASKING: Final = word_set(
-    """do does did has have had is are was were can could would will shall should may might what when where why how which who
-    whose haven't hasn't isn't aren't wasn't didn't don't doesn't hat haben habe ist sind war waren wurde wurden wann wie wo
-    was warum welche welcher welches wer kann können könnte möchten soll sollen darf a-t-il avez ha han è hebt"""
-)
-_NOT: Final = word_set("not never n't no nothing none neither nor without cannot yet nobody")
-_DETERMINERS: Final = word_set(
-    "the a an any your this these those each every no other such of for with on in from by about my our"
-)
-_DEFINITE: Final = word_set(
-    "your the this these both it that my all i've we've its everything everything's it's that's i we"
-)
-_OBJECT: Final = word_set("your the it this that these both them you € $ £ # order everything all my our ihre")
-_FUNCTION: Final = word_set(
-    "the a an your to in on for of with by from at as and or within it you that if when until after before"
-)
-_USUAL: Final = word_set(
-    """within usually normally typically generally always automatically every each only daily sometimes often default most
-    generell normalerweise innerhalb automatisch immer üblicherweise binnen jeweils"""
-)
-_DE_HAVE: Final = word_set("habe haben hat hatte hatten hab")
-_DE_DONE: Final = word_set("wurde wurden worden")
-_DE_BE: Final = word_set("ist sind war waren")
-_NO_CLAIM: Final = word_set(
-    """nicht nichts niemand weder kein keine keinen keiner keinem nie niemals kann können könnte könnten kannst muss
-    müssen soll sollen sollte sollten darf dürfen möchte möchten würde würden wenn falls sobald nachdem sofern bis
-    ob bevor solange ohne du habt wie wann warum ne pas jamais si peut pouvez pourra sera seront quand dès après no
-    nunca puede pueden será serán cuando después non mai può possono sarà saranno quando dopo niet geen kan kunnen
-    moet zal zullen als wanneer zodra na indien"""
-)
 _FOREIGN_SHORT: Final = 4
 """A participle of another language with no verb beside it is a claim in a line as short as this: "Erledigt!"."""
 _SHORT: Final = 8
@@ -122,8 +75,8 @@ def claim_in(sentence: str, lexicon: Lexicon, *, quoted: bool = False) -> Claim 
     clauses = [words for part in _CLAUSE.split(text) if (words := _TOKEN.findall(part))]
     every = [word for words in clauses for word in words]
     asks = text.rstrip(" \n\t\"'”»)").endswith("?")
-    conditional = any(words[0] in _IF or "if" in words for words in clauses) or text.startswith("as soon")
-    usual = any(word in _USUAL for word in every)
+    conditional = any(words[0] in grammar.IF or "if" in words for words in clauses) or text.startswith("as soon")
+    usual = any(word in grammar.USUAL for word in every)
     needs: list[frozenset[str]] = []
     said: set[str] = set()
     own = False
@@ -176,23 +129,29 @@ def _evidence(clause: _Clause, at: int, lexicon: Lexicon) -> bool | None:
 
 def _past(clause: _Clause, at: int, lexicon: Lexicon) -> bool | None:
     words = clause.words
-    aux = next((i for i in range(at - 1, -1, -1) if words[i] in _FINITE), None)
+    aux = next((i for i in range(at - 1, -1, -1) if words[i] in grammar.FINITE), None)
     subject = _before(words, at)
-    if subject in _OWN and (aux is None or words[aux] not in _MODAL or aux < at - 3):
+    if subject in grammar.OWN and (aux is None or words[aux] not in grammar.MODAL or aux < at - 3):
         return None if _not_said(clause, at, own=True) else True
     if _describes(words, at):
         return None
-    if aux is None or (words[aux] in _MODAL and _clear_between(words, aux, at)):
+    if aux is None or (words[aux] in grammar.MODAL and _clear_between(words, aux, at)):
         return None if aux is not None else _bare(clause, at, lexicon)
     verb = words[aux]
-    speaker = verb in _OWN_HAVE or (verb in _HAVE and _before(words, aux) in _OWN and "been" not in words[aux:at])
+    speaker = verb in grammar.OWN_HAVE or (
+        verb in grammar.HAVE and _before(words, aux) in grammar.OWN and "been" not in words[aux:at]
+    )
     if speaker:
         return None if _not_said(clause, at, own=True) or at - aux > _REACH else True
-    if verb in _MODAL or (aux and verb in _HAVE | _BE and (words[aux - 1] in _MODAL or words[aux - 1] == "to")):
+    if verb in grammar.MODAL or (
+        aux and verb in grammar.HAVE | grammar.BE and (words[aux - 1] in grammar.MODAL or words[aux - 1] == "to")
+    ):
         return None
-    if verb == "you've" or (verb in _HAVE and _before(words, aux) in ("you", "they") and "been" not in words[aux:at]):
+    if verb == "you've" or (
+        verb in grammar.HAVE and _before(words, aux) in ("you", "they") and "been" not in words[aux:at]
+    ):
         return None if "been" not in words[aux:at] else (None if _not_said(clause, at) else False)
-    if verb == "been" and any(word in _MODAL for word in words[max(0, aux - 3) : aux]):
+    if verb == "been" and any(word in grammar.MODAL for word in words[max(0, aux - 3) : aux]):
         return None
     return None if _not_said(clause, at) or _general_rule(clause, aux, at, lexicon) else False
 
@@ -203,7 +162,7 @@ _REACH: Final = 14
 
 def _clear_between(words: Sequence[str], aux: int, at: int) -> bool:
     """Whether a modal still governs the participle: "will be refunded", "can be returned or exchanged"."""
-    return not any(word in _OWN_HAVE for word in words[aux:at])
+    return not any(word in grammar.OWN_HAVE for word in words[aux:at])
 
 
 def _before(words: Sequence[str], at: int) -> str:
@@ -216,7 +175,12 @@ def _describes(words: Sequence[str], at: int) -> bool:
     if at == 0 or at + 1 >= len(words):
         return False
     after = words[at + 1]
-    return words[at - 1] in _DETERMINERS and after not in _FUNCTION and after.isalpha() and after not in ADVERBS
+    return (
+        words[at - 1] in grammar.DETERMINERS
+        and after not in grammar.FUNCTION
+        and after.isalpha()
+        and after not in ADVERBS
+    )
 
 
 def _bare(clause: _Clause, at: int, lexicon: Lexicon) -> bool | None:
@@ -226,7 +190,7 @@ def _bare(clause: _Clause, at: int, lexicon: Lexicon) -> bool | None:
         return None
     if words[at] in lexicon.bases or words[at] == "given":
         return None  # "Set the font": as likely a command
-    finite = any(word in _FINITE for word in words)
+    finite = any(word in grammar.FINITE for word in words)
     after = words[at + 1] if at + 1 < len(words) else ""
     first = all(word in ADVERBS for word in words[:at])
     named = [
@@ -237,7 +201,7 @@ def _bare(clause: _Clause, at: int, lexicon: Lexicon) -> bool | None:
     if finite:
         return None
     last = all(word in ADVERBS or word.isdigit() or word in "#€$£" for word in words[at + 1 :])
-    if (last and len(words) <= _SHORT) or (after in _OBJECT and at > 1) or (named and len(words) <= _SHORT):
+    if (last and len(words) <= _SHORT) or (after in grammar.OBJECT and at > 1) or (named and len(words) <= _SHORT):
         return False
     return None
 
@@ -245,26 +209,28 @@ def _bare(clause: _Clause, at: int, lexicon: Lexicon) -> bool | None:
 def _noun_phrase(words: Sequence[str], at: int) -> bool:
     """Whether a participle at the beginning only describes what follows: "Returned items", "Fixed version", "Made in"."""
     after = words[at + 1] if at + 1 < len(words) else ""
-    return bool(after) and after not in _OBJECT and after not in ADVERBS and after != "to" and not after.isdigit()
+    return (
+        bool(after) and after not in grammar.OBJECT and after not in ADVERBS and after != "to" and not after.isdigit()
+    )
 
 
 def _general_rule(clause: _Clause, aux: int, at: int, lexicon: Lexicon) -> bool:
     """Whether the passive states a rule instead of a fact: "Refunds are paid within five days"."""
     words = clause.words
     before = words[:aux]
-    definite = any(word in _DEFINITE or word.isdigit() for word in [*before, words[aux]])
-    if words[aux] in _PRESENT:
+    definite = any(word in grammar.DEFINITE or word.isdigit() for word in [*before, words[aux]])
+    if words[aux] in grammar.PRESENT:
         if any(word in COMPLETION for word in words[aux:at]):
             return False
         if words[at] in _STATIVE and not any(word == "your" or word.isdigit() for word in before):
             return True
-        if at + 1 < len(words) and words[at + 1] in _IF | {"as"}:
+        if at + 1 < len(words) and words[at + 1] in grammar.IF | {"as"}:
             return True
         spoken_of = any(word in lexicon.nouns or word in _IT for word in words[: aux + 1])
         light = lexicon.past.get(words[at]) == ANY and not spoken_of
         return light or not definite or clause.usual or clause.conditional or clause.cited
     relative = any(word in ("that", "which", "who") for word in before[-2:])
-    return relative and not any(word in _DEFINITE - {"that"} or word.isdigit() for word in before)
+    return relative and not any(word in grammar.DEFINITE - {"that"} or word.isdigit() for word in before)
 
 
 _SPEAKS_DE: Final = re.compile(r"\b(?:ich hab|ich habe|habe ich|hab ich|wir haben|haben wir)\b")
@@ -279,18 +245,19 @@ _IT: Final = word_set("it that this everything all it's that's everything's all'
 def _not_said(clause: _Clause, at: int, *, own: bool = False) -> bool:
     """Whether the clause denies it, asks for it, or makes it a condition."""
     words = clause.words
-    aux = next((i for i in range(at - 1, -1, -1) if words[i] in _FINITE), None)
+    aux = next((i for i in range(at - 1, -1, -1) if words[i] in grammar.FINITE), None)
     start = 0 if aux is None else aux
-    if any(word in _NOT or word.endswith("n't") for word in words[start if own else max(0, start - 1) : at]):
+    if any(word in grammar.NOT or word.endswith("n't") for word in words[start if own else max(0, start - 1) : at]):
         return True
-    if clause.asks and words[0] in _ASKING:
+    if clause.asks and words[0] in grammar.ASKING:
         return True
     if not own and _doubted(words[:at]):
         return True
-    opener = next((i for i in range(start, -1, -1) if words[i] in _IF), None)
+    opener = next((i for i in range(start, -1, -1) if words[i] in grammar.IF), None)
     if own:
         subject = next(
-            (i for i in range(min(at, start + 1), -1, -1) if words[i] in _OWN or words[i] in _OWN_HAVE), start
+            (i for i in range(min(at, start + 1), -1, -1) if words[i] in grammar.OWN or words[i] in grammar.OWN_HAVE),
+            start,
         )
         return opener is not None and opener >= subject - 2
     if any(word in ("no", "nothing", "none", "neither", "nobody") for word in words[:at]):
@@ -318,7 +285,7 @@ def _state(clause: _Clause, at: int) -> bool | None:
     before = words[at - 1] if at else ""
     if before == "to":
         return None
-    if at + 1 < len(words) and words[at + 1] in _IF | {"as"}:
+    if at + 1 < len(words) and words[at + 1] in grammar.IF | {"as"}:
         return None
     if word in ("set", "sorted") and before not in ("all", "is", "are", "now", ""):
         return None
@@ -332,18 +299,18 @@ def _state(clause: _Clause, at: int) -> bool | None:
         return None
     if word in ("route", "chemin", "camino", "cammino") and before not in ("en", "in"):
         return None
-    aux = next((i for i in range(at - 1, max(-1, at - 6), -1) if words[i] in _FINITE | {"you're"}), None)
+    aux = next((i for i in range(at - 1, max(-1, at - 6), -1) if words[i] in grammar.FINITE | {"you're"}), None)
     alone = aux is None and len([w for w in words if w not in ADVERBS and w not in ("and", "consider", "it")]) <= 3
     moves = word in ("way", "unterwegs", "onderweg") and (word != "way" or words[max(0, at - 2)] == "on")
-    if aux is not None and words[aux] in _MODAL:
+    if aux is not None and words[aux] in grammar.MODAL:
         return None
     if word == "way" and not moves:
         return None
     if not (alone or aux is not None or moves or before in ("gone", "went", "taken")):
         return None
-    if "you" in words[:at] and aux is not None and words[aux] in _HAVE:
+    if "you" in words[:at] and aux is not None and words[aux] in grammar.HAVE:
         return None
-    if any(w in _NO_CLAIM - {"no", "si", "na", "als"} for w in words[:at]):
+    if any(w in grammar.NO_CLAIM - {"no", "si", "na", "als"} for w in words[:at]):
         return None
     return None if _not_said(clause, at) else False
 
@@ -352,11 +319,11 @@ def _doing(clause: _Clause, at: int) -> bool | None:
     """Under way, says the speaker: "I'm refunding your order now"."""
     words = clause.words
     before = _before(words, at)
-    took = "took" in words[:at] and before == "of" and any(w in _OWN for w in words[:at])
+    took = "took" in words[:at] and before == "of" and any(w in grammar.OWN for w in words[:at])
     speaks = (
         took
         or before in ("i'm", "im", "we're")
-        or (before in ("am", "are") and _before(words, max(words.index(before), 0)) in _OWN)
+        or (before in ("am", "are") and _before(words, max(words.index(before), 0)) in grammar.OWN)
     )
     if not speaks:
         return None
@@ -371,17 +338,19 @@ def _unknown_verb(words: Sequence[str], at: int) -> bool:
         or word in NO_VERB
         or word in ADVERBS
         or not word.replace("-", "").isalpha()
-        or word in _FINITE
-        or word in _OWN
+        or word in grammar.FINITE
+        or word in grammar.OWN
     ):
         return False
     before = _before(words, at)
-    about_it = any(w in _OBJECT for w in words[at + 1 : at + 4])
+    about_it = any(w in grammar.OBJECT for w in words[at + 1 : at + 4])
     if not about_it and ("we" in words[:at] or "we've" in words[:at]):
         return False  # "We have published guidance": what a shop says of itself
-    if before in _OWN_HAVE or (before in ("have", "had") and _before(words, _index_before(words, at)) in _OWN):
+    if before in grammar.OWN_HAVE or (
+        before in ("have", "had") and _before(words, _index_before(words, at)) in grammar.OWN
+    ):
         return word.endswith(("ed", "en", "wn", "ght", "ung", "elt", "ept", "ought"))
-    return before in _OWN and word.endswith("ed") and word != "need"
+    return before in grammar.OWN and word.endswith("ed") and word != "need"
 
 
 def _index_before(words: Sequence[str], at: int) -> int:
@@ -393,8 +362,8 @@ def _able(words: Sequence[str], at: int) -> bool:
     lead = list(words[max(0, at - 5) : at])
     return (
         any(w in ("able", "managed", "succeeded", "ahead") for w in lead)
-        and not any(w in _MODAL - {"to"} for w in lead)
-        and any(w in _OWN or w in _OWN_HAVE for w in words[:at])
+        and not any(w in grammar.MODAL - {"to"} for w in lead)
+        and any(w in grammar.OWN or w in grammar.OWN_HAVE for w in words[:at])
         and "if" not in words[:at]
     )
 
@@ -402,17 +371,17 @@ def _able(words: Sequence[str], at: int) -> bool:
 def _foreign(clause: _Clause) -> bool | None:
     """A participle of another language: German, or one of those with a list only."""
     words = clause.words
-    if clause.asks and words[0] in _ASKING:
+    if clause.asks and words[0] in grammar.ASKING:
         return None
-    if any(word in _NO_CLAIM for word in words) or ("wird" in words or "werden" in words):
+    if any(word in grammar.NO_CLAIM for word in words) or ("wird" in words or "werden" in words):
         return None
     if "sie" in words and "haben" in words and "ich" not in words and "wir" not in words:
         return None  # "Sie haben bestellt": what the customer did
     speaker = any(word in ("ich", "wir", "j'ai", "nous", "he", "hemos", "ho", "abbiamo", "ik", "wij") for word in words)
-    if any(word in _DE_HAVE for word in words) and speaker:
+    if any(word in grammar.DE_HAVE for word in words) and speaker:
         return True
-    done = any(word in _DE_DONE for word in words)
-    if any(word in _DE_BE for word in words) and not done:
+    done = any(word in grammar.DE_DONE for word in words)
+    if any(word in grammar.DE_BE for word in words) and not done:
         definite = any(word in ("ihre", "ihr", "die", "der", "das", "es", "alles") or word.isdigit() for word in words)
         return None if clause.usual or clause.conditional or clause.cited or not definite else False
     spoken = speaker or done or any(word in _ROMANCE for word in words)
