@@ -279,7 +279,8 @@ async def test_an_appointment_is_booked_at_a_free_time(enter: Enter) -> None:
     await chat.say("I'd like to book an appointment")
     await chat.say("Boot fitting in the shop")
     day = datetime.now(ZoneInfo("Europe/Vienna")).date() + timedelta(days=2)
-    await chat.say((day + timedelta(days=day.weekday() == 6)).isoformat())
+    answer = await chat.say((day + timedelta(days=day.weekday() == 6)).isoformat())
+    assert chat.choices, answer
     assert chat.rows("appointments", "customer = 'cus_freja'") == []
     answer = await chat.say(chat.choices[0])
     assert "booked" in answer

@@ -298,18 +298,6 @@ def workshop_tools(shop: Diary) -> list[Callable[..., Any]]:
         reconcile=given_back,
         label="Cancelling appointment {{ appointment_id }}",
         reply=reply("cancel_appointment"),
-        examples=[
-            "cancel my appointment AP-0001",
-            "I can't come to my appointment, please cancel it",
-            "cancel my ski service appointment",
-            "give my time back",
-            "call off my boot fitting",
-            "please delete my booking AP-0003",
-            "I need to cancel the appointment",
-            "I won't make it to my appointment",
-            "Termin AP-0001 absagen",
-            "ich möchte meinen Termin absagen",
-        ],
     )
     async def cancel_appointment(caller: Caller, appointment_id: AppointmentId) -> GivenBack:
         """Cancel an appointment of the signed-in customer."""
