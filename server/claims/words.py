@@ -210,7 +210,7 @@ class Lexicon:
                 english.update(past_forms(word))
                 doing.update(dict.fromkeys(gerunds(word), action))
         markers = frozenset(past) | frozenset(doing) | STATES | _OPENERS
-        notable = markers | ADVERBS | word_set("i we i've we've i'm we're have am are ich wir hab habe haben")
+        notable = markers | word_set("i we i've we've i'm we're have am are ich wir hab habe haben")
         beginnings = frozenset(word[:at] for word in markers for at in range(3, len(word) + 1))
         return cls(past, doing, nouns, bases, frozenset(past.keys() - english), markers, notable, beginnings)
 
