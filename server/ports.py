@@ -94,6 +94,14 @@ class Summary:
     """It has waited for a person for too long."""
     name: str | None = None
     """The customer's name, where the shop vouches for it."""
+    tags: tuple[str, ...] = ()
+    """Labels that staff have given it, sorted."""
+    snoozed_until_ms: int | None = None
+    """Until then it is out of the queues; a customer's word ends that."""
+    blocked: bool = False
+    """Nothing more is taken from this visitor."""
+    mentions: tuple[str, ...] = ()
+    """Ids of colleagues whom a note names, and who have not done or said anything here since."""
     unread: int = 0
     """Customer messages since the last one of the agent or of staff."""
     last_role: Role | None = None
@@ -106,7 +114,8 @@ class Summary:
     """The beginning of the newest message, at most 140 characters."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "in_flight", tuple(self.in_flight))  # stores read it back as a list
+        for name in ("in_flight", "tags", "mentions"):  # stores read them back as lists
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +295,8 @@ class Prompt:
     """What can be started; none while a person has been asked for."""
     run: OpenRun | None = None
     """The run that is open, or else the one that has just come to a good end, which a correction opens again."""
+    waiting: tuple[CallResult, ...] = ()
+    """Calls of earlier turns that wait for somebody's answer; `error` is what the customer was told of it."""
     began: tuple[str, ...] = ()
     """Names of the workflows that were started, or heard something, in this turn: not to be started once more."""
     call_no: int = 1
@@ -300,6 +311,8 @@ class Prompt:
     """The language that the customer writes, as far as it is known."""
     mood: str = ""
     """How the newest message sounds: one of `server.site.Mood`, or "" if nobody listened."""
+    settled: int = 0
+    """So many lines of `history` are from before a person last handed the conversation back: no reason to hand over anew."""
     seed: str = ""
     """The turn's id: for choices that should vary between turns and stay the same within one."""
     resumed: bool = False
@@ -411,6 +424,8 @@ class Tone:
     """The words in English as far as a glossary goes; empty where there is none."""
     parts: tuple[tuple[str, ...], ...] = ()
     """What is asked or told, each in one or two wordings: as written, and in English."""
+    asks: bool = False
+    """Whether anything is asked, in a whole sentence or in keywords."""
 
 
 class Listener(Protocol):

@@ -95,17 +95,21 @@ def build(
     own = [call for call in state.turn_calls(turn.id) if call.run is None] if turn else []  # a workflow tells its own
     locale = locale_of(state, voice.site)
     spoken = spoken_in(state, voice.site)
+    history = _history(state, spoken)
     return Prompt(
         site=voice.site.key,
         site_name=voice.site.name,
         rules=rules_text(voice),
         tools=voice.tools if state.mode == "agent" else (),
-        history=_history(state, spoken),
+        history=history,
         asked=_asked(state),
         passages=tuple(passages),
         results=tuple(_result(call, spoken) for call in own),
         workflows=tuple(voice.workflows.values()) if state.mode == "agent" else (),
         run=runs.for_model(state, voice.known) if state.mode == "agent" else None,
+        waiting=tuple(
+            _result(call, spoken) for call in state.calls.values() if call.state == "asked" and call not in own
+        ),
         began=_began(state),
         person=Person(caller.customer, caller.name, caller.verified, can_verify),
         locale=locale,
@@ -118,6 +122,7 @@ def build(
         colleagues=voice.colleagues,
         language=(state.route.language or "") if state.route is not None else "",
         mood=(state.route.mood or "") if state.route is not None else "",
+        settled=_settled(state, history),
         seed=turn.id if turn else "",
         resumed=any(call.state == "ended" and call.asks for call in own),
     )
@@ -232,6 +237,12 @@ def _history(state: Conversation, locale: str) -> tuple[Line, ...]:
             line = Line(message.role, message.text, (), message.id, message.choices, message.citations)
             lines.append(line)
     return tuple(lines[-HISTORY_LINES:])
+
+
+def _settled(state: Conversation, history: Sequence[Line]) -> int:
+    """How many lines are from before a person handed the conversation back."""
+    before = {message.id for message in state.messages if message.seq < state.handed_back}
+    return max((n for n, line in enumerate(history, 1) if line.message in before), default=0)
 
 
 def _result(call: CallRecord, locale: str) -> CallResult:

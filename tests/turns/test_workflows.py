@@ -271,7 +271,7 @@ async def test_a_model_is_offered_workflows_instead_of_the_tools_that_only_they_
     await node.say("hi")
     await node.until("turn.ended")
     prompt = node.model.prompts[0]
-    assert {spec.name for spec in prompt.tools} == {"find_order", "list_charges"}
+    assert {spec.name for spec in prompt.tools} == {"find_order", "list_orders", "list_charges"}
     assert {program.name for program in prompt.workflows} >= {"return_item", "duplicate_charge"}
 
 

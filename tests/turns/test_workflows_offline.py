@@ -14,7 +14,7 @@ from server.stores.memory import MemoryStore
 from tests.models.offline.garage import Library
 from tests.turns.conftest import KEY, Node, bodies
 from tests.turns.world import AUTO, World
-from tools import Registry
+from tools import Registry, Rule
 
 HELP = {
     "returns.md": """# Returns
@@ -209,3 +209,23 @@ async def test_small_talk_is_answered_and_the_question_comes_again(talk, words):
     await chat.say("I want to return the Alpin boots from order 1042")
     said = await chat.say(words)
     assert len(said) == 2 and said[1] == "Why are you sending it back?"
+
+
+async def test_who_asks_for_news_of_what_waits_is_told_that_it_waits(talk):
+    world = World()
+    world.charged(("1042", "44.00"), ("1042", "44.00"))
+    chat = await talk(world, {"refund_charge": Rule(permission="approve")})
+    await chat.node.signs_in()
+    (told,) = await chat.say("I was charged twice this month and I need a refund for one of them.")
+    assert "A colleague has to approve this first" in told
+    assert await chat.say("is it done yet?") == [told]
+    said = await chat.say("How long does delivery take?")
+    assert "2 to 4 days" in said[-1], "other questions are answered meanwhile"
+
+
+async def test_who_does_not_know_the_number_and_points_at_a_list_is_understood(talk):
+    chat = await talk()
+    await chat.say("I want to return something")
+    said = await chat.say("I don't know the number")
+    assert "1042" in said[0] and said[-1] == "Which order is it from? Please give me its number."
+    assert await chat.say("the last one") == ["Why are you sending it back?"]

@@ -52,6 +52,11 @@ class World:
             day = dt.datetime.now(tz=dt.UTC).date() - dt.timedelta(days=5)
             return {"number": order_id, "status": "delivered", "delivered_on": day.isoformat(), "items": items}
 
+        @tool(scope="orders.read", effect="read", examples=["show me my orders"])
+        async def list_orders(caller: Caller) -> list[dict[str, Any]]:
+            """List all orders."""
+            return [{"number": number, "status": "delivered"} for number in ORDERS]
+
         @tool(scope="returns.create", effect="write", idempotent=True)
         async def create_return(caller: Caller, order_id: str, item_id: str, reason: str) -> dict[str, Any]:
             """Make a return."""
@@ -81,7 +86,7 @@ class World:
             world.effect(caller, "refund_charge", charge_id=charge_id, amount=str(amount))
             return {"amount": f"{amount:.2f}", "currency": "EUR"}
 
-        return [find_order, create_return, cancel_return, send_confirmation, list_charges, refund_charge]
+        return [find_order, list_orders, create_return, cancel_return, send_confirmation, list_charges, refund_charge]
 
 
 AUTO = {

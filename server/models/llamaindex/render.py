@@ -208,6 +208,13 @@ def _state(prompt: Prompt) -> Iterator[str]:
         yield "Passage numbers in earlier answers meant other passages."
     if prompt.run is not None:
         yield from state_of(prompt.run)
+    for call in prompt.waiting:
+        yield f"Not done yet; the customer has been told: {_json(call.error)}."
+    if prompt.settled and prompt.mode == "agent":
+        yield (
+            "A person of the shop's team had this conversation and gave it back to you. Keep to what they said; what was said "
+            "before that is settled, and no reason to hand over again."
+        )
     if prompt.mode == "waiting":
         yield "A person has been asked for and will come. Until then, answer only what the passages say; do nothing else."
 

@@ -135,6 +135,8 @@ def _step(part: Part, view: Views, context: Context) -> Step:
         return _call(part, listing, 1.0, context)
     if (part.kind == "yes" or is_value(part, context.language)) and (offered := _accepted(context)) is not None:
         return _call(part, offered, 1.0, context, said=history.customer_lines(context.prompt))
+    if context.prompt.waiting and context.language.has("any_news", part.low):
+        return Step("pending", part)
     if part.act == "cue":
         return Step("waiting", part) if context.waiting and part.kind not in ("self_harm", "bot") else Step("cue", part)
     if part.act == "small":

@@ -30,6 +30,7 @@ StepKind = Literal[
     "choose",
     "offer",
     "waiting",
+    "pending",
     "negated",
     "unclear",
     "give_up",

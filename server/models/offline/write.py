@@ -224,6 +224,12 @@ def _waiting(_: Step, draft: _Draft) -> None:
     draft.add(draft.say["waiting"])
 
 
+def _pending(_: Step, draft: _Draft) -> None:
+    """What was said when somebody was asked still holds."""
+    for call in draft.prompt.waiting:
+        draft.add(unmarked(call.error or draft.say["pending"]))
+
+
 def _negated(_: Step, draft: _Draft) -> None:
     draft.add(draft.say["stopped_negated"])
 
@@ -256,6 +262,7 @@ _WRITERS: Final = {
     "choose": _choose,
     "offer": _offer,
     "waiting": _waiting,
+    "pending": _pending,
     "negated": _negated,
     "unclear": _unclear,
     "give_up": _give_up,
