@@ -312,6 +312,8 @@ def _state(clause: _Clause, at: int) -> bool | None:
         return None
     if any(w in grammar.NO_CLAIM - {"no", "si", "na", "als"} for w in words[:at]):
         return None
+    if clause.usual and aux is not None and words[aux] in grammar.PRESENT and "your" not in words:
+        return None  # "This is always done the same way"
     return None if _not_said(clause, at) else False
 
 

@@ -128,6 +128,7 @@ Shall I go ahead and cancel it?
 I've checked your order.
 I've found two orders.
 I took a look at your order.
+This is always done the same way: Cancel an order.
 You get your money back within 14 days.
 I have two orders of yours here.
 I see that you've returned the boots.
