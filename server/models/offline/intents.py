@@ -53,14 +53,19 @@ class Evidence(NamedTuple):
     """The share of them that want something done, where none wants what the message does."""
 
 
-WEIGHTS: Final = Evidence(2.24, 2.94, 2.32, 4.58, 0.71, -2.16, 0.66, -0.34, -1.41)
+WEIGHTS: Final = Evidence(1.7, 4.86, 2.1, 4.47, 0.6, -5.47, -1.66, -0.22, -1.71)
 """What each piece of evidence adds to the log odds that the tool is meant, fitted on CLINC150, BANKING77 and one half of the
 bitext intents, with 6 to 50 tools of 3 to 10 examples (`python -m bench.routing_fit`)."""
-_BASE: Final = -4.82
+_BASE: Final = -2.1
 """The log odds without any evidence."""
+_FEW, _USUAL = 0.6, 9
+"""What is added for each halving of the number of a tool's texts below the usual (an example, its name and its description
+count alike): its own messages are less near to a tool of which little is known, and so is everything else."""
+_MOSTLY, _CONTRARY = 0.5, 0.68
+"""A tool whose examples mostly want something else done scores no more than this, so that no effect begins by it."""
 _LARGEST_LEAD: Final = 0.5
 """A longer lead says no more."""
-_SCALE, _EVEN = 0.1, 0.69
+_SCALE, _EVEN = 0.1, 0.55
 """A score is the log odds times `_SCALE` over `_EVEN`, cut to 0..1. Where a reading begins to count (rank.MAYBE), 8 of 10
 messages of intents that no tool has stay below, and 9 of 10 of the tools' own do not (`python -m bench.routing`)."""
 _TYPO: Final = 80.0
@@ -278,8 +283,11 @@ def readings(texts: Sequence[str], vectors: Vectors, bank: Bank) -> list[Reading
         for name, found in evidence(text, vector, bank).items():
             nearest = max(bank.rows[name], key=lambda index: float(similar[index]))
             dense = float(similar[nearest])
-            odds = _BASE + sum(weight * value for weight, value in zip(WEIGHTS, found, strict=True))
+            few = _FEW * math.log2(_USUAL / len(bank.rows[name]))
+            odds = _BASE + few + sum(weight * value for weight, value in zip(WEIGHTS, found, strict=True))
             score = min(max(_EVEN + _SCALE * odds, 0.9 * dense if dense > 0.9 else 0.0, 0.0), 1.0)
+            if found.other_deed > _MOSTLY:
+                score = min(score, _CONTRARY)
             if name not in best or score > best[name].score:
                 best[name] = Reading(name, score, dense, bank.texts[nearest], found.explained)
     return sorted(best.values(), key=lambda reading: (-reading.score, reading.name))

@@ -3,13 +3,14 @@
 Pure; decides nothing.
 """
 
+import re
 from typing import Final
 
 from retrieval.text import words
 from server.models.offline import history
 from server.models.offline.fill import Filled, Past, fill
 from server.models.offline.intents import EXPLAINED_WEIGHT
-from server.models.offline.language import Language
+from server.models.offline.language import Language, plain
 from server.models.offline.slots import slots
 from server.models.offline.steps import Context, Views
 from server.models.offline.understand import Part, is_value, noun_phrase
@@ -18,7 +19,7 @@ from tools import ToolSpec
 
 MAYBE: Final = 0.57
 """Below it a reading is none: 8 of 10 messages of intents that no tool has stay below (`python -m bench.routing`)."""
-SURELY: Final = 0.80
+SURELY: Final = 0.72
 """Score from which an effect begins without an offer first (`python -m bench.routing`: starts that nobody asked for)."""
 NUMBER: Final = 0.05
 """How surely a number by itself is to be looked up."""
@@ -34,11 +35,12 @@ def ranked_for(part: Part, view: Views, context: Context) -> list[tuple[float, T
         if spec is None or not _may_start(part, spec):
             continue
         alone = is_value(part, context.language) and spec.effect == "read" and _has_value(part, spec, context)
+        alone = alone or _is_sought(part, spec, context.language)
         if reading.score < MAYBE - 0.25 and not alone:
             continue
         filled = filled_for(part, spec, context)
         score = reading.score + _form(part, spec, filled, context.language)
-        if alone:  # nothing but a number: whoever looks such things up
+        if alone:  # nothing but a number, or a thing by its name: whoever looks such things up
             score = max(score, MAYBE + NUMBER * (1 + reading.score))
         if any(slot.kind == "free" and filled.where.get(slot.name) == "message" for slot in slots(spec.json_schema)):
             phrase = [word for slot in slots(spec.json_schema) for word in words(str(filled.args.get(slot.name, "")))]
@@ -56,6 +58,21 @@ def ranked_for(part: Part, view: Views, context: Context) -> list[tuple[float, T
     return rows
 
 
+def _is_sought(part: Part, spec: ToolSpec, language: Language) -> bool:
+    """Whether a search can find what is named: "tent under 300", "is the Ridge tent waterproof?"."""
+    searches = any(slot.kind == "free" and slot.required for slot in slots(spec.json_schema))
+    if spec.effect != "read" or not searches or not any(language.has("seeks", plain(e)) for e in spec.examples):
+        return False
+    if language.has("terms", part.low):
+        return False
+    limited = language.constraints.search(part.low) is not None and part.act == "bare"
+    names = re.findall(r"(?<=[a-z] )[A-Z][a-z]+", part.text) if not language.has("nouns_capital", part.text) else []
+    second = words(part.low)[1:2]
+    asks = part.question and language.asking.search(part.low) is not None
+    named = asks and bool(names) and bool(second) and second[0] in language.words["determiners"]
+    return limited or named
+
+
 def _adds(part: Part, language: Language) -> bool:
     """Whether the part only adds a word to what was asked before ("and for boots?")."""
     few = len(language.content(part.text)) <= 2
@@ -68,7 +85,7 @@ def _may_start(part: Part, spec: ToolSpec) -> bool:
         return False
     if spec.effect == "read":
         return not (part.hypothetical and part.general and not part.personal)
-    return not part.hypothetical and (part.command or not part.past)
+    return not part.hypothetical and (part.command or part.question or not part.past)
 
 
 def starts(part: Part, spec: ToolSpec, score: float, context: Context) -> bool:
