@@ -39,7 +39,7 @@ def at_once(rules: HandOverRules, state: Conversation, topic: str | None) -> Tri
 
     A customer who always gets a person gets one once: who was handed back to the agent is the agent's to answer.
     """
-    if state.mode != "agent":
+    if state.mode != "agent" or not state.unanswered:
         return None
     if topic is not None:
         return Trigger("topic", topic)

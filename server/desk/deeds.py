@@ -119,7 +119,9 @@ class Deeds:
             return
         if state.mode == "staff" and state.staff != staff.id:
             raise NotDone("busy", f"{state.staff_name or 'a colleague'} has this conversation")
-        body = {"mode": frame.to, "by": staff.id, "reason": frame.reason or ("released" if frame.to == "agent" else "")}
+        body: dict[str, Any] = {"mode": frame.to, "by": staff.id}
+        body["reason"] = frame.reason or ("released" if frame.to == "agent" else "")
+        body["open"] = _unanswered(state) if frame.to == "agent" and frame.answer else []
         events = [NewEvent(f"s:{self._new_id()}", "mode", "staff", {k: v for k, v in body.items() if v})]
         try:
             await self._log.append(key, events, after=state.head)
@@ -139,3 +141,14 @@ class Deeds:
         if state.head == 0:
             raise NotDone("bad_frame", "there is no such conversation")
         return state
+
+
+def _unanswered(state: Conversation) -> list[str]:
+    """What the customer has said since anybody last answered, as far as the agent does not know of it already."""
+    left: list[str] = []
+    for message in reversed(state.messages):
+        if message.role in ("staff", "agent"):
+            break
+        if message.role == "customer" and message.id not in state.unanswered:
+            left.append(message.id)
+    return left[::-1]

@@ -83,6 +83,15 @@ class Release(On):
     t: Literal["release"]
     to: Literal["agent", "closed"]
     reason: Annotated[str, Field(max_length=200)] = ""
+    answer: bool = False
+    """The agent is to answer what the customer said last; else it waits for new words."""
+
+
+class Assign(On):
+    """Offer the conversation to a colleague who is at the desk: one that waits, or one's own."""
+
+    t: Literal["assign"]
+    to: Annotated[str, Field(min_length=1, max_length=80)]
 
 
 class Typing(On):
@@ -104,7 +113,7 @@ class Pong(Frame):
     t: Literal["pong"]
 
 
-DeskFrame = Watch | Unwatch | List | Take | Reply | Note | Decide | Release | Typing | Seen | Pong
+DeskFrame = Watch | Unwatch | List | Take | Reply | Note | Decide | Release | Assign | Typing | Seen | Pong
 
 _FRAME: Final[TypeAdapter[DeskFrame]] = TypeAdapter(Annotated[DeskFrame, Field(discriminator="t")])
 

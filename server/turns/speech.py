@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from retrieval.cite import cite, ground, merged, without
 from retrieval.types import Cited
-from server import phrases, policy, prompt
-from server.claims import Hold, Lexicon, Proof, claim_in, is_asked_for, words_since
+from server import handoff, phrases, policy, prompt
+from server.claims import Hold, Lexicon, Open, Proof, claim_in, is_asked_for, words_since
 from server.conversation import Conversation
 from server.drafts import Drafts
 from server.events import NewEvent
@@ -137,18 +137,35 @@ class Speech:
 
         No model can be talked out of it. The offline engine hears the same words by itself, and says more to them.
         """
-        tone = work.routed.tone if work.routed is not None else None
-        if tone is None or tone.cue is None or work.model.name == "offline":
+        routed = work.routed
+        tone = routed.tone if routed is not None else None
+        if tone is None or tone.cue is None:
+            return self._for_people(work, state, routed.topic if routed is not None else None)
+        if work.model.name == "offline":
             return None
-        locale = prompt.spoken_in(state, work.agent.site)
         text = tone.reply
         if state.mode != "agent" and tone.cue != "self_harm":
-            text = phrases.say("already_waiting", locale)
+            text = phrases.say("already_waiting", prompt.spoken_in(state, work.agent.site))
         elif tone.cue != "self_harm":
-            text = f"{text}\n\n{prompt.people_text(work.agent.site, locale, self._node.clock_ms())}"
+            text = f"{text}\n\n{self._people(work, state)}"
         message = work.new("message", "agent", {"text": text})
         events = asks_person(work, state, message, tone.cue) if state.mode == "agent" else [message]
         return [*events, turn_ended(self._node, work, state, "handed_over" if state.mode == "agent" else "answered")]
+
+    def _for_people(self, work: Work, state: Conversation, topic: str | None) -> list[NewEvent] | None:
+        """The same where the shop wants a person for these words, or for this customer."""
+        found = handoff.at_once(work.agent.site.hand_over, state, topic)
+        if found is None:
+            return None
+        text = (
+            f"{phrases.handed_over(found.reason, prompt.spoken_in(state, work.agent.site))} {self._people(work, state)}"
+        )
+        events = asks_person(work, state, work.new("message", "agent", {"text": text}), found.reason, found.detail)
+        return [*events, turn_ended(self._node, work, state, "handed_over")]
+
+    def _people(self, work: Work, state: Conversation) -> str:
+        """When somebody answers, in the customer's language."""
+        return prompt.people_text(work.agent.site, prompt.spoken_in(state, work.agent.site), self._node.clock_ms())
 
     async def _pass_on(self, work: Work, state: Conversation, answer: Answer, events: list[NewEvent]) -> None:
         """Another agent goes on with the turn; what this one wrote is a thought, and its calls were never planned."""
@@ -199,8 +216,10 @@ class Speech:
         limit = work.agent.site.limits.tool_calls_per_turn
         locale = prompt.said_in(asked)
         passages = tuple(passage.text for passage in asked.passages)
-        said = Hold(proof, instead=phrases.say("not_proven", locale), passages=passages)
-        thought = Hold(proof)
+        # The offline engine says what tools, articles and fixed sentences say; a word list would only spoil theirs.
+        free = work.model.name == "offline"
+        said = Open() if free else Hold(proof, instead=phrases.say("not_proven", locale), passages=passages)
+        thought = Open() if free else Hold(proof)
         size = mused = 0
         try:
             chunks = work.model.stream(asked)
@@ -274,6 +293,11 @@ class Speech:
         if work.routed is not None and work.routed.angry_again and answer.hand_over is None and current.mode == "agent":
             answer.hand_over = "anger"
         message = await self._message(work, asked, answer)
+        if answer.hand_over is None and current.mode == "agent" and _is_unsure(work, asked, message):
+            answer.hand_over = "low_confidence"
+            said = phrases.handed_over(answer.hand_over, prompt.spoken_in(asked, work.agent.site))
+            text = f"{message.body['text']}\n\n{said} {self._people(work, asked)}"
+            message = replace(message, body={**message.body, "text": text})
         hands_over = answer.hand_over is not None and current.mode == "agent"
         if not hands_over and self._flows.holds_the_turn(work, current):
             events += [*self._flows.digression(work, current), message]
@@ -295,8 +319,7 @@ class Speech:
             text = phrases.say("not_proven" if answer.withheld else "unsupported", locale)
         if answer.hand_over and (not text or (work.routed is not None and work.routed.angry_again)):
             phrase = "asked" if answer.hand_over == "asked" else "handed_over"
-            people = prompt.people_text(work.agent.site, locale, self._node.clock_ms())
-            text = f"{text}\n\n{phrases.say(phrase, locale)} {people}".strip()
+            text = f"{text}\n\n{phrases.say(phrase, locale)} {self._people(work, asked)}".strip()
         for question in _open_questions(asked, locale):
             # The last that is read before a yes is what the yes is to, and no model's words.
             text = text if text.endswith(question) else f"{text}\n\n{question}".strip()
@@ -347,7 +370,7 @@ class Speech:
         return spend
 
 
-def _show(drafts: Drafts, part: Part, hold: Hold, more: str) -> None:
+def _show(drafts: Drafts, part: Part, hold: Hold | Open, more: str) -> None:
     if hold.rewritten():
         drafts.retake(part, hold.text)
     elif more:
@@ -359,6 +382,17 @@ def _open_questions(state: Conversation, locale: str) -> list[str]:
     calls = state.turn_calls(state.turn.id) if state.turn is not None else []
     asked = [call for call in calls if call.asked_of == "customer" and call.question and call.question.verify is None]
     return [text for call in asked if (text := prompt.waiting_text(call, locale)) is not None]
+
+
+def _is_unsure(work: Work, state: Conversation, message: NewEvent) -> bool:
+    """Whether the shop would rather have a person than this answer."""
+    tone = work.routed.tone if work.routed is not None else None
+    did = state.turn is not None and (state.turn.ran or bool(state.turn_calls(state.turn.id)))
+    offered = len(message.body.get("choices") or ())  # one alone is the offer of a person
+    rests = did or bool(message.body.get("citations")) or offered > 1
+    nearest = max((passage.score for passage in work.passages), default=0.0)
+    asks = tone is not None and tone.asks
+    return handoff.unsure(work.agent.site.hand_over, asks=asks, rests_on_something=rests, nearest=nearest)
 
 
 def _proven(texts: tuple[str, ...], proof: Proof) -> tuple[str, ...]:

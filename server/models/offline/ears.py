@@ -73,6 +73,7 @@ class Ears:
                 for part in parts
                 if part.act in ("ask", "bare", "tell")
             ),
+            any(part.act in ("ask", "bare") for part in parts),
         )
 
 

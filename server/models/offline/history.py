@@ -55,8 +55,9 @@ def last_tools(prompt: Prompt) -> frozenset[str] | None:
 
 
 def said_before(prompt: Prompt, text: str) -> int:
-    """How often the agent has said this sentence already."""
-    return sum(line.text.count(text) for line in before(prompt) if line.role == "agent") if text else 0
+    """How often the agent has said this sentence already, since a person last handed the conversation back."""
+    lines = before(prompt)[prompt.settled :]
+    return sum(line.text.count(text) for line in lines if line.role == "agent") if text else 0
 
 
 def past(prompt: Prompt, part: Part) -> Past:
