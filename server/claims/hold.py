@@ -31,6 +31,33 @@ _ALERT: Final = _OWN | _OWN_HAVE | _OWN_BE | {"have", "am", "are"}
 """After these, the next word matters."""
 
 
+class Open:
+    """Lets everything through, as `Hold` does what is proven: for words that are quotations, or the tools' and the shop's own."""
+
+    withheld: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self._out: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """What came so far."""
+        return "".join(self._out)
+
+    def feed(self, piece: str) -> str:
+        """Take a piece, which may be shown."""
+        self._out.append(piece)
+        return piece
+
+    def finish(self, *, handed_over: bool = False) -> str:  # noqa: ARG002 - as Hold's
+        """Nothing was held."""
+        return ""
+
+    def rewritten(self) -> bool:
+        """Nothing ever is."""
+        return False
+
+
 class Hold:
     """One stretch of text, as it is written. `text` is what was let through, `withheld` the sentences that were not."""
 
