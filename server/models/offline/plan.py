@@ -3,23 +3,25 @@
 Pure: decides from readings and passages that others worked out; writes no reply and runs nothing.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from retrieval.text import stem, words
 from server.models.offline import history, told
-from server.models.offline.fill import Filled, Past, fill, remembered
+from server.models.offline.calling import ask_step, call_step, choice_for, given_before, is_valid, list_tool
+from server.models.offline.fill import Filled, fill, remembered
 from server.models.offline.flow import is_unknown, split
 from server.models.offline.language import Language, plain
 from server.models.offline.quote import Answer, answer
-from server.models.offline.rank import MAYBE, filled_for, ranked_for, starts
-from server.models.offline.slots import Slot, Value, slots
+from server.models.offline.rank import MAYBE, ranked_for, starts
+from server.models.offline.slots import Value, slots
 from server.models.offline.steps import Context, Pending, Plan, Step, Views
+from server.models.offline.tidy import new_calls, new_starts, tidied
 from server.models.offline.understand import Part, is_value, topic
 from server.models.offline.values import values_of
-from server.ports import Heard, Prompt, Start
-from tools import ToolError, ToolSpec, canonical
-from tools.workflow.view import Function, title_of
+from server.ports import Heard, Prompt
+from tools import ToolSpec
+from tools.workflow.view import Function
 
 SURE: Final = 0.74
 """Score from which a reading is acted on whatever the help center says: three of four such readings are right even where a
@@ -37,13 +39,6 @@ OFFER: Final = 0.4
 LEAD: Final = 0.15
 STATEMENT: Final = 0.10
 """How much surer a plain statement must be than a question before it is answered by a tool or a quote."""
-SAID_BEFORE: Final = 3
-"""Customer messages in which a workflow that begins looks for the order that it is about."""
-_ABOUT: Final = frozenset({"quote", "offer", "unknown", "unclear", "cannot"})
-"""Said about what was only told to say why a workflow is wanted, they would be beside the point."""
-_LOOKUPS: Final = frozenset({"call", "ask", "sign_in"})
-_BY_FORM: Final = frozenset({"pattern", "uuid", "url"})
-MAX_CALLS: Final = 4
 """Of one part: "orders 1042, 1043 and 1044"."""
 
 
@@ -75,13 +70,13 @@ def plan_for(
         steps.append(step)
     else:
         steps = [_step(part, view, context) for part, view in zip(parts, views, strict=True)]
-    steps = _tidied(steps)
+    steps = tidied(steps)
     if heard:
         steps = [step for step in steps if step.kind not in ("small", "negated")]
     return Plan(
         tuple(steps),
-        _new_calls(steps, prompt),
-        _starts(steps, prompt),
+        new_calls(steps, prompt),
+        new_starts(steps, prompt),
         heard,
         told.thoughts(steps, prompt, language, under_way=bool(heard)),
         told.readings(steps, views, MAYBE, context.tools),
@@ -117,24 +112,14 @@ def _shown_instead(part: Part, context: Context) -> ToolSpec | None:
         return None
     own = [tool for tool in run.view.program.tools.values() if tool is not None and tool.effect == "read"]
     looks = (context.tools.get(tool.name) for tool in own)
-    return next((other for spec in looks if spec is not None and (other := _list_tool(spec, context))), None)
-
-
-def _starts(steps: Sequence[Step], prompt: Prompt) -> tuple[Start, ...]:
-    """The workflows to begin, each once; not those that have moved in this turn already."""
-    found: dict[str, Start] = {}
-    for step in steps:
-        if step.kind == "start" and step.tool is not None and step.tool.name not in prompt.began:
-            text = f"{step.part.before} {step.part.text}".strip()
-            found.setdefault(step.tool.name, Start(step.tool.name, step.args[0], step.topic or text))
-    return tuple(found.values())
+    return next((other for spec in looks if spec is not None and (other := list_tool(spec, context))), None)
 
 
 def _step(part: Part, view: Views, context: Context) -> Step:
     if (listing := _shown_instead(part, context)) is not None:
-        return _call(part, listing, 1.0, context)
+        return call_step(part, listing, 1.0, context)
     if (part.kind == "yes" or is_value(part, context.language)) and (offered := _accepted(context)) is not None:
-        return _call(part, offered, 1.0, context, said=history.customer_lines(context.prompt))
+        return call_step(part, offered, 1.0, context, said=history.customer_lines(context.prompt))
     if context.prompt.waiting and context.language.has("any_news", part.low):
         return Step("pending", part)
     if part.act == "cue":
@@ -180,25 +165,11 @@ def _accepted(context: Context) -> ToolSpec | None:
     return next(named, None)
 
 
-def choice_for(spec: ToolSpec, language: Language) -> str:
-    """How a tool reads as a choice: its shortest example without a number, since pressing it sends just that."""
-    if isinstance(spec, Function) and spec.program is not None:
-        return title_of(spec.program, language.code)
-    rows = []
-    for example in spec.examples:
-        if not any(char.isdigit() for char in example):
-            own = sum(1 for word in words(example) if word in language.words["detect"])
-            rows.append((own == 0, len(example), example))
-    name = spec.name.replace("_", " ").replace("-", " ")
-    text = min(rows)[2] if rows else name
-    return text[:1].upper() + text[1:]
-
-
 def _decided(part: Part, view: Views, context: Context, forced: str | None) -> Step:
     quote = _found_answer(part, view, context)
     support = quote.support if quote else 0.0
     if forced:
-        return _call(part, context.tools[forced], 1.0, context, said=history.customer_lines(context.prompt))
+        return call_step(part, context.tools[forced], 1.0, context, said=history.customer_lines(context.prompt))
     ranked = [] if forced == "" else ranked_for(part, view, context)
     best = ranked[0] if ranked else None
     need = 0.0 if part.act != "tell" else STATEMENT * 1.5 if part.past else STATEMENT / 2
@@ -211,7 +182,7 @@ def _decided(part: Part, view: Views, context: Context, forced: str | None) -> S
             if quote is not None and part.question and not context.language.has("request", part.low):
                 return Step("quote", part, answer=quote, score=support, choices=_offered(part, view, context))
             return _offer(part, ranked, context)
-        return _call(part, best[1], best[0], context)
+        return call_step(part, best[1], best[0], context)
     if quote is not None and (part.act != "tell" or support >= 0.5):
         return Step("quote", part, answer=quote, score=support, choices=_offered(part, view, context))
     order = part.command and not part.question and part.act != "bare" and not context.language.has("tell_me", part.low)
@@ -319,91 +290,6 @@ def _unclear(part: Part, context: Context) -> Step:
     return Step("unclear", part)
 
 
-def _call(part: Part, spec: ToolSpec, score: float, context: Context, said: Sequence[str] = ()) -> Step:
-    """The call, or what stands in its way: signing in, a missing argument, a value that cannot be."""
-    if isinstance(spec, Function):
-        return _start(part, spec, score, context, said)
-    person = context.prompt.person
-    if spec.needs != "anonymous" and not (person.verified or person.can_verify):
-        return Step("sign_in", part, tool=spec, score=score)
-    filled = filled_for(part, spec, context)
-    if filled.missing and said:
-        extra = Past(said=tuple(reversed(said)))
-        filled = fill(slots(spec.json_schema), part.text, extra, context.language, recall=True, known=filled.args)
-    if filled.missing:
-        if (other := _list_tool(spec, context)) is not None:
-            return _call(part, other, score, context)
-        return _ask(part, spec, filled.missing[0], context, score)
-    many = _each(filled, spec)
-    good = [args for args in many if _valid(spec, args)]
-    if not good:
-        return _ask(part, spec, _wrong(spec, many[0]), context, score, bad=True)
-    return Step("call", part, tool=spec, args=tuple(good), score=score)
-
-
-def _start(part: Part, spec: Function, score: float, context: Context, said: Sequence[str]) -> Step:
-    """The beginning of a workflow, with what is known by its form; the rest it asks for, or finds in the words."""
-    filled = filled_for(part, spec, context)
-    kinds = {slot.name: slot.kind for slot in slots(spec.json_schema)}
-    args = {name: value for name, value in filled.args.items() if kinds[name] in _BY_FORM}
-    earlier = [*said, *history.customer_lines(context.prompt)][-SAID_BEFORE:]
-    for slot in slots(spec.json_schema):
-        if slot.kind == "pattern" and slot.name not in args:
-            values = {value for line in earlier for value in values_of(slot, line, context.language)[0]}
-            if len(values) == 1:  # of several orders that were talked about, which one is meant must be asked
-                args[slot.name] = values.pop()
-    words_too = " ".join([*said[-1:], part.before, part.text]).strip() if said else ""
-    return Step("start", part, tool=spec, args=(args,), topic=words_too, score=score)
-
-
-def _each(filled: Filled, spec: ToolSpec) -> list[dict[str, Any]]:
-    """One set of arguments for each identifying value named; only for tools that read."""
-    out = [dict(filled.args)]
-    if spec.effect == "read":
-        name = next((s.name for s in slots(spec.json_schema) if s.kind == "pattern" and s.name in filled.args), "")
-        out += [{**filled.args, name: value} for value in filled.more[: MAX_CALLS - 1] if name]
-    return out
-
-
-def _valid(spec: ToolSpec, args: Mapping[str, Any]) -> bool:
-    try:
-        spec.validate(args)
-    except ToolError:
-        return False
-    return True
-
-
-def _wrong(spec: ToolSpec, args: Mapping[str, Any]) -> Slot:
-    """The argument that is refused: the one without which the rest passes, else the first."""
-    every = slots(spec.json_schema)
-    for slot in every:
-        if slot.name in args and not slot.required and _valid(spec, {k: v for k, v in args.items() if k != slot.name}):
-            return slot
-    return next((slot for slot in every if slot.required), every[0])
-
-
-def _list_tool(spec: ToolSpec, context: Context) -> ToolSpec | None:
-    """A reading tool of the same kind that needs no argument: showing all orders beats asking for a number."""
-    if spec.effect != "read":
-        return None
-    kin = spec.scope.split(".")[0]
-    nouns = set(spec.name.split("_")[1:])
-    for other in context.tools.values():
-        if other.name == spec.name or other.effect != "read" or any(slot.required for slot in slots(other.json_schema)):
-            continue
-        if other.scope.split(".")[0] == kin or nouns & {word.rstrip("s") for word in other.name.split("_")}:
-            return other
-    return None
-
-
-def _ask(part: Part, spec: ToolSpec, slot: Slot, context: Context, score: float, *, bad: bool = False) -> Step:
-    sentences = history.questions_for(slot, context.language)
-    times = [history.said_before(context.prompt, sentence) for sentence in sentences]
-    if sum(times) >= 2 or (len(times) > 1 and times[1]):
-        return Step("give_up", part, tool=spec, score=score)
-    return Step("ask", part, tool=spec, slot=slot, again=bool(times[0]), bad=bad, score=score)
-
-
 def _resumed(pending: Pending, parts: Sequence[Part], views: Sequence[Views], context: Context) -> Step | None:
     """The waiting call with the argument that this message gives; None when the message is about something else."""
     if not parts or any(part.act == "cue" for part in parts) or context.waiting:
@@ -418,13 +304,13 @@ def _resumed(pending: Pending, parts: Sequence[Part], views: Sequence[Views], co
         values, _ = values_of(slot, text, context.language)
     if values:
         past = history.past(context.prompt, part)
-        known = {**_given_before(spec, context), slot.name: values[0]}
+        known = {**given_before(spec, context), slot.name: values[0]}
         filled = fill(slots(spec.json_schema), text, past, context.language, recall=True, known=known)
         if filled.missing:
-            return _ask(part, spec, filled.missing[0], context, pending.score)
-        if _valid(spec, filled.args):
+            return ask_step(part, spec, filled.missing[0], context, pending.score)
+        if is_valid(spec, filled.args):
             return Step("call", part, tool=spec, args=(filled.args,), score=1.0)
-        return _ask(part, spec, slot, context, pending.score, bad=True)
+        return ask_step(part, spec, slot, context, pending.score, bad=True)
     if small and part.kind in ("no", "bye", "thanks"):
         return None
     strong = any(
@@ -434,63 +320,6 @@ def _resumed(pending: Pending, parts: Sequence[Part], views: Sequence[Views], co
     if (asks and not context.language.has("lost_value", plain(text))) or strong:
         return None
     if context.language.has("lost_value", plain(text)):
-        other = _list_tool(spec, context)
-        return _call(part, other, 1.0, context) if other else Step("give_up", part, tool=spec)
-    return _ask(part, spec, slot, context, pending.score, bad=any(char.isdigit() for char in text))
-
-
-def _given_before(spec: ToolSpec, context: Context) -> dict[str, Any]:
-    """What the customer has already given for the call in the messages before, newest first."""
-    out: dict[str, Any] = {}
-    for line in reversed(history.customer_lines(context.prompt)[-4:]):
-        for slot in slots(spec.json_schema):
-            if slot.kind in ("pattern", "email", "date", "enum", "uuid", "url") and slot.name not in out:
-                values, _ = values_of(slot, line, context.language)
-                if values:
-                    out[slot.name] = values[0]
-    return out
-
-
-def _tidied(steps: Sequence[Step]) -> list[Step]:
-    """Without what the rest makes superfluous: small talk beside answers, the same sentence twice, lookups of a workflow's own."""
-    begun = {name for step in steps if step.kind == "start" for name in _looked_up_by(step.tool)}
-    steps = [step for step in steps if step.kind not in _LOOKUPS or step.tool is None or step.tool.name not in begun]
-    why = " ".join(step.part.before for step in steps if step.kind == "start")
-    steps = [step for step in steps if step.kind not in _ABOUT or "?" in step.part.text or step.part.text not in why]
-    real = [step for step in steps if step.kind not in ("small", "negated")]
-    out = real or list(steps[:2])
-    seen: list[Step] = []
-    for step in out:
-        twin = any(
-            other.kind == step.kind
-            and other.tool == step.tool
-            and other.args == step.args
-            and other.answer == step.answer
-            and other.part.kind == step.part.kind
-            and (step.kind not in ("unknown", "unclear") or step.topic == other.topic)
-            for other in seen
-        )
-        absent = step.answer.absent.lower() if step.answer else ""
-        told_already = absent and any(other.answer and other.answer.absent.lower() == absent for other in seen)
-        if not twin and not told_already:  # "Do you ship to Norway and what does it cost?"
-            seen.append(step)
-    return seen
-
-
-def _looked_up_by(spec: ToolSpec | None) -> frozenset[str]:
-    """The reading tools that a workflow calls."""
-    program = spec.program if isinstance(spec, Function) else None
-    tools = program.tools.values() if program is not None else ()
-    return frozenset(tool.name for tool in tools if tool is not None and tool.effect == "read")
-
-
-def _new_calls(steps: Sequence[Step], prompt: Prompt) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    made = {(result.tool, canonical(result.args)) for result in prompt.results}
-    out: list[tuple[str, Mapping[str, Any]]] = []
-    for step in steps:
-        for args in step.args if step.kind == "call" and step.tool else ():
-            key = (step.tool.name, canonical(args))  # type: ignore[union-attr]
-            if key not in made:
-                made.add(key)
-                out.append((step.tool.name, args))  # type: ignore[union-attr]
-    return tuple(out)
+        other = list_tool(spec, context)
+        return call_step(part, other, 1.0, context) if other else Step("give_up", part, tool=spec)
+    return ask_step(part, spec, slot, context, pending.score, bad=any(char.isdigit() for char in text))
