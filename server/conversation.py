@@ -227,6 +227,8 @@ class Conversation:
     last_turn_reason: str | None = None
     turns: int = 0
     rated: bool = False
+    blocked: bool = False
+    """Staff have blocked this visitor: nothing more is taken from them."""
     erased: bool = False
     """A message has lost its body: only an erasure does that."""
 
@@ -563,6 +565,10 @@ def _rated(state: Conversation, event: Event) -> None:
     state.rated = state.rated or "of" not in event.body
 
 
+def _blocked(state: Conversation, event: Event) -> None:
+    state.blocked = bool(event.body.get("on"))
+
+
 _STEPS = {
     "opened": _opened,
     "identified": _identified,
@@ -583,6 +589,7 @@ _STEPS = {
     "turn.started": _turn_started,
     "turn.ended": _turn_ended,
     "rated": _rated,
+    "blocked": _blocked,
     "verify.sent": _verify,
     "verify.tried": _verify,
 }
@@ -594,6 +601,8 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
         summary = Summary(event.conversation, site_of(event.conversation), opened_ms=event.at_ms)
     summary = replace(summary, head=event.seq, updated_ms=event.at_ms)
     body = event.body
+    if event.role == "staff" and body.get("by") in summary.mentions:
+        summary = replace(summary, mentions=tuple(one for one in summary.mentions if one != body.get("by")))
     match event.kind:
         case "identified":
             # Who waits to be known goes on now: whether that is so, `policy` sees.
@@ -609,6 +618,7 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
                 summary,
                 last_text=str(body.get("text", ""))[:PREVIEW_CHARS],
                 last_role=event.role,
+                snoozed_until_ms=None if event.role == "customer" else summary.snoozed_until_ms,
                 unread=summary.unread + 1 if event.role == "customer" else 0,
                 unanswered=max(0, summary.unanswered + (1 if counts else 0) - len(body.get("answers") or ())),
             )
@@ -636,8 +646,8 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
                 offered_name=body.get("name"),
                 offered_until_ms=body.get("until_ms"),
             )
-        case "note":
-            return replace(summary, escalated=True) if body.get("escalated") else summary
+        case "note" | "tagged" | "snoozed" | "blocked":
+            return _aside(summary, event.kind, body)
         case "turn.started":
             attempt = body.get("attempt", 1)
             return replace(summary, open_turn=event.turn, turn_attempt=attempt, turn_ms=event.at_ms, decided=0)
@@ -661,5 +671,22 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
             return replace(
                 summary, in_flight=(*others, str(body.get("call"))) if event.kind == "call.started" else others
             )
+        case _:
+            return summary
+
+
+def _aside(summary: Summary, kind: str, body: Mapping[str, Any]) -> Summary:
+    """What staff do among themselves."""
+    match kind:
+        case "note":
+            named = tuple(sorted({*summary.mentions, *(body.get("mentions") or ())}))
+            return replace(summary, escalated=summary.escalated or bool(body.get("escalated")), mentions=named)
+        case "tagged":
+            kept = {tag for tag in summary.tags if tag != body.get("tag")}
+            return replace(summary, tags=tuple(sorted({*kept, str(body.get("tag"))} if body.get("on") else kept)))
+        case "snoozed":
+            return replace(summary, snoozed_until_ms=body.get("until_ms"))
+        case "blocked":
+            return replace(summary, blocked=bool(body.get("on")))
         case _:
             return summary

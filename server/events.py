@@ -31,6 +31,9 @@ Kind = Literal[
     "rated",
     "verify.sent",
     "verify.tried",
+    "tagged",
+    "snoozed",
+    "blocked",
 ]
 Role = Literal["customer", "agent", "staff", "system"]
 Reasoning = Literal["off", "steps", "full"]

@@ -24,6 +24,7 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "If you still need us, write again, and a person is asked anew.",
         "interrupted": "Sorry, I was interrupted before I could finish. I have asked a colleague to take over.",
         "budget": "I can't answer any more questions here today, so I have asked a colleague to take over.",
+        "blocked": "This chat has been ended by our team, and nothing more can be sent here.",
         "unsupported": "I could not find that in our help center, so I would rather not guess. Would you like to talk to a person?",
         "not_proven": "I can't confirm that this has been done.",
         "switched_off": "I have been switched off for now, so I have asked a colleague to take over.",
@@ -80,6 +81,7 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "geschlossen. Wenn Sie uns noch brauchen, schreiben Sie wieder, dann wird neu jemand gefragt.",
         "interrupted": "Entschuldigung, ich wurde unterbrochen. Ich habe jemanden aus dem Team gebeten zu übernehmen.",
         "budget": "Ich kann hier heute keine weiteren Fragen beantworten und habe jemanden aus dem Team gebeten zu übernehmen.",
+        "blocked": "Unser Team hat diesen Chat beendet; hier kann nichts mehr gesendet werden.",
         "unsupported": "Dazu habe ich in unserem Hilfebereich nichts gefunden und möchte nicht raten. "
         "Möchten Sie mit einem Menschen sprechen?",
         "not_proven": "Ich kann nicht bestätigen, dass das erledigt ist.",

@@ -119,6 +119,16 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class Hit:
+    """A conversation in which all words of a query were found in one event, and the newest such place."""
+
+    summary: Summary
+    seq: int
+    text: str
+    """A piece of what was said there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Find:
     """A query over summaries; every given condition must hold. Newest `updated_ms` first."""
 
@@ -172,6 +182,12 @@ class Store(Protocol):
 
     async def find(self, query: Find) -> list[Summary]:
         """Summaries that match, newest first."""
+
+    async def search(self, query: str, *, sites: Sequence[str], limit: int = 50) -> list[Hit]:
+        """Conversations of these sites in which one thing said, noted or signed in has every word of the query.
+
+        A word is had by what begins with it. Newest first, each once; what was erased is not found.
+        """
 
     async def erase(self, conversation: str) -> None:
         """Empty all bodies and salts, keep seq, kind and time. Appends raise `Gone` from now on."""

@@ -31,6 +31,7 @@ ErrorCode = Literal[
     "idempotency_mismatch",
     "erased",
     "busy",
+    "blocked",
 ]
 
 # 4000-4499: reconnect with back-off. 4500-4999: do not.

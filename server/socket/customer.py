@@ -52,6 +52,10 @@ class Customer:
         state = await line.log.load(session.key)
         if frame.id not in state.said:
             await pace()
+        if state.blocked and frame.id not in state.said:
+            text = phrases.say("blocked", prompt.spoken_in(state, session.site))
+            self._send(wire.error("blocked", text, frame_id=frame.id))
+            return
         if await line.words.take(session.key, frame.id, frame.text) is not None:
             line.turns.poke(session.key)
             return
@@ -92,7 +96,7 @@ class Customer:
         """The customer asks for a person: once is enough, whoever else asked before."""
         line = self._line
         state = await line.log.load(session.key)
-        if state.mode in ("waiting", "staff") or state.message(f"{frame_id}:said") is not None:
+        if state.blocked or state.mode in ("waiting", "staff") or state.message(f"{frame_id}:said") is not None:
             return  # also when a person has handed back since: this asking was heard
         locale = prompt.spoken_in(state, session.site)
         people = prompt.people_text(session.site, locale, line.clock_ms())

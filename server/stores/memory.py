@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from server.events import Event, NewEvent
-from server.ports import Find, Spend, Summary
+from server.ports import Find, Hit, Spend, Summary
 from server.stores.leases import Leases
 from server.stores.rules import SALT_BYTES, SPEND_KEPT_MS, Row, Tail, book, emptied, matches, plan
+from server.stores.words import excerpt, terms_of
 
 
 def wall_clock_ms() -> int:
@@ -77,6 +78,21 @@ class MemoryStore:
         found = [summary for summary in summaries if matches(query, summary)]
         found.sort(key=lambda summary: (-summary.updated_ms, summary.conversation))
         return found[query.offset : query.offset + query.limit]
+
+    async def search(self, query: str, *, sites: Sequence[str], limit: int = 50) -> list[Hit]:
+        """See `server.ports.Store.search`."""
+        terms, hits = terms_of(query), []
+        for log in self._logs.values():
+            summary = log.tail.summary
+            if summary is None or summary.site not in sites:
+                continue
+            found = (
+                (row.event.seq, text) for row in reversed(log.rows) if (text := excerpt(row.event, terms)) is not None
+            )
+            if (place := next(found, None)) is not None:
+                hits.append(Hit(summary, *place))
+        hits.sort(key=lambda hit: (-hit.summary.updated_ms, hit.summary.conversation))
+        return hits[:limit]
 
     async def erase(self, conversation: str) -> None:
         """See `server.ports.Store.erase`. An unknown conversation stays unknown."""

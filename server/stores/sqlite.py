@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 import orjson
 
 from server.events import Event, NewEvent
-from server.ports import Find, Spend, Summary
+from server.ports import Find, Hit, Spend, Summary
 from server.stores import database
 from server.stores.backup import copy_out
 from server.stores.content import encode
@@ -25,12 +25,16 @@ from server.stores.leases import Leases
 from server.stores.memory import wall_clock_ms
 from server.stores.owner import Owner
 from server.stores.rules import SALT_BYTES, SPEND_KEPT_MS, Row, Tail, book, emptied, plan, unfinished
+from server.stores.words import around, excerpt, terms_of, text_of
 from server.stores.writer import Writer
 
 T = TypeVar("T")
 
 READERS: Final = 2
 """Reading threads: SQLite lets go of the GIL only while it reads from the disk, so more would not be faster."""
+
+SEQ_BITS: Final = 20
+"""Of a row's number in the search index, for the seq: a conversation has fewer than a million events."""
 
 _SUMMARY_FIELDS: Final = frozenset(field.name for field in fields(Summary))
 _EVENT_COLUMNS: Final = "seq, at_ms, id, kind, role, turn, body"
@@ -86,7 +90,9 @@ class SqliteStore:
                 " ON CONFLICT (key) DO UPDATE SET total = excluded.total, booked_ms = excluded.booked_ms",
                 [(key, total, now_ms) for key, total in totals.items()],
             )
-            _insert(db, _move(db, conversation, number, done.tail), done.fresh)
+            number = _move(db, conversation, number, done.tail)
+            _insert(db, number, done.fresh)
+            _index(db, number, done.fresh)
         return done.events
 
     async def read(self, conversation: str, *, after: int = 0, limit: int = 500) -> list[Event]:
@@ -105,6 +111,11 @@ class SqliteStore:
     async def find(self, query: Find) -> list[Summary]:
         """See `server.ports.Store.find`. Equal times are ordered by conversation."""
         return await self._read(lambda db: _find(db, query))
+
+    async def search(self, query: str, *, sites: Sequence[str], limit: int = 50) -> list[Hit]:
+        """See `server.ports.Store.search`."""
+        terms, keys = terms_of(query), list(sites)
+        return await self._read(lambda db: _search(db, terms, keys, limit)) if terms else []
 
     async def erase(self, conversation: str) -> None:
         """See `server.ports.Store.erase`. What was erased leaves the write-ahead log too; backups keep what they had."""
@@ -248,6 +259,28 @@ def _insert(db: sqlite3.Connection, number: int, rows: list[Row]) -> None:
     )
 
 
+def _index(db: sqlite3.Connection, number: int, rows: list[Row]) -> None:
+    """What can be searched for, in the same transaction."""
+    found = [
+        (number << SEQ_BITS | e.seq, text) for row in rows for e in (row.event,) if (text := text_of(e.kind, e.body))
+    ]
+    db.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", found)
+
+
+def _search(db: sqlite3.Connection, terms: list[str], sites: list[str], limit: int) -> list[Hit]:
+    rows = db.execute(
+        "SELECT c.key, c.summary, max(words.rowid) & ? FROM words JOIN conversations c ON c.n = words.rowid >> ?"
+        " WHERE words MATCH ? AND c.site IN (SELECT value FROM json_each(?))"
+        " GROUP BY c.n ORDER BY c.updated_ms DESC, c.key LIMIT ?",
+        ((1 << SEQ_BITS) - 1, SEQ_BITS, " ".join(f'"{term}"*' for term in terms), encode(sites).decode(), limit),
+    ).fetchall()
+    hits = []
+    for key, summary, seq in rows:
+        event = read_events(db, key, seq - 1, 1)[0]
+        hits.append(Hit(_summary(summary), seq, excerpt(event, terms) or around(text_of(event.kind, event.body), 0)))
+    return hits
+
+
 def _proof(row: Row) -> tuple[bytes, bytes, bytes]:
     return row.salt, row.commitment, row.chain
 
@@ -293,6 +326,10 @@ def _erase(db: sqlite3.Connection, conversation: str) -> None:
     if number is None or tail.summary is None:
         return
     db.execute("UPDATE events SET body = '{}', salt = x'' WHERE conversation = ?", (number,))
+    first, last = number << SEQ_BITS, number + 1 << SEQ_BITS
+    if db.execute("DELETE FROM words WHERE rowid >= ? AND rowid < ?", (first, last)).rowcount:
+        # A deleted row's words stay in the index until its parts are merged.
+        db.execute("INSERT INTO words (words) VALUES ('optimize')")
     _move(db, conversation, number, replace(tail, summary=emptied(tail.summary)))
 
 

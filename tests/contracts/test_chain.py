@@ -295,6 +295,7 @@ async def test_heads_kept_outside_stay_good_while_conversations_grow_and_are_era
 async def test_a_log_of_an_older_version_is_chained_when_it_is_opened_and_refused_before(data: Path):
     before = verify(data).heads
     with closing(sqlite3.connect(data / database.FILE)) as db:
+        db.execute("DROP TABLE words")
         db.execute("ALTER TABLE events DROP COLUMN chain")
         db.execute("ALTER TABLE conversations DROP COLUMN chain")
         db.execute(f"PRAGMA user_version={database.CHAINED - 1}")

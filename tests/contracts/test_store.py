@@ -444,3 +444,44 @@ async def test_expired_leases_of_many_conversations_do_not_hinder_new_ones(store
 async def test_every_log_has_a_name_of_its_own(store: Store):
     assert store.epoch
     assert store.epoch != MemoryStore().epoch
+
+
+async def test_a_search_finds_words_by_their_beginning_whatever_their_case_and_accents(store: Store) -> None:
+    await store.append(A, [said("m1", "Wo bleibt mein Päckchen aus Köln?"), said("m2", "Es ist rot.")])
+    await store.append(B, [said("m1", "Where is my parcel?")])
+    sites = ["pk_one", "pk_two"]
+    for query in ("päckchen", "PACK koln", "köl", "mein aus"):
+        [hit] = await store.search(query, sites=sites)
+        assert (hit.summary.conversation, hit.seq) == (A, 1), query
+        assert "Päckchen" in hit.text
+    assert [hit.summary.conversation for hit in await store.search("is", sites=["pk_two"])] == [B]
+    for query in ("rot päckchen", "nothing", "", '"', "* OR", "eckchen"):
+        assert await store.search(query, sites=sites) == [], query
+
+
+async def test_a_search_finds_notes_and_names_and_the_newest_place_of_each_conversation(
+    store: Store, clock: Clock
+) -> None:
+    who = NewEvent("i1", "identified", "customer", {"customer": "cus_7", "name": "Mara Vogt", "email": "m@x.example"})
+    await store.append(A, [said("m1", "the blue kettle"), NewEvent("n1", "note", "staff", {"text": "kettle is out"})])
+    clock.ms += 1_000
+    await store.append(B, [who, said("m1", "a kettle, please")])
+    hits = await store.search("kettle", sites=["pk_one", "pk_two"])
+    assert [(hit.summary.conversation, hit.seq) for hit in hits] == [(B, 2), (A, 2)]
+    assert [hit.seq for hit in await store.search("vogt mara", sites=["pk_two"])] == [1]
+    assert await store.search("kettle", sites=["pk_three"]) == []
+    assert len(await store.search("kettle", sites=["pk_one", "pk_two"], limit=1)) == 1
+
+
+async def test_what_was_erased_is_not_found(store: Store) -> None:
+    await store.append(A, [said("m1", "my secret garden")])
+    await store.append(B, [said("m1", "another garden")])
+    await store.erase(A)
+    assert [hit.summary.conversation for hit in await store.search("garden", sites=["pk_one", "pk_two"])] == [B]
+
+
+async def test_what_is_refused_is_not_found(store: Store) -> None:
+    await store.append(A, [said("m1", "first words")])
+    with pytest.raises(IdempotencyMismatch):
+        await store.append(A, [said("m2", "second words"), said("m1", "other words")])
+    assert [hit.seq for hit in await store.search("words", sites=["pk_one"])] == [1]

@@ -158,3 +158,40 @@ def test_a_call_that_is_asked_about_once_more_in_a_later_turn_is_waited_for_by_t
         ),
     )
     assert [(call.id, call.state) for call in state.turn_calls("t:2")] == [("call:1", "asked")]
+
+
+def test_tags_are_put_on_and_taken_off_one_by_one():
+    log = [
+        ("tagged", "staff", {"tag": "vip", "on": True, "by": "s:1"}),
+        ("tagged", "staff", {"tag": "return", "on": True, "by": "s:1"}),
+        ("tagged", "staff", {"tag": "vip", "on": True, "by": "s:2"}),
+        ("tagged", "staff", {"tag": "return", "on": False, "by": "s:2"}),
+    ]
+    assert row_of(log).tags == ("vip",)
+
+
+def test_a_customers_word_wakes_what_was_snoozed_and_staffs_does_not():
+    log = [("snoozed", "staff", {"until_ms": 900, "by": "s:1"}), ("note", "staff", {"text": "later", "by": "s:1"})]
+    assert row_of(log).snoozed_until_ms == 900
+    assert row_of([*log, ("message", "customer", {"text": "still there?"})]).snoozed_until_ms is None
+    assert row_of([*log, ("snoozed", "staff", {"by": "s:1"})]).snoozed_until_ms is None
+
+
+def test_who_is_named_in_a_note_is_named_until_they_do_something_there():
+    log = [("note", "staff", {"text": "@Ben @Cleo look", "by": "s:1", "mentions": ["s:2", "s:3"]})]
+    assert row_of(log).mentions == ("s:2", "s:3")
+    log.append(("note", "staff", {"text": "done", "by": "s:2"}))
+    assert row_of(log).mentions == ("s:3",)
+
+
+def test_blocking_is_reversible():
+    log = [("blocked", "staff", {"on": True, "by": "s:1"})]
+    assert row_of(log).blocked
+    assert not row_of([*log, ("blocked", "staff", {"on": False, "by": "s:1"})]).blocked
+
+
+def row_of(log):
+    row = None
+    for seq, (kind, role, body) in enumerate(log, 1):
+        row = summarize(row, Event("pk/c", seq, seq, f"e:{seq}", kind, role, body))
+    return row
