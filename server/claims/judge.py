@@ -278,33 +278,37 @@ def _doubted(words: Sequence[str]) -> bool:
     )
 
 
+def _is_state(words: Sequence[str], at: int, before: str) -> bool:
+    """Whether the word stands as it must to mean one."""
+    if before == "to" or (at + 1 < len(words) and words[at + 1] in grammar.IF | {"as"}):
+        return False
+    match words[at]:
+        case "set" | "sorted":
+            return before in ("all", "is", "are", "now", "")
+        case "way":
+            return before in ("its", "the", "their", "your") and words[max(0, at - 2)] == "on"
+        case "care":
+            return "taken" in words[max(0, at - 2) : at]
+        case "back" | "wieder":
+            return any(word in ("money", "amount", "geld", "betrag") for word in words[:at])
+        case "through" | "durch":
+            return before in ("gone", "went", "ist", "sind")
+        case "route" | "chemin" | "camino" | "cammino":
+            return before in ("en", "in")
+    return True
+
+
 def _state(clause: _Clause, at: int) -> bool | None:
     """A state that somebody brought about: "Done!", "you're all set", "it is on its way", "went through"."""
     words = clause.words
     word = words[at]
     before = words[at - 1] if at else ""
-    if before == "to":
-        return None
-    if at + 1 < len(words) and words[at + 1] in grammar.IF | {"as"}:
-        return None
-    if word in ("set", "sorted") and before not in ("all", "is", "are", "now", ""):
-        return None
-    if word == "way" and before not in ("its", "the", "their", "your"):
-        return None
-    if word == "care" and "taken" not in words[max(0, at - 2) : at]:
-        return None
-    if word in ("back", "wieder") and not any(w in ("money", "amount", "geld", "betrag") for w in words[:at]):
-        return None
-    if word in ("through", "durch") and before not in ("gone", "went", "ist", "sind"):
-        return None
-    if word in ("route", "chemin", "camino", "cammino") and before not in ("en", "in"):
+    if not _is_state(words, at, before):
         return None
     aux = next((i for i in range(at - 1, max(-1, at - 6), -1) if words[i] in grammar.FINITE | {"you're"}), None)
     alone = aux is None and len([w for w in words if w not in ADVERBS and w not in ("and", "consider", "it")]) <= 3
-    moves = word in ("way", "unterwegs", "onderweg") and (word != "way" or words[max(0, at - 2)] == "on")
+    moves = word in ("way", "unterwegs", "onderweg")
     if aux is not None and words[aux] in grammar.MODAL:
-        return None
-    if word == "way" and not moves:
         return None
     if not (alone or aux is not None or moves or before in ("gone", "went", "taken")):
         return None
