@@ -9,18 +9,21 @@ from decimal import Decimal
 from typing import Any, Final
 
 from server.approvals import Approval, Approvals, NotDecided
+from server.conversation import id_of
 from server.log import Log
 from server.ports import Find
 from server.questions import (
     EVERY,
     AdminRefused,
     Decide,
+    Erase,
     ListApprovals,
     ListSwitches,
     Question,
     ShowApproval,
     Turn,
 )
+from server.records import Records
 from server.switches import BadSwitch, Switched, Switches
 from server.turns import Agent
 from tools import ToolError
@@ -40,12 +43,14 @@ class Admin:
         switches: Switches,
         agents: Mapping[str, Agent],
         clock_ms: Callable[[], int],
+        records: Records,
     ) -> None:
         self._log = log
         self._approvals = approvals
         self._switches = switches
         self._agents = agents
         self._clock_ms = clock_ms
+        self._records = records
 
     async def run(self, question: Question) -> dict[str, Any]:
         """Carry out one command; returns its answer as JSON.
@@ -67,6 +72,8 @@ class Admin:
                     return self._turn(question)
                 case ListSwitches():
                     return switched(self._switches)
+                case Erase():
+                    return await erase(self._records, question)
         except (NotDecided, BadSwitch) as error:
             raise AdminRefused(str(error)) from error
 
@@ -124,6 +131,15 @@ class Admin:
                 except ToolError:
                     continue  # made under an older schema of the tool
         return {"calls": calls, "amount": str(total) if approval.amount is not None else None}
+
+
+async def erase(records: Records, question: Erase) -> dict[str, Any]:
+    """Erase what is meant, as much as one answer has time for; `erased` is empty when nothing is left."""
+    found = await records.find(question.site, conversation=question.conversation, customer=question.customer)
+    files = 0
+    for one in found:
+        files += await records.erase(one.conversation)
+    return {"erased": [id_of(one.conversation) for one in found], "files": files}
 
 
 def turn_switch(switches: Switches, turn: Turn, at_ms: int) -> dict[str, Any]:

@@ -26,12 +26,14 @@ from server import auth, socket
 from server.admin import Admin
 from server.agents import Supplies, agent_of
 from server.approvals import Approvals
+from server.files import Files
 from server.hub import Hub
 from server.limits import Buckets
 from server.log import Log
 from server.mail import directory_of, mailer_of
 from server.ports import Store
 from server.questions import EVERY
+from server.records import Records
 from server.session import Door, Gate
 from server.settings import Settings, SettingsError, embedding_class, signing_secret
 from server.shop import Shop, Tagged, load_shops
@@ -226,8 +228,9 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
         words = Words(log, verifier, desks)
         approvals = Approvals(log, parts.agents, poke=turns.poke, clock_ms=clock_ms, new_id=new_id)
         parts.switches.listeners.append(functools.partial(_switched, turns, list(parts.agents)))
-        admin = Admin(log, approvals, parts.switches, parts.agents, clock_ms)
-        sweep = Sweep(log, hub, turns, sites, clock_ms=clock_ms, approvals=approvals)
+        records = Records(log, Files(settings.data))
+        admin = Admin(log, approvals, parts.switches, parts.agents, clock_ms, records)
+        sweep = Sweep(log, turns, sites, clock_ms=clock_ms, approvals=approvals, records=records)
         async with asyncio.TaskGroup() as group:
             sweeping = group.create_task(sweep.forever())
             line = socket.Line(log, hub, turns, door, clock_ms, new_id, Buckets(), verifier, words)

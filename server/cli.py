@@ -18,6 +18,7 @@ import orjson
 from server import __version__
 from server.commands import control
 from server.commands.options import data_option, settings_of, shop_option
+from server.commands.privacy import erase, export
 from server.commands.staff import staff
 
 
@@ -310,8 +311,8 @@ def doctor(shops: tuple[Path, ...], data: Path | None) -> None:
     sys.exit(look(settings, click.echo))
 
 
-for group in (control.audit, control.switch, control.approvals, staff):
-    cli.add_command(group)
+for command in (control.audit, control.switch, control.approvals, staff, export, erase):
+    cli.add_command(command)
 
 
 def main() -> None:

@@ -89,6 +89,7 @@ class Hub:
         """What turns on this node are writing, watched or not: who comes back in mid-answer gets it at once."""
         self._sending: set[asyncio.Task[None]] = set()
         log.listeners.append(self.notice)
+        log.gone.append(self.erased)
 
     @property
     def watching(self) -> int:
@@ -197,7 +198,7 @@ class Hub:
 
     def erased(self, key: str) -> None:
         """The conversation was erased: everybody is let go."""
-        self._log.forget(key)
+        self._live.pop(key, None)
         room = self._rooms.get(key)
         if room is not None:
             room.erased = True

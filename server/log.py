@@ -25,6 +25,8 @@ class Log:
         """`shared`: other processes write to this store too, so that what is cached may be behind."""
         self.store = store
         self.listeners: list[Listener] = []
+        self.gone: list[Callable[[str], None]] = []
+        """Called right after a conversation was erased."""
         self._shared = shared
         self._cache: OrderedDict[str, Conversation] = OrderedDict()
         self._cache_size = cache
@@ -71,9 +73,12 @@ class Log:
         """Stored events with seq > `after`, in order."""
         return await self.store.read(key, after=after, limit=limit)
 
-    def forget(self, key: str) -> None:
-        """Drop what is cached, after an erasure."""
+    async def erase(self, key: str) -> None:
+        """Erase a conversation for good, then tell `gone`. Nothing can be added to it from now on."""
+        await self.store.erase(key)
         self._cache.pop(key, None)
+        for listener in self.gone:
+            listener(key)
 
     def _fold_in(self, key: str, events: Sequence[Event]) -> Sequence[Event]:
         """Fold new events into what is cached; returns them without those that were stored before."""

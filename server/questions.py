@@ -6,7 +6,7 @@ Light on purpose: whoever wants to stop an agent should not wait for imports. It
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 EVERY: Final = "*"
 """In place of a site: all sites of the server."""
@@ -61,14 +61,29 @@ class ListSwitches(_Asked):
     """What is off, and every turn of a switch so far."""
 
 
-Question = ListApprovals | ShowApproval | Decide | Turn | ListSwitches
-Command = Literal["approvals/list", "approvals/show", "approvals/decide", "switch/turn", "switch/list"]
+class Erase(_Asked):
+    """Erase one conversation, or those of one customer: as many as one answer has time for."""
+
+    site: Name
+    conversation: Name | None = None
+    customer: Name | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "Erase":
+        if (self.conversation is None) == (self.customer is None):
+            raise ValueError("expected either a conversation or a customer")
+        return self
+
+
+Question = ListApprovals | ShowApproval | Decide | Turn | ListSwitches | Erase
+Command = Literal["approvals/list", "approvals/show", "approvals/decide", "switch/turn", "switch/list", "records/erase"]
 COMMANDS: Final[Mapping[str, type[Question]]] = {
     "approvals/list": ListApprovals,
     "approvals/show": ShowApproval,
     "approvals/decide": Decide,
     "switch/turn": Turn,
     "switch/list": ListSwitches,
+    "records/erase": Erase,
 }
 Run = Callable[[Question], Awaitable[dict[str, Any]]]
 """Carries out a command; returns its answer as JSON, or raises `AdminRefused`."""

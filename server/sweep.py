@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from server.approvals import Approvals
-from server.hub import Hub
 from server.log import Log
 from server.ports import Find
+from server.records import Records
 from server.site import Site
 from server.turns import Turns
 
@@ -30,19 +30,19 @@ class Sweep:
     def __init__(
         self,
         log: Log,
-        hub: Hub,
         turns: Turns,
         sites: Mapping[str, Site],
         *,
         clock_ms: Callable[[], int],
         approvals: Approvals,
+        records: Records,
     ) -> None:
         self._log = log
-        self._hub = hub
         self._turns = turns
         self._sites = sites
         self._clock_ms = clock_ms
         self._approvals = approvals
+        self._records = records
 
     async def forever(self) -> None:
         """At once, and then every 2 s; retention and old bookings once an hour."""
@@ -81,7 +81,6 @@ class Sweep:
                 offset += len(old)  # an erased conversation keeps its time and its place in this order
                 for summary in old:
                     if not summary.erased:
-                        await self._log.store.erase(summary.conversation)
-                        self._hub.erased(summary.conversation)
+                        await self._records.erase(summary.conversation)
                         erased += 1
         return erased

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import httpx
 
 from server.passes import HOST, Pass, read_pass
-from server.questions import COMMANDS, AdminRefused, ListSwitches, Question, Run, Turn
+from server.questions import COMMANDS, AdminRefused, Erase, ListSwitches, Question, Run, Turn
 from server.settings import Settings
 from server.stores.owner import Owned, Owner, owner_pid
 
@@ -81,11 +81,15 @@ async def _alone(settings: Settings) -> AsyncIterator[Run]:
     from server import app
     from server.admin import Admin
     from server.approvals import Approvals
+    from server.files import Files
     from server.log import Log
+    from server.records import Records
 
     async def run(question: Question) -> dict[str, object]:
         if isinstance(question, Turn | ListSwitches):
             return _switch(settings, question)
+        if isinstance(question, Erase):
+            return await _erase(settings, question)
         if not settings.shops:
             raise NoServer(f"no server runs on {settings.data}: start it, or name its shops with --shop")
         async with app.open_parts(settings) as parts:
@@ -95,9 +99,26 @@ async def _alone(settings: Settings) -> AsyncIterator[Run]:
                 """The next server takes it up from the log."""
 
             approvals = Approvals(log, parts.agents, poke=poke, clock_ms=app.clock_ms, new_id=app.new_id)
-            return await Admin(log, approvals, parts.switches, parts.agents, app.clock_ms).run(question)
+            records = Records(log, Files(settings.data))
+            return await Admin(log, approvals, parts.switches, parts.agents, app.clock_ms, records).run(question)
 
     yield run
+
+
+async def _erase(settings: Settings, question: Erase) -> dict[str, object]:
+    """Without the shops: a shop that is served no more may have left records."""
+    from server import app  # see above
+    from server.admin import erase
+    from server.files import Files
+    from server.log import Log
+    from server.records import Records
+
+    with Owner(settings.data) as owner:
+        store = app.open_store(settings, owner)
+        try:
+            return await erase(Records(Log(store), Files(settings.data)), question)
+        finally:
+            await store.close()
 
 
 def _switch(settings: Settings, question: Turn | ListSwitches) -> dict[str, object]:

@@ -6,7 +6,7 @@ It may be lost at any time: it is read from the store, and every commit on this 
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from server.conversation import id_of, summarize
@@ -42,6 +42,7 @@ class Board:
         self._loaded = False
         self._reading: set[asyncio.Task[None]] = set()
         log.listeners.append(self._heard)
+        log.gone.append(self._gone)
 
     async def load(self) -> None:
         """Read what is open from the store, once: the first desk that opens waits for it."""
@@ -132,6 +133,12 @@ class Board:
             row = summarize(row, event)
         if row is not None:
             self._keep(key, row)
+
+    def _gone(self, key: str) -> None:
+        """An erased conversation stands in no queue, and who looks at one is told so."""
+        row = self._rows.pop(key, None)
+        if row is not None:
+            self._keep(key, replace(row, erased=True, mode="closed", customer=None, name=None, last_text=""))
 
     def _reread(self, key: str) -> None:
         """A conversation that was closed, or that another commit overtook: take its summary from the store."""

@@ -52,6 +52,14 @@ def find_key(db: sqlite3.Connection, named: str, site: str | None = None) -> str
     raise NoSuchConversation(f"expected a conversation{where}, as ID or SITE/ID; there is no {named!r} in this log")
 
 
+def keys_of(db: sqlite3.Connection, site: str, customer: str) -> list[str]:
+    """The store's keys of a customer's conversations with a site, oldest first."""
+    rows = db.execute(
+        "SELECT key FROM conversations WHERE site = ? AND customer = ? ORDER BY n", (site, customer)
+    ).fetchall()
+    return [str(key) for (key,) in rows]
+
+
 def events_of(data: Path, named: str, site: str | None = None) -> list[Event]:
     """All events of the conversation that `find_key` finds.
 

@@ -1,0 +1,39 @@
+"""Records: what is kept of one conversation or of one customer: written out whole, and erased for good.
+
+It decides nothing about who may ask: whoever can read the data directory can.
+"""
+
+import asyncio
+from typing import Final
+
+from server.conversation import key_of
+from server.files import Files
+from server.log import Log
+from server.ports import Find, Summary
+
+BATCH: Final = 50
+"""Conversations that are erased for one question: each is some milliseconds of disk, and the asker waits 30 s."""
+
+
+class Records:
+    """Erases in the running server, so that whoever looks at a conversation is let go."""
+
+    def __init__(self, log: Log, files: Files) -> None:
+        self._log = log
+        self._files = files
+
+    async def find(self, site: str, *, conversation: str | None, customer: str | None) -> list[Summary]:
+        """At most 50 conversations that are meant and not erased yet, newest first."""
+        key = key_of(site, conversation) if conversation is not None else None
+        query = Find(conversation=key, site=site, customer=customer, limit=BATCH)
+        return [one for one in await self._log.store.find(query) if not one.erased]
+
+    async def erase(self, key: str) -> int:
+        """Erase a conversation and its files; returns how many files there were.
+
+        Erased once more after a crash in between, it is erased whole: as long as the log has it, it is found again.
+        """
+        count = await asyncio.to_thread(self._files.erase, key)
+        await self._log.erase(key)
+        # What was uploaded in between.
+        return count + await asyncio.to_thread(self._files.erase, key)
