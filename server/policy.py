@@ -389,11 +389,6 @@ class Answer:
         """Whether it holds anything but what it wants of workflows."""
         return bool(self.text.strip() or self.calls or self.hand_over or self.pass_on or self.withheld)
 
-    @property
-    def is_empty(self) -> bool:
-        """Nothing was said, asked or done."""
-        return not (self.says_or_does or self.starts or self.heard)
-
 
 def reason(text: str) -> Reason:
     """A model's word for why a person should take over, as one of `REASONS`."""

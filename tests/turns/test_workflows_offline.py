@@ -11,6 +11,7 @@ from retrieval.embed import MiniLM
 from server.models.offline import Offline
 from server.shop.workflows import Workflows
 from server.stores.memory import MemoryStore
+from server.turns.quoting import with_quote
 from tests.models.offline.garage import Library
 from tests.turns.conftest import KEY, Node, bodies
 from tests.turns.world import AUTO, World
@@ -229,3 +230,14 @@ async def test_who_does_not_know_the_number_and_points_at_a_list_is_understood(t
     said = await chat.say("I don't know the number")
     assert "1042" in said[0] and said[-1] == "Which order is it from? Please give me its number."
     assert await chat.say("the last one") == ["Why are you sending it back?"]
+
+
+async def test_a_sentence_that_rests_on_an_article_quotes_its_rule_and_one_that_does_not_has_no_citation(talk):
+    chat = await talk()
+    rule = "That is too late: items can be returned within 30 days."
+    text, (citation,) = await with_quote(chat.node.agent, rule, "help/returns.md#how-long-you-have")
+    assert text == f"{rule} [1]" and citation["document"] == "returns.md"
+    assert citation["quote"] == HELP["returns.md"][citation["start"] : citation["end"]]
+    assert "30 days" in citation["quote"]
+    assert await with_quote(chat.node.agent, "Good morning.", "help/returns.md") == ("Good morning.", [])
+    assert await with_quote(chat.node.agent, rule, "help/nothing.md") == (rule, [])
