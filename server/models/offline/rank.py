@@ -19,7 +19,7 @@ from tools import ToolSpec
 
 MAYBE: Final = 0.57
 """Below it a reading is none: 8 of 10 messages of intents that no tool has stay below (`python -m bench.routing`)."""
-SURELY: Final = 0.72
+SURELY: Final = 0.75
 """Score from which an effect begins without an offer first (`python -m bench.routing`: starts that nobody asked for)."""
 NUMBER: Final = 0.05
 """How surely a number by itself is to be looked up."""
