@@ -1,7 +1,8 @@
 """How well `shopbell route` understands without a model: `python -m bench.routing [--data DIR] [--seeds N]`; about 4 minutes.
 
 Writes shops whose tools are the intents of bitext_intents with 5 and 10 of its messages as examples, all intents and with
-a third of them held out, and asks the real command. Only messages of the half that nothing was tuned on are asked.
+a third of them held out, and asks the real command. Asked are messages of the half that no weight was fitted on; what else
+was seen of that half is told in docs/promises.md.
 """
 
 import argparse
