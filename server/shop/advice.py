@@ -185,6 +185,28 @@ def about_hand_over(site: Site, document: Document, registry: Registry, *, compl
     return found
 
 
+def about_desk(site: Site, document: Document, registry: Registry, *, complete: bool) -> list[Problem]:
+    """What does not fit in `desk:`: its tools are run for staff, so they must only read, and need nothing but the customer."""
+    found: list[Problem] = []
+    for n, name in enumerate(site.desk.customer_tools):
+        place = document.place(("desk", "customer_tools", n))
+        severity: Severity = "error"
+        spec = registry.get(name)
+        if spec is None:
+            message = f"no tool is called `{name}`{_instead(name, [spec.name for spec in registry])}"
+            severity = "error" if complete else "warning"
+        elif spec.effect != "read":
+            message = f"`{name}` has the effect `{spec.effect}`; only tools that read are run for staff"
+        elif spec.json_schema.get("required"):
+            message = (
+                f"`{name}` needs {', '.join(spec.json_schema['required'])}; only tools without required arguments fit"
+            )
+        else:
+            continue
+        found.append(Problem(document.file, place.line, place.column, severity, f"desk: {message}"))
+    return found
+
+
 def _instead(name: str, names: Sequence[str], there_are: str = "there are") -> str:
     """The end of a sentence about a name that does not exist: which one was probably meant, or which there are."""
     best = process.extractOne(name, names, scorer=fuzz.ratio, score_cutoff=70)

@@ -166,6 +166,7 @@ def read_shop(
             advice.about_agents(site, document, kit.tools, known, complete=not written.mcp, workflows=offered)
         )
         problems.extend(advice.about_hand_over(site, document, kit.tools, complete=not written.mcp))
+        problems.extend(advice.about_desk(site, document, kit.tools, complete=not written.mcp))
         problems.extend(about_workflows(own, kit.tools, directory, articles=articles))
     problems.sort()
     if any(problem.severity == "error" for problem in problems):

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from pydantic import Field, field_validator
 
 from server.site.agents import MAX_AGENTS, Specialist
+from server.site.desk import Canned, DeskView
 from server.site.forms import (
     Colour,
     Email,
@@ -259,7 +260,21 @@ class Site(Part):
     hand_over: HandOverRules = Field(
         default_factory=HandOverRules, description="When a person takes over, who, and what if nobody comes."
     )
+    desk: DeskView = Field(default_factory=DeskView, description="What staff see beside a conversation.")
+    canned: tuple[Canned, ...] = Field(
+        default=(), max_length=200, description="Replies that are written once, for staff to send."
+    )
     demo: Demo = Field(default_factory=Demo, description="Only used by `serve --demo`.")
+
+    @field_validator("canned")
+    @classmethod
+    def _no_canned_twice(cls, value: tuple[Canned, ...]) -> tuple[Canned, ...]:
+        seen: set[tuple[str, str | None]] = set()
+        for canned in value:
+            if (canned.name, canned.locale) in seen:
+                raise ValueError(f"expected each canned reply once per language, got {canned.name!r} again")
+            seen.add((canned.name, canned.locale))
+        return value
 
     @field_validator("origins")
     @classmethod
