@@ -128,7 +128,8 @@ def read_shop(
 ) -> tuple[Shop | None, list[Problem]]:
     """The shop, or None if there are errors, and all problems, sorted by place.
 
-    Without `articles` help/ is not looked at: an article takes about 1 ms, and a server must start at once.
+    Without `articles` help/ is not looked at, and workflows/ only when it is wanted: an article takes about 1 ms, a workflow
+    20, and a server must start at once.
     """
     directory = Path(os.path.abspath(directory))
     if not directory.is_dir():
@@ -153,7 +154,7 @@ def read_shop(
     connectors = connect(written, kit.tools, environment, directory, problems)
     if ran:
         connect_guests(kit, document, written.rules, problems, complete=not written.mcp)
-    own = read_own(directory, problems)
+    own = read_own(directory, problems) if articles else ()
     problems.extend(advice.about_site(site, document, environment))
     if ran:  # else every rule would seem to be for an unknown tool
         problems.extend(advice.about_rules(written.rules, written.document, kit.tools))
@@ -172,7 +173,8 @@ def read_shop(
     if any(problem.severity == "error" for problem in problems):
         return None, problems
     rules = LiveRules(_by_every_name(written.rules, kit.tools), connectors)
-    return Shop(directory, site, rules, kit, connectors, Workflows(kit.tools, rules, own), tuple(problems)), problems
+    workflows = Workflows(kit.tools, rules, own, directory=None if articles else directory)
+    return Shop(directory, site, rules, kit, connectors, workflows, tuple(problems)), problems
 
 
 def _by_every_name(rules: Mapping[str, Rule], registry: Registry) -> dict[str, Rule]:

@@ -3,7 +3,9 @@
 It runs none of them.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from server.site import Problem
 from tools import Registry, Rule
 from tools.workflow.load import Loaded, articles_of, check_loaded, offered, read_library, read_workflows
 from tools.workflow.program import Program
+
+logger = logging.getLogger(__name__)
 
 FOLDER = "workflows"
 
@@ -22,15 +26,23 @@ class Workflows(Mapping[str, Program]):
     """
 
     def __init__(
-        self, registry: Registry, rules: Mapping[str, Rule] | None = None, own: tuple[Loaded, ...] = ()
+        self,
+        registry: Registry,
+        rules: Mapping[str, Rule] | None = None,
+        own: tuple[Loaded, ...] = (),
+        *,
+        directory: Path | None = None,
     ) -> None:
-        """`own` are those of the shop's folder; the registry must hold all tools by the first look.
+        """`own` are those of the shop's folder; else they are read from its `directory`, when first looked at.
+
+        The registry must hold all tools by then. A file that is broken is logged, and its workflow is not offered.
 
         A tool that is switched off or denied counts as not there: what cannot be done to its end is not begun.
         """
         self._registry = registry
         self._rules = rules or {}
         self._own = own
+        self._directory = directory
 
     @cached_property
     def _programs(self) -> dict[str, Program]:
@@ -39,8 +51,20 @@ class Workflows(Mapping[str, Program]):
             rule = self._rules.get(spec.name) or Rule()
             if rule.enabled and rule.permission != "deny":
                 usable.add(spec)
-        found = offered(list(self._own), usable, read_library())
+        library = read_library()
+        found = offered(self._read(library), usable, library)
         return {name: found[name] for name in sorted(found)}
+
+    def _read(self, library: Mapping[str, Loaded]) -> list[Loaded]:
+        if self._directory is None:
+            return list(self._own)
+        problems: list[Problem] = []
+        own = read_workflows(self._directory / FOLDER, problems, library)
+        found = [(one, check_loaded(one, self._registry)) for one in own]
+        for problem in sorted([*problems, *(problem for _, wrong in found for problem in wrong)]):
+            logger.warning("%s", problem)
+        # One that is broken stays in the list, switched off, so that the library's of its name does not step in.
+        return [replace(one, enabled=one.enabled and not _has_error(wrong)) for one, wrong in found]
 
     def __getitem__(self, name: str) -> Program:
         return self._programs[name]
@@ -55,6 +79,10 @@ class Workflows(Mapping[str, Program]):
 def steps_of(workflows: Workflows) -> frozenset[str]:
     """The names of all tools that these workflows call."""
     return frozenset(tool.name for one in workflows.values() for tool in one.tools.values() if tool is not None)
+
+
+def _has_error(problems: list[Problem]) -> bool:
+    return any(problem.severity == "error" for problem in problems)
 
 
 def read_own(directory: Path, problems: list[Problem]) -> tuple[Loaded, ...]:

@@ -433,3 +433,16 @@ def test_problems_are_sorted_by_file_line_and_column():
     places = [("b", 1, 1), ("a", 10, 1), ("a", 9, 2), ("a", 9, 1)]
     problems = sorted(Problem(Path(name), line, column, "error", "x") for name, line, column in places)
     assert [(str(p.file), p.line, p.column) for p in problems] == [("a", 9, 1), ("a", 9, 2), ("a", 10, 1), ("b", 1, 1)]
+
+
+def test_a_broken_workflow_is_an_error_to_check_and_is_not_offered_by_a_server_that_runs(tmp_path, caplog):
+    (tmp_path / "site.yaml").write_text("key: pk_test\nname: T\norigins: [https://a.example]\n")
+    (tmp_path / "workflows").mkdir()
+    (tmp_path / "workflows" / "bad.yaml").write_text("examples: [x]\nsteps:\n  - call: nothing\n  - end: done\n")
+    (tmp_path / "workflows" / "good.yaml").write_text("examples: [y]\nsteps:\n  - say: Hello.\n  - end: done\n")
+    checked, problems = read_shop(tmp_path, data=tmp_path / "data", environment={})
+    assert checked is None
+    assert any("bad.yaml:3" in str(problem) and problem.severity == "error" for problem in problems)
+    served, _ = read_shop(tmp_path, data=tmp_path / "data", environment={}, articles=False)
+    assert served is not None and [*served.workflows] == ["good"]
+    assert "bad.yaml:3" in caplog.text
