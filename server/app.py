@@ -43,6 +43,7 @@ from server.stores.sqlite import SqliteStore
 from server.sweep import Sweep
 from server.switches import SwitchedRules, Switches
 from server.turns import Agent, Turns
+from server.unattended import Unattended
 from server.verify import Delivery, Desk, Verifier, Words
 
 logger = logging.getLogger(__name__)
@@ -198,6 +199,8 @@ class Running:
     line: socket.Line
     approvals: Approvals
     admin: Admin
+    sweep: Sweep
+    unattended: Unattended
 
 
 @contextlib.asynccontextmanager
@@ -231,10 +234,12 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
         records = Records(log, Files(settings.data))
         admin = Admin(log, approvals, parts.switches, parts.agents, clock_ms, records)
         sweep = Sweep(log, turns, sites, clock_ms=clock_ms, approvals=approvals, records=records)
+        unattended = Unattended(log, sites, clock_ms=clock_ms)
+        sweep.chores.append(unattended.look)
         async with asyncio.TaskGroup() as group:
             sweeping = group.create_task(sweep.forever())
             line = socket.Line(log, hub, turns, door, clock_ms, new_id, Buckets(), verifier, words)
-            yield Running(parts, log, hub, turns, door, gates, line, approvals, admin)
+            yield Running(parts, log, hub, turns, door, gates, line, approvals, admin, sweep, unattended)
             sweeping.cancel()
 
 

@@ -195,6 +195,8 @@ class Conversation:
     mode: Mode = "agent"
     mode_seq: int = 0
     mode_reason: str | None = None
+    mode_detail: str = ""
+    """For staff: which of the shop's settings was the reason."""
     staff: str | None = None
     """Id and name of the person who has the conversation, while the mode is `staff`."""
     staff_name: str | None = None
@@ -525,6 +527,7 @@ def _mode(state: Conversation, event: Event) -> None:
             state.route = replace(state.route, mood=None, cue=None)
     state.mode_seq = event.seq
     state.mode_reason = event.body.get("reason")
+    state.mode_detail = event.body.get("detail") or ""
     in_hand = state.mode == "staff"
     state.staff = event.body.get("by") if in_hand else None
     state.staff_name = event.body.get("name") if in_hand else None

@@ -152,7 +152,7 @@ def packet(state: Conversation, reason: str, *, detail: str = "", language: str 
         "read": list(dict.fromkeys(_read(state, since))),
         "mood": (state.route.mood or "") if state.route is not None else "",
         "language": (state.route.language if state.route is not None else None) or language,
-        "skill": _skill(state, reason, detail),
+        "skill": skill_of(state, reason, detail),
         "next": _next(reason, calls, _runs(state)),
         "earlier": sum(m.role == "customer" and m.seq <= since for m in state.messages),
     }
@@ -224,7 +224,8 @@ def _read(state: Conversation, since: int) -> Iterable[str]:
             yield from (str(c.get("title") or c.get("document")) for c in message.citations)
 
 
-def _skill(state: Conversation, reason: str, detail: str) -> str:
+def skill_of(state: Conversation, reason: str | None, detail: str) -> str:
+    """What a colleague should be able to see to: the topic, or else what the agent that had it is for; "" for anything."""
     if reason == "topic":
         return detail
     return state.route.agent if state.route is not None and state.route.agent != "default" else ""

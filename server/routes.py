@@ -52,9 +52,20 @@ def _desk(running: Running) -> list[BaseRoute]:
     """The desk's pages and its socket."""
     settings = running.parts.settings
     accounts = Accounts(settings.data, clock_ms=app.clock_ms)
-    deeds = desk.Deeds(running.log, running.approvals, poke=running.turns.poke, new_id=app.new_id)
+    board = desk.Board(running.log)
+    deeds = desk.Deeds(
+        running.log,
+        running.approvals,
+        poke=running.turns.poke,
+        new_id=app.new_id,
+        clock_ms=app.clock_ms,
+        present=lambda: board.present,
+    )
+    configured = {key: gate.site for key, gate in running.gates.items()}
+    dispatch = desk.Dispatch(running.log, board, configured, clock_ms=app.clock_ms, new_id=app.new_id)
+    running.sweep.chores.append(dispatch.look)
     sites = {key: gate.site.name for key, gate in running.gates.items()}
-    line = desk.DeskLine(running.log, running.hub, desk.Board(running.log), deeds, sites, app.new_id)
+    line = desk.DeskLine(running.log, running.hub, board, deeds, sites, app.new_id)
 
     async def connect(websocket: WebSocket) -> None:
         session = await desk_pages.signed_in(websocket, accounts)

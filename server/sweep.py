@@ -5,7 +5,7 @@ It decides nothing: it finds conversations and pokes `turns`, or erases.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from server.approvals import Approvals
@@ -43,6 +43,8 @@ class Sweep:
         self._clock_ms = clock_ms
         self._approvals = approvals
         self._records = records
+        self.chores: list[Callable[[], Awaitable[object]]] = []
+        """What else is to be looked after every 2 s."""
 
     async def forever(self) -> None:
         """At once, and then every 2 s; retention and old bookings once an hour."""
@@ -52,6 +54,8 @@ class Sweep:
             try:
                 await self.unfinished()
                 await self._approvals.expire()
+                for chore in self.chores:
+                    await chore()
                 if loop.time() >= clean_s:
                     clean_s = loop.time() + RETENTION_EVERY_S
                     await self.retention()

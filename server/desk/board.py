@@ -29,6 +29,8 @@ class Watcher:
     staff: Staff
     woken: asyncio.Event
     changed: set[str] = field(default_factory=set)
+    company: bool = True
+    """Who is at the desk has changed since it was last told."""
 
 
 class Board:
@@ -63,11 +65,18 @@ class Board:
         """Be told of changes, until `unwatch`."""
         watcher = Watcher(staff, woken)
         self._watchers.add(watcher)
+        self._company()
         return watcher
 
     def unwatch(self, watcher: Watcher) -> None:
         """Be told no more."""
         self._watchers.discard(watcher)
+        self._company()
+
+    def _company(self) -> None:
+        for watcher in self._watchers:
+            watcher.company = True
+            watcher.woken.set()
 
     @property
     def present(self) -> dict[str, Staff]:
@@ -113,9 +122,18 @@ class Board:
             case _:
                 return row.mode != "closed"
 
-    def load_of(self, staff_id: str) -> int:
-        """How many conversations this person has now."""
-        return sum(1 for row in self._rows.values() if row.mode == "staff" and row.staff == staff_id)
+    def load_of(self, staff_id: str, now_ms: int) -> int:
+        """How many conversations this person has, or is offered, now."""
+        return sum(
+            (row.mode == "staff" and row.staff == staff_id)
+            or (row.mode == "waiting" and row.offered == staff_id and now_ms < (row.offered_until_ms or 0))
+            for row in self._rows.values()
+        )
+
+    def waiting(self) -> list[Summary]:
+        """All conversations that wait for a person, the longest waiting first."""
+        rows = [row for row in self._rows.values() if row.mode == "waiting" and not row.erased]
+        return sorted(rows, key=lambda row: (row.waiting_since_ms or row.updated_ms, row.conversation))
 
     def _heard(self, key: str, events: Sequence[Event]) -> None:
         if not self._loaded and not self._watchers:
@@ -175,6 +193,10 @@ def wire_row(row: Summary) -> dict[str, Any]:
         "staff": row.staff,
         "staff_name": row.staff_name,
         "reason": row.reason,
+        "offered": row.offered,
+        "offered_name": row.offered_name,
+        "offered_until_ms": row.offered_until_ms,
+        "escalated": row.escalated,
         "opened_ms": row.opened_ms,
         "updated_ms": row.updated_ms,
         "waiting_since_ms": row.waiting_since_ms,

@@ -176,12 +176,20 @@ class Desk:
                 await deeds.decide(key, staff, frame)
             case frames.Release():
                 await deeds.release(key, staff, frame)
+            case frames.Assign():
+                await deeds.assign(key, staff, frame.to)
             case frames.Typing():
-                self._line.hub.tell(key, "customer", {"t": "staff", "typing": True, "name": staff.name})
+                if await self._has(key):  # who writes a note, or only looks, is not writing to the customer
+                    self._line.hub.tell(key, "customer", {"t": "staff", "typing": True, "name": staff.name})
             case frames.Seen():
                 self._line.hub.tell(key, "customer", {"t": "staff", "typing": False, "seen": frame.seq})
             case _:
                 pass
+
+    async def _has(self, key: str) -> bool:
+        """Whether this person has the conversation."""
+        state = await self._line.log.load(key)
+        return state.mode == "staff" and state.staff == self._staff.id
 
     def _key(self, frame: frames.DeskFrame) -> str:
         """The store's key of the conversation that a frame is about. What this person may not see is not there."""
@@ -239,6 +247,7 @@ class Desk:
                 if self._closing is None:
                     out += await self._pulled()
                     out += self._moved()
+                    out += self._company()
                 if out:
                     await self._put(out)
                 if self._closing is not None:
@@ -280,6 +289,17 @@ class Desk:
         queues = {row.conversation: [q for q in frames.QUEUES if board.holds(self._staff, q, row)] for row in shown}
         told = [wire_row(row) | {"queues": queues[row.conversation]} for row in shown]
         return [{"t": "rows", "rows": told, "counts": board.counts(self._staff)}]
+
+    def _company(self) -> list[dict[str, Any]]:
+        """Who is at the desk, when that has changed."""
+        watcher = self._watcher
+        if watcher is None or not watcher.company:
+            return []
+        watcher.company = False
+        me, sites = self._staff, [key for key in self._line.sites if self._staff.sees(key)]
+        people = [one for one in self._line.board.present.values() if any(one.sees(key) for key in sites)]
+        told = [{"id": one.id, "name": one.name, "picture": one.picture, "me": one.id == me.id} for one in people]
+        return [{"t": "people", "people": sorted(told, key=lambda one: str(one["name"]))}]
 
     async def _put(self, out: list[dict[str, Any]]) -> None:
         text = wire.dump(out).decode()

@@ -17,6 +17,9 @@ from server.staff import Staff
 TRIES: Final = 5
 """Fencing events that may come first while a person takes a conversation: the agent writes a few in a turn."""
 
+ASSIGNED_MS: Final = 60_000
+"""How long a colleague can take what another has offered: time to read the packet."""
+
 
 class NotDone(Exception):
     """The deed was not done; the message is for the person who wanted it. `code` is an error frame's."""
@@ -31,8 +34,18 @@ class Deeds:
     """Staff's deeds, on any conversation of a site that they see."""
 
     def __init__(
-        self, log: Log, approvals: Approvals, *, poke: Callable[[str], None], new_id: Callable[[], str]
+        self,
+        log: Log,
+        approvals: Approvals,
+        *,
+        poke: Callable[[str], None],
+        new_id: Callable[[], str],
+        clock_ms: Callable[[], int],
+        present: Callable[[], Mapping[str, Staff]] = dict,
     ) -> None:
+        """`present` says who is at the desk now, by id: only they can be offered a conversation."""
+        self._clock_ms = clock_ms
+        self._present = present
         self._log = log
         self._approvals = approvals
         self._poke = poke
@@ -48,9 +61,10 @@ class Deeds:
             state = await self._known(key)
             if state.mode == "staff" and state.staff == staff.id:
                 return
-            if state.mode == "staff" and not force:
+            if state.mode == "staff" and not (force or self._is_offered(state, staff)):
                 raise NotDone("busy", f"{state.staff_name or 'a colleague'} has this conversation")
             mode = {"mode": "staff", "name": staff.name, "by": staff.id}
+            mode |= {"picture": staff.picture} if staff.picture is not None else {}
             events = [NewEvent(f"s:{self._new_id()}", "mode", "staff", mode)]
             if state.turn is not None:
                 # The turn ends with the take-over, whether or not its process still lives.
@@ -65,6 +79,34 @@ class Deeds:
             self._poke(key)
             return
         raise NotDone("busy", "too much happens here at once; please try again")
+
+    async def assign(self, key: str, staff: Staff, to: str) -> None:
+        """Offer the conversation to a colleague, who can take it for a minute: one that waits, or the person's own.
+
+        Until the colleague takes it nothing changes, so that a customer is never with nobody.
+
+        Raises:
+            NotDone: the colleague is not at the desk or may not see it, somebody else has it, or nobody is to have it.
+        """
+        state = await self._known(key)
+        colleague = self._present().get(to)
+        if colleague is None or not colleague.sees(state.site) or to == staff.id:
+            raise NotDone("busy", "this colleague is not at the desk now")
+        if state.mode == "staff" and state.staff != staff.id and staff.role != "admin":
+            raise NotDone("busy", f"{state.staff_name or 'a colleague'} has this conversation")
+        if state.mode not in ("waiting", "staff"):
+            raise NotDone("busy", "take the conversation first")
+        body = {"to": colleague.id, "name": colleague.name, "until_ms": self._clock_ms() + ASSIGNED_MS, "by": staff.id}
+        try:
+            event = NewEvent(f"s:{self._new_id()}", "assigned", "staff", body)
+            await self._log.append(key, [event], after=state.head)
+        except Conflict as error:
+            raise NotDone("busy", "something else happened first; please look again") from error
+
+    def _is_offered(self, state: Conversation, staff: Staff) -> bool:
+        """Whether the conversation is this person's to take just now."""
+        last = state.offers[-1] if state.offers else None
+        return last is not None and last.to == staff.id and self._clock_ms() < last.until_ms
 
     async def reply(self, key: str, staff: Staff, reply_id: str, text: str) -> None:
         """Say something to the customer. Sent again with the same id and text, it is the same message.

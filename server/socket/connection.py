@@ -228,8 +228,12 @@ class Connection:
                 await self._change(line.door.logout(session))
             case wire.Hello():
                 raise wire.BadFrame("expected one hello per connection, got another")
+            case wire.Typing():
+                line.hub.tell(session.key, "staff", {"t": "customer", "typing": True})
+            case wire.Seen():
+                line.hub.tell(session.key, "staff", {"t": "customer", "typing": False, "seen": frame.seq})
             case _:
-                pass  # typing, seen and pong: that something came is all they say so far
+                pass  # pong: that something came is all it says
 
     async def _pace(self) -> None:
         """Read on more slowly for somebody who is over the rate, and not at all for somebody far over it."""

@@ -62,7 +62,7 @@ class Scene:
         parts = {"new_id": lambda: f"i{next(self.ids)}", "clock_ms": lambda: time.time_ns() // 1_000_000}
         self.turns = Turns(self.log, self.hub, {"pk_r7": agent}, node="n1", **parts)
         approvals = Approvals(self.log, {"pk_r7": agent}, poke=self.turns.poke, **parts)
-        self.deeds = Deeds(self.log, approvals, poke=self.turns.poke, new_id=parts["new_id"])
+        self.deeds = Deeds(self.log, approvals, poke=self.turns.poke, **parts)
 
     name = "test"
     quotes_only = False

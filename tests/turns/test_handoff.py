@@ -72,7 +72,7 @@ class Shop(Node):
         self.approvals = Approvals(
             self.log, {"pk_test": agent}, poke=self.turns.poke, clock_ms=self.clock_ms, new_id=new_id
         )
-        self.deeds = Deeds(self.log, self.approvals, poke=self.turns.poke, new_id=new_id)
+        self.deeds = Deeds(self.log, self.approvals, poke=self.turns.poke, new_id=new_id, clock_ms=self.clock_ms)
 
     async def ask(self, text, said, count):
         await self.say(text, said=said)

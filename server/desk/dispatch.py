@@ -1,0 +1,88 @@
+"""Dispatch: offers conversations that wait to colleagues at the desk, one after the other.
+
+It takes nothing away: an offer is an event that ends by itself, and anybody may take what was offered to another.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from server import handoff, prompt
+from server.conversation import Conversation
+from server.desk.board import Board
+from server.events import NewEvent
+from server.handoff import Colleague
+from server.log import Log
+from server.ports import Conflict, Gone
+from server.site import Site
+from server.staff import Staff
+
+OFFERS: Final = 50
+"""In one look: more customers waiting than that are not helped by looking at all of them at once."""
+
+
+class Dispatch:
+    """Offers what waits. `look` is to be called every few seconds."""
+
+    def __init__(
+        self,
+        log: Log,
+        board: Board,
+        sites: Mapping[str, Site],
+        *,
+        clock_ms: Callable[[], int],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._log = log
+        self._board = board
+        self._sites = sites
+        self._clock_ms = clock_ms
+        self._new_id = new_id
+        self._turns: dict[str, int] = {}
+        """When each colleague was last offered something: whose turn is the longest ago comes first."""
+
+    async def look(self) -> int:
+        """Offer what waits and is offered to nobody who is here; returns how many offers were made."""
+        present = self._board.present
+        if not present:
+            return 0
+        made = 0
+        now_ms = self._clock_ms()
+        for row in self._board.waiting():
+            site = self._sites.get(row.site)
+            held = row.offered in present and now_ms < (row.offered_until_ms or 0)
+            if site is None or held:
+                continue
+            made += await self._offer(row.conversation, site, present, now_ms)
+            if made >= OFFERS:
+                break
+        return made
+
+    async def _offer(self, key: str, site: Site, present: Mapping[str, Staff], now_ms: int) -> bool:
+        state = await self._log.load(key)
+        if state.mode != "waiting":
+            return False
+        people = [
+            Colleague(one, self._board.load_of(one.id, now_ms), self._turns.get(one.id, 0)) for one in present.values()
+        ]
+        chosen = handoff.choose(
+            people,
+            site.key,
+            language=_language(state, site),
+            skill=handoff.skill_of(state, state.mode_reason, state.mode_detail),
+            capacity=site.hand_over.capacity,
+            asked={offer.to for offer in state.offers},
+        )
+        if chosen is None:
+            return False
+        body = {"to": chosen.id, "name": chosen.name, "until_ms": now_ms + 1000 * site.hand_over.offer_s}
+        try:
+            await self._log.append(key, [NewEvent(f"o:{self._new_id()}", "assigned", "system", body)], after=state.head)
+        except (Conflict, Gone):
+            return False
+        self._turns[chosen.id] = now_ms
+        return True
+
+
+def _language(state: Conversation, site: Site) -> str:
+    heard = state.route.language if state.route is not None else None
+    return heard or prompt.spoken_in(state, site)
