@@ -229,6 +229,11 @@ class Conversation:
     last_turn_reason: str | None = None
     turns: int = 0
     rated: bool = False
+    contact: str | None = None
+    """The address that the customer has left for answers, unproven."""
+    mailed: Mapping[str, str] = field(default_factory=dict)
+    """What became of the mail with each message of staff: `sending`, `sent`, `failed` or `not_needed`."""
+    tags: tuple[str, ...] = ()
     blocked: bool = False
     """Staff have blocked this visitor: nothing more is taken from them."""
     erased: bool = False
@@ -568,8 +573,22 @@ def _rated(state: Conversation, event: Event) -> None:
     state.rated = state.rated or "of" not in event.body
 
 
+def _tagged(state: Conversation, event: Event) -> None:
+    tag = str(event.body.get("tag"))
+    state.tags = (*(one for one in state.tags if one != tag), *((tag,) if event.body.get("on") else ()))
+
+
 def _blocked(state: Conversation, event: Event) -> None:
     state.blocked = bool(event.body.get("on"))
+
+
+def _contact(state: Conversation, event: Event) -> None:
+    state.contact = event.body.get("email")
+
+
+def _mailed(state: Conversation, event: Event) -> None:
+    body = event.body
+    state.mailed = {**state.mailed, **dict.fromkeys(body.get("of") or (), body.get("state", "sending"))}
 
 
 _STEPS = {
@@ -592,9 +611,12 @@ _STEPS = {
     "turn.started": _turn_started,
     "turn.ended": _turn_ended,
     "rated": _rated,
+    "tagged": _tagged,
     "blocked": _blocked,
     "verify.sent": _verify,
     "verify.tried": _verify,
+    "contact": _contact,
+    "mailed": _mailed,
 }
 
 
@@ -623,6 +645,7 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
                 last_role=event.role,
                 snoozed_until_ms=None if event.role == "customer" else summary.snoozed_until_ms,
                 unread=summary.unread + 1 if event.role == "customer" else 0,
+                unmailed=0 if event.role == "customer" else summary.unmailed + (event.role == "staff"),
                 unanswered=max(0, summary.unanswered + (1 if counts else 0) - len(body.get("answers") or ())),
             )
         case "mode":
@@ -642,6 +665,8 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
                 staff_name=body.get("name") if mode == "staff" else None,
                 unanswered=0 if mode in ("staff", "closed") else summary.unanswered + left,
             )
+        case "mailed":
+            return replace(summary, unmailed=0)
         case "assigned":
             return replace(
                 summary,

@@ -31,6 +31,8 @@ Kind = Literal[
     "rated",
     "verify.sent",
     "verify.tried",
+    "contact",
+    "mailed",
     "tagged",
     "snoozed",
     "blocked",
@@ -116,6 +118,8 @@ _CUSTOMER_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "rated": ("score", "of", "text"),
     "verify.sent": ("call", "to", "expires_ms"),
     "verify.tried": ("call", "ok", "left", "message"),
+    "contact": ("email", "of"),
+    "mailed": ("of", "to", "state"),
 }
 _ASKED_OF_CUSTOMER_KEYS: Final = ("call", "label", "of", "args", "expires_ms", "verify", "to")
 

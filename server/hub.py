@@ -96,6 +96,11 @@ class Hub:
         """How many viewers this node has."""
         return sum(len(room.watches) for room in self._rooms.values())
 
+    def is_there(self, key: str) -> bool:
+        """Whether a customer has this conversation open on this node."""
+        room = self._rooms.get(key)
+        return room is not None and any(watch.link.viewer.audience == "customer" for watch in room.watches)
+
     async def attach(self, key: str, viewer: Viewer, cursor: int, *, woken: asyncio.Event | None = None) -> Watch:
         """Watch a conversation from `cursor` on; `woken` is set whenever there may be something to pull."""
         room = self._rooms.get(key)

@@ -55,6 +55,17 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "code_busy": "I could not check that just now. Please try once more.",
         "code_need_email": "And which email address was it ordered with?",
         "code_need_order": "And what is the order number? It is in the confirmation email.",
+        "email_wanted": "This takes longer than it should. If you leave your email address here, "
+        "the answer also comes to you by mail.",
+        "email_wanted_closed": "If you leave your email address here, the answer also comes to you by mail, and you need not wait.",
+        "email_known": "You need not wait here: the answer also comes by mail to {to}, the address that we have of you.",
+        "email_kept": "Thank you. If you are not here when somebody answers, the answer comes by mail to {to}.",
+        "letter_subject": "{shop} has answered you",
+        "letter_text": "Hello,\n\nin your chat with {shop} somebody has answered:\n\n{said}\n\n"
+        "To read all of it and go on, open this link. It is good for 7 days and opens this chat for whoever has it, so "
+        "please keep it to yourself:\n{link}\n\n{shop}\n",
+        "letter_notice": "Hello,\n\nin your chat with {shop} somebody has answered. To read it, sign in to the shop and "
+        "open the chat there.\n\n{shop}\n",
         "code_subject": "Your code for {shop}",
         "code_mail": "Hello,\n\nyour code for the chat with {shop} is:\n\n    {code}\n\n"
         "It is good for 10 minutes, in that chat alone. "
@@ -116,6 +127,19 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "code_busy": "Das konnte ich gerade nicht prüfen. Bitte versuchen Sie es noch einmal.",
         "code_need_email": "Und mit welcher E-Mail-Adresse wurde bestellt?",
         "code_need_order": "Und wie lautet die Bestellnummer? Sie steht in der Bestätigung per E-Mail.",
+        "email_wanted": "Das dauert länger, als es sollte. Wenn Sie Ihre E-Mail-Adresse hier lassen, "
+        "kommt die Antwort auch per E-Mail.",
+        "email_wanted_closed": "Wenn Sie Ihre E-Mail-Adresse hier lassen, kommt die Antwort auch per E-Mail, und Sie müssen "
+        "nicht warten.",
+        "email_known": "Sie müssen hier nicht warten: Die Antwort kommt auch per E-Mail an {to}, "
+        "die Adresse, die wir von Ihnen haben.",
+        "email_kept": "Danke. Wenn Sie nicht da sind, sobald jemand antwortet, kommt die Antwort per E-Mail an {to}.",
+        "letter_subject": "{shop} hat Ihnen geantwortet",
+        "letter_text": "Guten Tag,\n\nin Ihrem Chat mit {shop} hat jemand geantwortet:\n\n{said}\n\n"
+        "Um alles zu lesen und weiterzuschreiben, öffnen Sie diesen Link. Er gilt 7 Tage und öffnet diesen Chat jedem, der ihn "
+        "hat; behalten Sie ihn also für sich:\n{link}\n\n{shop}\n",
+        "letter_notice": "Guten Tag,\n\nin Ihrem Chat mit {shop} hat jemand geantwortet. Um es zu lesen, melden Sie sich im "
+        "Shop an und öffnen Sie dort den Chat.\n\n{shop}\n",
         "code_subject": "Ihr Code für {shop}",
         "code_mail": "Guten Tag,\n\nIhr Code für den Chat mit {shop} lautet:\n\n    {code}\n\n"
         "Er gilt 10 Minuten und nur in diesem Chat. "

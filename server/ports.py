@@ -105,6 +105,8 @@ class Summary:
     unread: int = 0
     """Customer messages since the last one of the agent or of staff."""
     last_role: Role | None = None
+    unmailed: int = 0
+    """Messages of staff since the customer's last one that nobody has mailed."""
     decided: int = 0
     """Decisions that no turn has taken up yet."""
     in_flight: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from server.auth.identity import (
     verify_identity,
     weak_secret,
 )
+from server.auth.links import LINK_TTL_S, LinkToken, mint_link, read_link
 from server.auth.origins import Origins, origin_of
 from server.auth.signed import FORBIDDEN, Refused
 from server.auth.tokens import GRACE_S, RENEW_AFTER_S, TOKEN_TTL_S, VisitorToken, mint, needs_renewal, read
@@ -22,17 +23,21 @@ __all__ = [
     "GRACE_S",
     "IDENTITY_TTL_S",
     "LEEWAY_S",
+    "LINK_TTL_S",
     "RENEW_AFTER_S",
     "TOKEN_TTL_S",
     "WEAK_SECRET_BYTES",
     "Identity",
+    "LinkToken",
     "Origins",
     "Refused",
     "VisitorToken",
     "mint",
+    "mint_link",
     "needs_renewal",
     "origin_of",
     "read",
+    "read_link",
     "sign_hmac",
     "sign_identity",
     "verify_identity",
