@@ -89,6 +89,19 @@ class Approvals:
                 return approval
         raise NotDecided(f"no call {call!r} waits for staff: it was decided, has expired, or never was")
 
+    async def about(self, conversation: str, call: str) -> Approval:
+        """The call of this conversation, which waits for staff, with its limits as they are now.
+
+        Raises:
+            NotDecided: it does not wait for staff.
+        """
+        state = await self._log.load(conversation)
+        record = state.calls.get(call)
+        asked = record.question if record is not None else None
+        if record is None or record.state != "asked" or asked is None or asked.of != "staff":
+            raise NotDecided(f"call {call!r} does not wait for staff any more")
+        return await self._approval(state, record, asked)
+
     async def decide(  # noqa: PLR0913 - keyword-only: a decision and what it is bound to
         self,
         conversation: str,

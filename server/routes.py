@@ -3,6 +3,7 @@
 It holds no logic of its own.
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
 
@@ -16,14 +17,14 @@ from server import app, auth, desk, socket
 from server.app import Running
 from server.conversation import key_of
 from server.events import Event, NewEvent, Viewer, visible
-from server.http import admin, assets, health, rest
+from server.http import admin, assets, health, links, rest
 from server.http import demo as demo_pages
 from server.http import desk as desk_pages
 from server.keys import Keys
 from server.metrics import Metrics
 from server.passes import Pass
 from server.ports import Find
-from server.staff import Accounts
+from server.staff import Accounts, Staff
 
 DEMO_IDENTITY_S = 3_000
 """How long a demo customer stays signed in: under the hour that the contract allows."""
@@ -42,6 +43,7 @@ def build(running: Running, *, demo: bool, opened: Pass) -> Starlette:
         *rest.routes(_rest(running)),
         *admin.routes(running.admin.run, opened),
         *_desk(running),
+        *links.routes(running.door.reopen),
     ]
     if demo:
         routes += _demo(running)
@@ -65,7 +67,15 @@ def _desk(running: Running) -> list[BaseRoute]:
     dispatch = desk.Dispatch(running.log, board, configured, clock_ms=app.clock_ms, new_id=app.new_id)
     running.sweep.chores.append(dispatch.look)
     sites = {key: gate.site.name for key, gate in running.gates.items()}
-    line = desk.DeskLine(running.log, running.hub, board, deeds, sites, app.new_id)
+
+    async def people() -> Sequence[Staff]:
+        return await asyncio.to_thread(accounts.everybody)
+
+    marks = desk.Marks(running.log, people=people, clock_ms=app.clock_ms, new_id=app.new_id)
+    asides = desk.Asides(running.log, running.approvals, running.parts.agents, clock_ms=app.clock_ms)
+    beside = desk.Beside(running.log, marks, asides)
+    canned = {key: [one.model_dump(mode="json") for one in site.canned] for key, site in configured.items()}
+    line = desk.DeskLine(running.log, running.hub, board, deeds, sites, app.new_id, beside, canned)
 
     async def connect(websocket: WebSocket) -> None:
         session = await desk_pages.signed_in(websocket, accounts)
@@ -157,9 +167,10 @@ def _rest(running: Running) -> rest.RestPorts:
     async def say(site: str, conversation: str, said: str | None, text: str) -> Event:
         key = await known(site, conversation)
         said = said or f"m:{app.new_id()}"
-        if (event := await running.line.words.take(key, said, text)) is not None:
-            running.turns.poke(key)
-            return event
+        for taker in (running.line.words, running.line.contacts):
+            if (event := await taker.take(key, said, text)) is not None:
+                running.turns.poke(key)
+                return event
         [event] = await log.append(key, [NewEvent(said, "message", "customer", {"text": text})])
         running.turns.poke(key)
         return event

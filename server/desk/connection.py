@@ -5,15 +5,16 @@ It decides nothing: what a frame does is `deeds`' to say, and what waits is the 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from server import wire
-from server.conversation import id_of, key_of
+from server.conversation import id_of, key_of, site_of
 from server.desk import frames
+from server.desk.beside import Beside, Slow
 from server.desk.board import Board, Watcher, wire_row, wire_rows
 from server.desk.deeds import Deeds, NotDone
 from server.events import Viewer
@@ -51,6 +52,9 @@ class DeskLine:
     sites: Mapping[str, str]
     """Names of the sites by their keys."""
     new_id: Callable[[], str]
+    beside: Beside
+    canned: Mapping[str, Sequence[Mapping[str, Any]]]
+    """Replies that are written once, by site."""
 
 
 class _TooSlow(Exception):
@@ -81,6 +85,8 @@ class Desk:
         self._watcher: Watcher | None = None
         self._listed: frames.List | None = None
         self._pending: list[dict[str, Any]] = []
+        self._group: asyncio.TaskGroup | None = None
+        self._looking: set[str] = set()
         self._closing: tuple[int, str] | None = None
         self._loop = asyncio.get_running_loop()
         self._heard_s = self._loop.time()
@@ -95,12 +101,14 @@ class Desk:
         try:
             self._send(self._welcome())
             async with asyncio.TaskGroup() as group:
+                self._group = group
                 writer = group.create_task(self._write())
                 pinger = group.create_task(self._ping())
                 try:
                     await self._read()
                 finally:
                     pinger.cancel()
+                    self._group = None
                     self._closing = self._closing or (1000, "")
                     self._woken.set()
                     await asyncio.wait({writer}, timeout=WRITE_S)
@@ -114,7 +122,12 @@ class Desk:
 
     def _welcome(self) -> dict[str, Any]:
         staff = self._staff
-        sites = [{"key": key, "name": name} for key, name in self._line.sites.items() if staff.sees(key)]
+        canned = self._line.canned
+        sites = [
+            {"key": key, "name": name, "canned": list(canned.get(key, ()))}
+            for key, name in self._line.sites.items()
+            if staff.sees(key)
+        ]
         me = {"id": staff.id, "name": staff.name, "email": staff.email, "role": staff.role}
         return {"t": "welcome", "v": wire.VERSION, "epoch": self._line.log.epoch, "staff": me, "sites": sites}
 
@@ -149,6 +162,8 @@ class Desk:
                 case frames.List():
                     self._listed = frame
                     await self._list(frame)
+                case frames.Search():
+                    self._later("", frame)
                 case frames.Pong():
                     pass
                 case _:
@@ -171,7 +186,8 @@ class Desk:
             case frames.Reply():
                 await deeds.reply(key, staff, frame.id, frame.text)
             case frames.Note():
-                await deeds.note(key, staff, frame.id, frame.text)
+                named = await self._line.beside.named(key, frame.text)
+                await deeds.note(key, staff, frame.id, frame.text, named)
             case frames.Decide():
                 await deeds.decide(key, staff, frame)
             case frames.Release():
@@ -183,8 +199,35 @@ class Desk:
                     self._line.hub.tell(key, "customer", {"t": "staff", "typing": True, "name": staff.name})
             case frames.Seen():
                 self._line.hub.tell(key, "customer", {"t": "staff", "typing": False, "seen": frame.seq})
+            case frames.Approval() | frames.Card() | frames.Suggest():
+                self._later(key, frame)
+            case frames.Tag() | frames.Snooze() | frames.Block():
+                await self._line.beside.mark(key, staff, frame)
             case _:
                 pass
+
+    def _later(self, key: str, frame: Slow) -> None:
+        """Look something up without holding up the frames behind: one of each kind at a time for each conversation."""
+        name = f"{frame.t} {key}"
+        if self._group is None or name in self._looking:
+            return
+        self._looking.add(name)
+        task = self._group.create_task(self._look(key, frame))
+        task.add_done_callback(lambda _: self._looking.discard(name))
+
+    async def _look(self, key: str, frame: Slow) -> None:
+        whose = {"conversation": id_of(key), "site": site_of(key)} if key else {}
+        sites = [site for site in self._line.sites if self._staff.sees(site)]
+        try:
+            self._send(await self._line.beside.look(key, frame, sites) | whose)
+        except NotDone as error:
+            self._refuse(error.code, error.message, getattr(frame, "id", None), whose.get("conversation"))
+        except _TooSlow:
+            raise
+        except Exception:
+            # The top of this task: what was looked up is not there, and the desk goes on.
+            logger.exception("a desk of %s: %s failed", self._staff.id, frame.t)
+            self._refuse("busy", "this could not be looked up", getattr(frame, "id", None), whose.get("conversation"))
 
     async def _has(self, key: str) -> bool:
         """Whether this person has the conversation."""

@@ -3,7 +3,7 @@
 It knows no socket. Everybody sees a deed through the same events as everybody else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from server.approvals import Approvals, NotDecided
@@ -121,14 +121,16 @@ class Deeds:
         body = {"text": text, "name": staff.name, "by": staff.id}
         await self._once(key, NewEvent(reply_id, "message", "staff", body))
 
-    async def note(self, key: str, staff: Staff, note_id: str, text: str) -> None:
+    async def note(self, key: str, staff: Staff, note_id: str, text: str, mentions: Sequence[str] = ()) -> None:
         """Say something to colleagues; a customer never sees it.
 
         Raises:
             NotDone: the id was used with another text.
         """
         await self._known(key)
-        await self._once(key, NewEvent(note_id, "note", "staff", {"text": text, "name": staff.name, "by": staff.id}))
+        body: dict[str, Any] = {"text": text, "name": staff.name, "by": staff.id}
+        body |= {"mentions": list(mentions)} if mentions else {}
+        await self._once(key, NewEvent(note_id, "note", "staff", body))
 
     async def decide(self, key: str, staff: Staff, frame: frames.Decide) -> None:
         """Approve or deny a call that waits for staff; with `args`, approve it with these arguments instead.

@@ -94,6 +94,55 @@ class Assign(On):
     to: Annotated[str, Field(min_length=1, max_length=80)]
 
 
+class Approval(On):
+    """Show the amount of a call that waits for staff, and the limits that it counts against."""
+
+    t: Literal["approval"]
+    call: AnyId
+
+
+class Card(On):
+    """Show what is known of the customer."""
+
+    t: Literal["card"]
+
+
+class Suggest(On):
+    """Show what the agent would answer."""
+
+    t: Literal["suggest"]
+    id: ClientId
+
+
+class Search(Frame):
+    """Find conversations in which something was said."""
+
+    t: Literal["search"]
+    query: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Tag(On):
+    """Put a tag on, or take it off."""
+
+    t: Literal["tag"]
+    tag: Annotated[str, Field(pattern=r"^[\w][\w .&/-]{0,29}$")]
+    on: bool = True
+
+
+class Snooze(On):
+    """Take it out of the queues until then, or until the customer writes; without a time, back into them."""
+
+    t: Literal["snooze"]
+    until_ms: Annotated[int, Field(ge=0, le=2**53)] | None = None
+
+
+class Block(On):
+    """Take nothing more from this visitor; or take it again."""
+
+    t: Literal["block"]
+    on: bool
+
+
 class Typing(On):
     """A person is writing."""
 
@@ -113,7 +162,9 @@ class Pong(Frame):
     t: Literal["pong"]
 
 
-DeskFrame = Watch | Unwatch | List | Take | Reply | Note | Decide | Release | Assign | Typing | Seen | Pong
+Deed = Take | Reply | Note | Decide | Release | Assign | Typing | Seen
+Beside = Approval | Card | Suggest | Search | Tag | Snooze | Block
+DeskFrame = Watch | Unwatch | List | Pong | Deed | Beside
 
 _FRAME: Final[TypeAdapter[DeskFrame]] = TypeAdapter(Annotated[DeskFrame, Field(discriminator="t")])
 

@@ -1,0 +1,141 @@
+"""Asides: what staff look up beside a conversation: an approval's limits, the customer, a suggested reply.
+
+Nothing here changes the log or reaches a customer; tools that are run only read.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from server import prompt
+from server.approvals import Approvals, NotDecided
+from server.conversation import Conversation, id_of
+from server.desk.board import wire_rows
+from server.desk.tables import tabled
+from server.log import Log
+from server.ports import Find, ModelFailed, Text
+from server.turns import Agent
+from tools import Caller, run
+
+logger = logging.getLogger(__name__)
+
+EARLIER: Final = 10
+"""Earlier conversations of a customer that are listed."""
+SUGGEST_S: Final = 30.0
+"""How long a model may think about a suggestion: longer, and the person has written it."""
+MAX_SUGGESTION_CHARS: Final = 4_000
+"""As a message."""
+
+_MARKERS: Final = re.compile(r"\s*\[\d+(?:,\s*\d+)*\]")
+
+
+class NotFound(Exception):
+    """There is nothing to show; the message is for the person who asked."""
+
+
+class Asides:
+    """Looks things up for staff."""
+
+    def __init__(
+        self, log: Log, approvals: Approvals, agents: Mapping[str, Agent], *, clock_ms: Callable[[], int]
+    ) -> None:
+        self._log = log
+        self._approvals = approvals
+        self._agents = agents
+        self._clock_ms = clock_ms
+
+    async def approval(self, key: str, call: str) -> dict[str, Any]:
+        """The amount of a call that waits for staff, and what is booked on the limits that it counts against.
+
+        Raises:
+            NotFound: it does not wait any more.
+        """
+        try:
+            found = await self._approvals.about(key, call)
+        except NotDecided as error:
+            raise NotFound(str(error)) from error
+        limits = [
+            {"name": one.name, "booked": one.booked, "cost": one.cost, "limit": one.limit} for one in found.limits
+        ]
+        return {"call": call, "amount": found.amount, "limits": limits}
+
+    async def card(self, key: str) -> dict[str, Any]:
+        """What is known of the customer: how surely, their other conversations, and what the shop's tools say."""
+        state = await self._log.load(key)
+        agent, known = self._agents.get(state.site), state.identity
+        if agent is None or known is None:
+            return {"known": None, "earlier": [], "tools": []}
+        now_ms = self._clock_ms()
+        found = await self._log.store.find(Find(site=state.site, customer=known.customer, limit=EARLIER + 1))
+        earlier = [row for row in found if row.conversation != key and not row.erased][:EARLIER]
+        level = known.level(now_ms)
+        caller = prompt.caller_of(state, agent.site, now_ms)
+        if level == "anonymous" and not known.is_guest:
+            # The proof is for what the customer may do; that it was this customer, staff know as long as nobody signs out.
+            caller = replace(caller, customer=known.customer, email=known.email, name=known.name, level="identified")
+        names = agent.site.desk.customer_tools if caller.customer is not None else ()
+        tools = await asyncio.gather(*(self._tool(agent, name, caller) for name in names))
+        who = {"customer": known.customer, "name": known.name, "email": known.email, "level": level}
+        return {
+            "known": who | {"guest": known.is_guest, "until_ms": known.until_ms},
+            "earlier": wire_rows(earlier),
+            "tools": [one for one in tools if one is not None],
+        }
+
+    async def _tool(self, agent: Agent, name: str, caller: Caller) -> dict[str, Any] | None:
+        spec = agent.registry.get(name)
+        if spec is None or spec.effect != "read" or agent.has_off(name):
+            return None
+        outcome = await run(spec, caller, {}, breakers=agent.breakers)
+        if not outcome.ok:
+            return {"tool": name, "error": outcome.error}
+        return {"tool": name, **tabled(outcome.result)}
+
+    async def suggest(self, key: str) -> str:
+        """What the agent would answer to the customer's newest words, out of the help center; no call is made.
+
+        Raises:
+            NotFound: there is nothing to answer, or no answer.
+        """
+        state = await self._log.load(key)
+        agent = self._agents.get(state.site)
+        asked = _open_words(state)
+        if agent is None or not asked:
+            raise NotFound("the customer has asked nothing yet")
+        query = "\n".join(message.text for message in state.messages if message.id in asked)
+        voice = replace(agent.voice(), tools=(), workflows={}, known={})
+        as_agent = replace(state, mode="agent", turn=None, unanswered=asked)
+        now_ms = self._clock_ms()
+        text = ""
+        try:
+            async with asyncio.timeout(SUGGEST_S):
+                passages = await agent.retriever.search(state.site, query, k=agent.site.knowledge.passages)
+                caller = prompt.caller_of(state, agent.site, now_ms)
+                chunks = agent.model.stream(prompt.build(as_agent, voice, caller, passages, now_ms))
+                async with contextlib.aclosing(chunks):  # type: ignore[type-var]
+                    async for chunk in chunks:
+                        text += chunk.text if isinstance(chunk, Text) else ""
+                        if len(text) > MAX_SUGGESTION_CHARS:
+                            break
+        except (TimeoutError, ModelFailed) as error:
+            logger.warning("conversation %s: no suggestion: %s", id_of(key), error)
+            raise NotFound("no suggestion came; please try again") from error
+        text = _MARKERS.sub("", text).strip()
+        if not text:
+            raise NotFound("the agent knows nothing to say to this")
+        return text[:MAX_SUGGESTION_CHARS]
+
+
+def _open_words(state: Conversation) -> list[str]:
+    """Ids of what the customer said since somebody answered; the newest words if all is answered."""
+    newest: list[str] = []
+    for message in reversed(state.messages):
+        if message.role == "customer":
+            newest.append(message.id)
+        elif newest:
+            break
+    return newest[::-1]
