@@ -149,7 +149,7 @@ async def unbalanced(world, store):
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
 async def test_l3_no_order_of_partial_refunds_passes_a_limit(kind, tmp_path):
-    worlds = count(8, {"memory": 3_400, "sqlite": 800}[kind])
+    worlds = count(8, {"memory": 3_900, "sqlite": 300}[kind])
     paid = refused = calls = 0
     world = World(random.Random(kind))
     for number in range(worlds):
