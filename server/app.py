@@ -15,7 +15,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from retrieval.embed import make_embedder
@@ -24,8 +24,10 @@ from retrieval.sources import MarkdownFolder
 from retrieval.types import Embedder, Source
 from server import auth, socket
 from server.admin import Admin
+from server.after import Contacts, Post, PostOffice, link_of
 from server.agents import Supplies, agent_of
 from server.approvals import Approvals
+from server.conversation import Conversation
 from server.files import Files
 from server.hub import Hub
 from server.limits import Buckets
@@ -201,6 +203,7 @@ class Running:
     admin: Admin
     sweep: Sweep
     unattended: Unattended
+    post: Post
 
 
 @contextlib.asynccontextmanager
@@ -211,7 +214,10 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
     gates = gates_of(parts.shops, secret, demo=demo, environment=os.environ)
     own = own_origins(settings.host, port, settings.public_url) if demo else []
     origins = auth.Origins(
-        {key: gate.site.origins for key, gate in gates.items()}, own=own, own_sites=demo_sites(gates) if demo else []
+        {key: gate.site.origins for key, gate in gates.items()},
+        own=own,
+        own_sites=demo_sites(gates) if demo else [],
+        pages=own_origins(settings.host, port, settings.public_url),
     )
     mails = directory_of(settings)
     if mails is not None:
@@ -236,11 +242,33 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
         sweep = Sweep(log, turns, sites, clock_ms=clock_ms, approvals=approvals, records=records)
         unattended = Unattended(log, sites, clock_ms=clock_ms)
         sweep.chores.append(unattended.look)
+        base = settings.public_url or f"http://{settings.host}:{port}"
+        post = await stack.enter_async_context(_post(parts, log, hub, functools.partial(_link, secret, base)))
+        contacts = Contacts(log, gates, on=can_mail(settings))
+        if can_mail(settings):
+            sweep.chores.append(post.look)
+            unattended.escalated.append(post.ask)
         async with asyncio.TaskGroup() as group:
             sweeping = group.create_task(sweep.forever())
-            line = socket.Line(log, hub, turns, door, clock_ms, new_id, Buckets(), verifier, words)
-            yield Running(parts, log, hub, turns, door, gates, line, approvals, admin, sweep, unattended)
+            line = socket.Line(log, hub, turns, door, clock_ms, new_id, Buckets(), verifier, words, contacts)
+            yield Running(parts, log, hub, turns, door, gates, line, approvals, admin, sweep, unattended, post)
             sweeping.cancel()
+
+
+def _post(parts: Parts, log: Log, hub: Hub, link: Callable[[Conversation], str]) -> Post:
+    offices = {shop.site.key: PostOffice(shop.site, shop.kit.mail) for shop in parts.shops}
+    return Post(log, hub, offices, link=link, clock_ms=clock_ms, new_id=new_id)
+
+
+def _link(secret: str, base: str, state: Conversation) -> str:
+    return link_of(secret, base, state, clock_ms())
+
+
+def can_mail(settings: Settings) -> bool:
+    """Whether customers may be promised answers by mail: a mail server is set, or a directory, or this is only for this machine."""
+    return (
+        settings.smtp is not None or settings.mail_dir is not None or settings.host in ("127.0.0.1", "localhost", "::1")
+    )
 
 
 def _switched(turns: Turns, sites: Sequence[str], site: str, tool: str | None, off: bool) -> None:

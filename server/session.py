@@ -79,7 +79,7 @@ class Door:
 
     def knows(self, origin: str | None) -> bool:
         """Whether any site lists this origin."""
-        return bool(self._origins.sites(origin))
+        return self._origins.knows(origin)
 
     async def hello(self, frame: wire.Hello, origin: str | None) -> Entered:
         """Let a visitor in.
@@ -92,7 +92,7 @@ class Door:
         gate = self._gates.get(frame.site)
         if gate is None:
             raise Refused("unknown_site", "this server has no such site", close=wire.CLOSE_FORBIDDEN)
-        self._origins.check(origin, frame.site)
+        self._origins.check(origin, frame.site, goes_on=frame.token is not None)
         token = self._read_token(frame, gate.site.key)
         identity = self._verify(frame.identity, gate) if frame.identity is not None else None
         conversation = token.conversation if token else (frame.conversation or f"c:{self._new_id()}")
@@ -148,6 +148,22 @@ class Door:
             return None
         session.generation, session.customer = state.generation, state.customer
         return self.token_for(session)
+
+    async def reopen(self, link: str) -> tuple[str, str, str]:
+        """Site, conversation and a visitor token for whoever has a mailed link.
+
+        Raises:
+            Refused: the link is not good, has run out, or its conversation was erased or has been signed in or out since.
+        """
+        now_s = self._clock_ms() / 1000
+        said = auth.read_link(self._secret, link, now_s)
+        state = await self._log.load(key_of(said.site, said.conversation))
+        if said.site not in self._gates or state.head == 0 or state.erased:
+            raise Refused("erased", "this conversation is not here any more", close=wire.CLOSE_ERASED)
+        if state.signed_out or (state.generation, state.customer) != (said.generation, said.customer):
+            raise Refused("bad_token", "the sign-in that this link belongs to has ended", close=wire.CLOSE_FORBIDDEN)
+        token = VisitorToken(said.site, state.id, state.customer, state.generation, 0)
+        return said.site, state.id, auth.mint(self._secret, token, now_s)
 
     def is_stale(self, session: Session) -> bool:
         """Whether the session's token should be renewed."""

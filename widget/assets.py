@@ -43,6 +43,11 @@ def desk_dir() -> Path:
     return _HERE / "desk"
 
 
+def link_dir() -> Path:
+    """The folder of the page behind mailed links: plain files, served as they are."""
+    return _HERE / "link"
+
+
 def template_dir() -> Path:
     """The folder of the jinja2 templates."""
     return _HERE / "templates"

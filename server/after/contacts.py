@@ -3,6 +3,8 @@
 It mails nothing. Elsewhere an address is an answer to somebody else's question, and not looked at here.
 """
 
+from collections.abc import Mapping
+
 from server import phrases, prompt
 from server.after import letters
 from server.conversation import Conversation
@@ -18,7 +20,7 @@ TRIES = 5
 class Contacts:
     """Takes the messages that leave an address."""
 
-    def __init__(self, log: Log, gates: dict[str, Gate], *, on: bool) -> None:
+    def __init__(self, log: Log, gates: Mapping[str, Gate], *, on: bool) -> None:
         """`on`: mails can be sent from here; without it every message is an ordinary one."""
         self._log = log
         self._gates = gates

@@ -53,8 +53,11 @@ class Origins:
         *,
         own: Iterable[str] = (),
         own_sites: Iterable[str] = (),
+        pages: Iterable[str] = (),
     ) -> None:
         """Take each site key's origins; `own` are the server's own origins, which count for `own_sites` (--demo).
+
+        `pages` are those whose page for mailed links may go on with a conversation of any site, and begin none.
 
         Raises:
             ValueError: a configured origin is none.
@@ -66,6 +69,8 @@ class Origins:
                 if origin is None:
                     raise ValueError(f"site {key}: expected an origin such as https://shop.example, got {given!r}")
                 found.setdefault(origin, set()).add(key)
+        self._pages = frozenset(filter(None, map(origin_of, pages)))
+        self._all = frozenset(sites)
         self._sites: Mapping[str, frozenset[str]] = {origin: frozenset(keys) for origin, keys in found.items()}
 
     def sites(self, origin: str | None) -> frozenset[str]:
@@ -73,7 +78,19 @@ class Origins:
         normal = origin_of(origin) if origin else None
         return self._sites.get(normal, frozenset()) if normal else frozenset()
 
-    def check(self, origin: str | None, site_key: str) -> None:
-        """Raise `Refused` (`forbidden_origin`, 4502) unless the site lists the origin."""
+    def knows(self, origin: str | None) -> bool:
+        """Whether any chat can be opened from this origin."""
+        return bool(self.sites(origin)) or self._is_page(origin)
+
+    def _is_page(self, origin: str | None) -> bool:
+        return bool(origin) and origin_of(str(origin)) in self._pages
+
+    def check(self, origin: str | None, site_key: str, *, goes_on: bool = False) -> None:
+        """Raise `Refused` (`forbidden_origin`, 4502) unless the site lists the origin, or this `goes_on` on our own page.
+
+        `goes_on`: a visitor's token is shown, which says more of who asks than any origin, and is checked after this.
+        """
+        if goes_on and site_key in self._all and self._is_page(origin):
+            return
         if site_key not in self.sites(origin):
             raise Refused("forbidden_origin", "this page may not open the chat of this site", close=FORBIDDEN)

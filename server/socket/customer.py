@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from server import handoff, phrases, prompt, wire
+from server.after import Contacts
 from server.consent import decision_id
 from server.events import NewEvent
 from server.hub import Hub
@@ -37,6 +38,7 @@ class Line:
     """How fast each conversation may go on, whichever line it speaks on."""
     verifier: Verifier
     words: Words
+    contacts: Contacts
 
 
 class Customer:
@@ -57,6 +59,9 @@ class Customer:
             self._send(wire.error("blocked", text, frame_id=frame.id))
             return
         if await line.words.take(session.key, frame.id, frame.text) is not None:
+            line.turns.poke(session.key)
+            return
+        if await line.contacts.take(session.key, frame.id, frame.text) is not None:
             line.turns.poke(session.key)
             return
         if frame.id not in state.said:

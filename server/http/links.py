@@ -1,0 +1,57 @@
+"""Links: the page behind a mailed link, and the exchange of its token for a visitor's.
+
+The token stands behind the `#`, and comes in a header: it is in no URL that reaches a server, and in no log.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from server.auth import Refused
+from server.http.answers import as_error, as_json, bearer
+from widget.assets import link_dir, template_dir
+
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; connect-src 'self'; "
+    "font-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_FILES: Final = {"link.js": "text/javascript", "link.css": "text/css"}
+
+Reopen = Callable[[str], Awaitable[tuple[str, str, str]]]
+"""A link's token to site, conversation and a visitor token; raises `Refused`."""
+
+
+def routes(reopen: Reopen) -> list[BaseRoute]:
+    """`/c/` with its files, and `POST /v1/reopen`."""
+
+    async def page(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
+        return HTMLResponse((template_dir() / "link.html").read_text(encoding="utf-8"), headers=_HEADERS)
+
+    async def file(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in _FILES:
+            return PlainTextResponse("There is no such file.\n", 404, _HEADERS)
+        headers = {**_HEADERS, "Cache-Control": "no-cache"}
+        return FileResponse(link_dir() / name, headers=headers, media_type=_FILES[name])
+
+    async def exchange(request: Request) -> Response:
+        try:
+            site, conversation, token = await reopen(bearer(request))
+        except Refused as refused:
+            return as_error(refused.code, refused.message)
+        return as_json(200, {"site": site, "conversation": conversation, "token": token})
+
+    return [
+        Route("/c/", page),
+        Route("/c/{name}", file),
+        Route("/v1/reopen", exchange, methods=["POST"]),
+    ]
