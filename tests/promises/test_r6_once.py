@@ -117,7 +117,7 @@ def test_r6_killed_at_every_commit_and_every_step_of_the_line_the_effect_happens
     found = collections.Counter()
     wrong = []
     for tool, permission in itertools.product(TOOLS, PERMISSIONS):
-        for step in itertools.count(1, count(7, 1)):
+        for step in itertools.count(1, count(11, 1)):
             ended = kills(processes, shop, tmp_path, tool, permission, step)
             if ended is None:
                 break
@@ -163,7 +163,7 @@ def test_r6_killed_while_the_shop_misbehaves_too(processes, shop, tmp_path):
     found = collections.Counter()
     wrong = []
     for number, (tool, fault) in enumerate(itertools.product(TOOLS, ("drop_after", "broken_after", "late"))):
-        for step in range(5 + number % count(10, 1), 26, count(10, 1)):
+        for step in range(5 + number % count(16, 1), 26, count(16, 1)):
             with Case(processes, shop, tmp_path / f"{tool}-{fault}-{step}", tool, "auto") as case:
                 asyncio.run(
                     crash_node.Wire(shop.port, lambda: None).ask("POST", "/fault", {"fault": fault, "times": 1})
