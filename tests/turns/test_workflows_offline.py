@@ -158,6 +158,22 @@ async def test_the_order_is_corrected_before_anything_is_done(talk):
     assert "Wool socks from order 1043" in said and chat.done[0] == "create_return"
 
 
+@pytest.mark.parametrize("words", ["actually, cancel that", "wait, forget it", "oh, never mind"])
+async def test_a_stop_may_begin_with_a_word_that_says_nothing(talk, words):
+    chat = await talk()
+    await chat.say("I want to return the Alpin boots from order 1042")
+    await chat.say(words)
+    assert (await chat.node.state()).open_run is None and chat.done == []
+
+
+async def test_another_choice_that_is_named_is_meant_without_any_no(talk):
+    chat = await talk()
+    await chat.say("I want to return the Alpin boots from order 1042")
+    await chat.say("I'd like to return the Scree boots")
+    said = await chat.say("too small, does not fit")
+    assert "Scree boots from order 1042" in said[0] and chat.done[0] == "create_return"
+
+
 async def test_never_mind_ends_it_and_hello_is_hello_again(talk):
     chat = await talk()
     await chat.say("I want to return the Alpin boots from order 1042")

@@ -101,8 +101,10 @@ def _meant(
         return correction
     if asked is None or view.asking is None:
         return None
+    if (other := _renamed(view, said)) is not None:
+        return other
     fits = view.fits(view.asking, said, today=TODAY)
-    if fits and not (part.question and elsewhere(part, views)):
+    if fits and not ((part.question or part.command) and elsewhere(part, views)):
         return _said(view, said)
     if part.act == "small":
         return _said(view, said) if part.kind in _ANSWERS else None
@@ -142,6 +144,21 @@ def _named(view: RunView, text: str) -> dict[str, Any]:
             if got.ok:
                 found[name] = got.value
     return found
+
+
+def _renamed(view: RunView, said: str) -> Corrected | None:
+    """Another choice, by its name, than the one that a question before was answered with: it is meant, without any "no"."""
+    for name, there in view.slots.items():
+        if (
+            there.slot.type == "choice"
+            and isinstance(there.slot.choices, Each)
+            and there.value is not None
+            and name != view.asking
+        ):
+            got = mentioned(said, there.choices)
+            if got.ok and got.value != _value(there):
+                return Corrected(slot=name, value=said)
+    return None
 
 
 def _correction(view: RunView, said: str) -> Corrected | None:
