@@ -141,7 +141,7 @@ def packet(state: Conversation, reason: str, *, detail: str = "", language: str 
     since = state.handed_back
     said = [m for m in state.messages if m.role == "customer" and m.seq > since]
     asked = [m for m in said if m.id in state.unanswered] or said[-1:]
-    calls = [call for call in state.calls.values() if max(call.seq, _moved_at(call)) > since]
+    calls = [call for call in state.calls.values() if _is_open(call) or call.seq > since]
     found: dict[str, Any] = {
         "reason": reason,
         "detail": detail,
@@ -160,8 +160,8 @@ def packet(state: Conversation, reason: str, *, detail: str = "", language: str 
     return {"text": _text(found), "packet": found}
 
 
-def _moved_at(call: CallRecord) -> int:
-    return max((asked.seq for asked in call.asks), default=0)
+def _is_open(call: CallRecord) -> bool:
+    return call.state in ("asked", "decided", "started")
 
 
 def _summary(state: Conversation, said: Sequence[str], since: int) -> list[str]:
