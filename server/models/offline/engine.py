@@ -143,7 +143,7 @@ class Offline:
         known = frozenset(word for p in prompt.passages for word in words(f"{p.title} {p.heading} {p.text}"))
 
         def fix(text: str) -> str:
-            return corrected(text, bank, language, known)
+            return corrected(language.calmed(text), bank, language, known)
 
         parts = [part for message in asked for part in understand(message, language, verbs, fix)]
         views = await self._views(prompt, parts, bank, language, fix)

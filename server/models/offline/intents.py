@@ -96,7 +96,7 @@ class Bank:
     stems: tuple[frozenset[str], ...]
     idf: Mapping[str, float]
     vocabulary: tuple[str, ...]
-    """All words of the examples: what misspelt words are compared with."""
+    """All words of the examples, and those of every trade: what misspelt words are compared with."""
     vectors: Vectors
     trained: Trained
     elsewhere: Vectors
@@ -194,7 +194,9 @@ def make_bank(key: str, rows: Sequence[tuple[str, str, float]], vectors: Vectors
     idf = {
         word: math.log(1 + count / sum(1 for found in per_owner.values() if word in found)) for word in sorted(known)
     }
-    vocabulary = tuple(sorted({word for text in texts for word in words(text) if word.isalpha()}))
+    vocabulary = tuple(
+        sorted({word for text in (*texts, *world.elsewhere) for word in words(text) if word.isalpha()} | world.verbs)
+    )
     middle = np.asarray(vectors.mean(axis=0) if len(rows) else np.zeros(vectors.shape[1:]), dtype=np.float32)
     seen = centred(vectors, middle)
     if own and away:  # what this shop does is nothing that is asked elsewhere
@@ -270,7 +272,8 @@ def corrected(text: str, bank: Bank, language: Language, known: frozenset[str]) 
             found = process.extractOne(word, choices, scorer=fuzz.ratio, score_cutoff=_TYPO - 6)
             if found is None or sorted(found[0]) != sorted(word):  # letters swapped: "ordre"
                 return match.group()
-        return found[0] if found[0][0] == word[0] else match.group()
+        swapped = sorted(found[0]) == sorted(word)  # "omney"
+        return found[0] if found[0][0] == word[0] or swapped else match.group()
 
     return re.sub(r"[^\W\d_]+", fix, text)
 

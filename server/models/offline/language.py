@@ -86,6 +86,12 @@ class Language:
         """Whether the cue stands anywhere in the lower-cased text."""
         return any(pattern.search(text) for pattern in self.cues.get(cue, ()))
 
+    def calmed(self, text: str) -> str:
+        """The text without swear words before a thing: "my *** order" is about an order."""
+        for pattern in self.cues.get("sworn", ()):
+            text = pattern.sub(r"\1 ", text)
+        return text
+
     def is_stop(self, word: str) -> bool:
         """Whether a lower-cased word carries no topic."""
         return word in self.words["stop"]

@@ -66,7 +66,8 @@ def _is_sought(part: Part, spec: ToolSpec, language: Language) -> bool:
     if language.has("terms", part.low):
         return False
     limited = language.constraints.search(part.low) is not None and part.act == "bare"
-    names = re.findall(r"(?<=[a-z] )[A-Z][a-z]+", part.text) if not language.has("nouns_capital", part.text) else []
+    found = re.findall(r"([a-z]+) [A-Z][a-z]+", part.text) if not language.has("nouns_capital", part.text) else []
+    names = [before for before in found if before not in language.words["prepositions"]]  # "in Lisbon" is a place
     second = words(part.low)[1:2]
     asks = part.question and language.asking.search(part.low) is not None
     named = asks and bool(names) and bool(second) and second[0] in language.words["determiners"]

@@ -24,6 +24,8 @@ _QUOTED: Final = re.compile(
 )
 _CUES: Final = ("self_harm", "legal", "bot", "human", "anger", "complaint")
 """In the order in which they outweigh one another."""
+_GERUND_WORDS: Final = 8
+"""Words of the longest deed without a sentence around it ("updating the details of my account")."""
 
 
 @dataclass(frozen=True)
@@ -163,15 +165,20 @@ def _read(text: str, low: str, language: Language) -> Part | None:
     if "human" in cues and language.has("not_human", mention):
         cues.remove("human")
     question = "?" in text or bool(language.asking.search(bare))
+    command = language.has("command", mention)
+    sworn = "anger" in cues and (question or command) and not language.has("anger", language.calmed(mention))
+    if sworn:  # whoever swears at a thing and asks for something about it gets that first
+        cues.remove("anger")
+        mention = language.calmed(mention)
     types = tuple(kind for kind, sides in language.types.items() if any(p.search(bare) for p in sides["ask"]))
     if "complaint" in cues and question and {"duration", "date"} & {*types}:
         cues.remove("complaint")  # "how long do I have to complain?" asks, and complains of nothing
     main = cues[0] if cues else ""
-    command = language.has("command", mention)
     # "I don't want to live" negates nothing.
-    negated = language.has("negated", mention) and not question and main != "self_harm"
+    negated = _negates(mention, language) and not question and main != "self_harm"
     act: Act = "cue" if main else "ask" if question or command else "tell"
-    if act != "cue" and not command and not language.asking.search(bare) and len(words(low)) <= 4:
+    short = len(words(low)) <= 4 or (language.has("gerund", bare) and len(words(low)) <= _GERUND_WORDS)
+    if act != "cue" and not command and not language.asking.search(bare) and short:
         act = "tell" if language.has("statement", bare) and not question else "bare"
     return Part(
         text=shown,
@@ -188,8 +195,14 @@ def _read(text: str, low: str, language: Language) -> Part | None:
         followup=_leans(bare, language),
         types=types,
         lang=language.code,
-        also=tuple(cues[1:]),
+        also=("anger", *cues[1:]) if sworn else tuple(cues[1:]),
     )
+
+
+def _negates(low: str, language: Language) -> bool:
+    """Whether something is named only to say that it is not wanted, and nothing is asked for behind it."""
+    found = [match.end() for pattern in language.cues.get("negated", ()) if (match := pattern.search(low))]
+    return bool(found) and not language.has("plea", low[max(found) :])
 
 
 def _leans(low: str, language: Language) -> bool:

@@ -23,6 +23,8 @@ class World:
     elsewhere: tuple[str, ...]
     deeds: Mapping[str, frozenset[str]]
     weak: frozenset[str]
+    verbs: frozenset[str] = frozenset()
+    """The English words for deeds, as they are written."""
 
     def deeds_in(self, text: str) -> frozenset[str]:
         """What the text wants done: `end` for "cancel", "stop", "close" …. Looking counts only where nothing else is wanted.
@@ -41,10 +43,10 @@ def load_world() -> World:
     source = resources.files("server.models.offline") / "locales" / "world.yml"
     raw = YAML(typ="safe").load(source.read_text(encoding="utf-8"))
     deeds: dict[str, set[str]] = {}
+    verbs = {word for by_language in raw["deeds"].values() for word in str(by_language["en"]).split()}
     for group, by_language in raw["deeds"].items():
         for code, listed in by_language.items():
             for word in str(listed).split():
                 deeds.setdefault(stem(word, code), set()).add(group)
-    return World(
-        tuple(raw["elsewhere"]), {word: frozenset(groups) for word, groups in deeds.items()}, frozenset(raw["weak"])
-    )
+    known = {word: frozenset(groups) for word, groups in deeds.items()}
+    return World(tuple(raw["elsewhere"]), known, frozenset(raw["weak"]), frozenset(verbs))
