@@ -30,10 +30,11 @@ from server.approvals import Approvals
 from server.conversation import Conversation
 from server.files import Files
 from server.hub import Hub
+from server.insights import Table
 from server.limits import Buckets
 from server.log import Log
 from server.mail import directory_of, mailer_of
-from server.ports import Store
+from server.ports import Listener, Store
 from server.questions import EVERY
 from server.records import Records
 from server.session import Door, Gate
@@ -72,6 +73,7 @@ class Parts:
     embedder: Embedder
     agents: Mapping[str, Agent]
     switches: Switches
+    listener: Listener
     node: str = field(default_factory=new_id)
 
     @property
@@ -102,7 +104,7 @@ async def open_parts(settings: Settings, *, remember: bool = True) -> AsyncItera
         supplies = Supplies(settings, embedder, index)
         stack.push_async_callback(supplies.close)
         agents = {shop.site.key: _under(switches, agent_of(shop, supplies)) for shop in shops}
-        yield Parts(settings, shops, store, index, embedder, agents, switches)
+        yield Parts(settings, shops, store, index, embedder, agents, switches, supplies.ears)
 
 
 def open_store(settings: Settings, owner: Owner) -> Store:
@@ -237,7 +239,7 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
         words = Words(log, verifier, desks)
         approvals = Approvals(log, parts.agents, poke=turns.poke, clock_ms=clock_ms, new_id=new_id)
         parts.switches.listeners.append(functools.partial(_switched, turns, list(parts.agents)))
-        records = Records(log, Files(settings.data))
+        records = Records(log, Files(settings.data), Table(settings.data))
         admin = Admin(log, approvals, parts.switches, parts.agents, clock_ms, records)
         sweep = Sweep(log, turns, sites, clock_ms=clock_ms, approvals=approvals, records=records)
         unattended = Unattended(log, sites, clock_ms=clock_ms)

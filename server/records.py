@@ -8,6 +8,7 @@ from typing import Final
 
 from server.conversation import key_of
 from server.files import Files
+from server.insights import Table
 from server.log import Log
 from server.ports import Find, Summary
 
@@ -18,9 +19,10 @@ BATCH: Final = 50
 class Records:
     """Erases in the running server, so that whoever looks at a conversation is let go."""
 
-    def __init__(self, log: Log, files: Files) -> None:
+    def __init__(self, log: Log, files: Files, counted: Table) -> None:
         self._log = log
         self._files = files
+        self._counted = counted
 
     async def find(self, site: str, *, conversation: str | None, customer: str | None) -> list[Summary]:
         """At most 50 conversations that are meant and not erased yet, newest first."""
@@ -35,5 +37,6 @@ class Records:
         """
         count = await asyncio.to_thread(self._files.erase, key)
         await self._log.erase(key)
+        await asyncio.to_thread(self._counted.drop, [key])  # questions without an answer stand there too
         # What was uploaded in between.
         return count + await asyncio.to_thread(self._files.erase, key)

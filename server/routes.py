@@ -6,6 +6,7 @@ It holds no logic of its own.
 import asyncio
 import time
 from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,9 +18,10 @@ from server import app, auth, desk, socket
 from server.app import Running
 from server.conversation import key_of
 from server.events import Event, NewEvent, Viewer, visible
-from server.http import admin, assets, health, links, rest
+from server.http import admin, assets, desk_insights, health, links, rest
 from server.http import demo as demo_pages
 from server.http import desk as desk_pages
+from server.insights import Insights, Table
 from server.keys import Keys
 from server.metrics import Metrics
 from server.passes import Pass
@@ -89,7 +91,26 @@ def _desk(running: Running) -> list[BaseRoute]:
 
         await desk.desk(websocket, line, session, still_good)
 
-    return [WebSocketRoute("/v1/desk", connect), *desk_pages.routes(desk_pages.DeskPorts(accounts, sites))]
+    return [
+        WebSocketRoute("/v1/desk", connect),
+        *desk_pages.routes(desk_pages.DeskPorts(accounts, sites)),
+        *desk_insights.routes(desk_insights.InsightPorts(accounts, sites, _insights(running))),
+    ]
+
+
+def _insights(running: Running) -> Insights:
+    """The merchant's numbers."""
+    parts = running.parts
+    zones = {
+        key: ZoneInfo(gate.site.hours.timezone if gate.site.hours else "UTC") for key, gate in running.gates.items()
+    }
+
+    async def asks(text: str) -> bool:
+        # Words of a language that nobody here reads are a question if they have its mark.
+        return "?" in text or (await parts.listener.hear(text, before="")).asks
+
+    table = Table(parts.settings.data)
+    return Insights(running.log, table, parts.embedder, zones=zones, asks=asks, clock_ms=app.clock_ms)
 
 
 def _health(running: Running) -> Sequence[BaseRoute]:

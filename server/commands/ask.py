@@ -82,6 +82,7 @@ async def _alone(settings: Settings) -> AsyncIterator[Run]:
     from server.admin import Admin
     from server.approvals import Approvals
     from server.files import Files
+    from server.insights import Table
     from server.log import Log
     from server.records import Records
 
@@ -99,7 +100,7 @@ async def _alone(settings: Settings) -> AsyncIterator[Run]:
                 """The next server takes it up from the log."""
 
             approvals = Approvals(log, parts.agents, poke=poke, clock_ms=app.clock_ms, new_id=app.new_id)
-            records = Records(log, Files(settings.data))
+            records = Records(log, Files(settings.data), Table(settings.data))
             return await Admin(log, approvals, parts.switches, parts.agents, app.clock_ms, records).run(question)
 
     yield run
@@ -110,13 +111,14 @@ async def _erase(settings: Settings, question: Erase) -> dict[str, object]:
     from server import app  # see above
     from server.admin import erase
     from server.files import Files
+    from server.insights import Table
     from server.log import Log
     from server.records import Records
 
     with Owner(settings.data) as owner:
         store = app.open_store(settings, owner)
         try:
-            return await erase(Records(Log(store), Files(settings.data)), question)
+            return await erase(Records(Log(store), Files(settings.data), Table(settings.data)), question)
         finally:
             await store.close()
 

@@ -26,13 +26,14 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; "
     "media-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-_HEADERS: Final = {
+HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     # Not "no-referrer": with that, browsers say `Origin: null` of a form, and nobody could tell it from another page's.
     "Referrer-Policy": "same-origin",
 }
+"""Of every page of the desk."""
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
@@ -80,7 +81,7 @@ class _Pages:
         """The desk, for who is signed in."""
         session = await signed_in(request, self._ports.accounts, turn=True)
         if session is None:
-            return RedirectResponse("/desk/login", 303, _HEADERS)
+            return RedirectResponse("/desk/login", 303, HEADERS)
         sites = {key: name for key, name in self._ports.sites.items() if session.staff.sees(key)}
         answer = self._page("desk.html", staff=session.staff, csrf=session.csrf, sites=sites)
         if session.turned is not None:
@@ -91,7 +92,7 @@ class _Pages:
         """Sign in with e-mail address and password."""
         if request.method == "GET":
             if await signed_in(request, self._ports.accounts) is not None:
-                return RedirectResponse("/desk", 303, _HEADERS)
+                return RedirectResponse("/desk", 303, HEADERS)
             return self._page("desk-login.html", error="", email="", first=False)
         form = await _form(request)
         if form is None:
@@ -131,7 +132,7 @@ class _Pages:
 
     async def _enter(self, request: Request, staff: Staff) -> Response:
         token = await asyncio.to_thread(self._ports.accounts.open_session, staff)
-        answer = RedirectResponse("/desk", 303, _HEADERS)
+        answer = RedirectResponse("/desk", 303, HEADERS)
         _set_cookie(request, answer, token)
         return answer
 
@@ -145,12 +146,12 @@ class _Pages:
             await asyncio.to_thread(self._ports.accounts.close_all, session.staff.id)
         elif session is not None:
             await asyncio.to_thread(self._ports.accounts.close_session, request.cookies[COOKIE])
-        answer = RedirectResponse("/desk/login", 303, _HEADERS)
+        answer = RedirectResponse("/desk/login", 303, HEADERS)
         answer.delete_cookie(COOKIE, path="/")
         return answer
 
     def _page(self, name: str, status: int = 200, **values: Any) -> HTMLResponse:  # noqa: ANN401 - a template's
-        return HTMLResponse(self._templates.get_template(name).render(**values), status, _HEADERS)
+        return HTMLResponse(self._templates.get_template(name).render(**values), status, HEADERS)
 
 
 async def _form(request: Request) -> dict[str, str] | None:
@@ -173,7 +174,7 @@ def _set_cookie(request: Request, answer: Response, token: str) -> None:
 
 def _refused() -> Response:
     return PlainTextResponse(
-        "This form did not come from this server's own page. Reload the page and try again.\n", 403, _HEADERS
+        "This form did not come from this server's own page. Reload the page and try again.\n", 403, HEADERS
     )
 
 
@@ -182,6 +183,6 @@ async def _static(request: Request) -> Response:
     name = request.path_params["name"]
     known = {file.name: file for file in desk_dir().iterdir() if file.suffix in _TYPES}
     if name not in known:
-        return PlainTextResponse("There is no such file.\n", 404, _HEADERS)
-    headers = {**_HEADERS, "Cache-Control": "no-cache"}
+        return PlainTextResponse("There is no such file.\n", 404, HEADERS)
+    headers = {**HEADERS, "Cache-Control": "no-cache"}
     return FileResponse(known[name], headers=headers, media_type=_TYPES[known[name].suffix])

@@ -19,6 +19,7 @@ from server.consent import decision_id
 from server.events import NewEvent
 from server.files import Files
 from server.hub import Hub
+from server.insights import Table
 from server.log import Log
 from server.models.scripted import Scripted
 from server.ports import Call, Conflict, IdempotencyMismatch, Text
@@ -182,7 +183,7 @@ async def _live(plan):
         agents = {SITE: Agent(site, "", registry, rules, model(plan), NoKnowledge())}
         async with Turns(log, hub, agents, node="node", new_id=new_id, clock_ms=clock_ms) as turns:
             approvals = Approvals(log, agents, poke=turns.poke, clock_ms=clock_ms, new_id=new_id)
-            records = Records(log, Files(Path(plan.data)))
+            records = Records(log, Files(Path(plan.data)), Table(Path(plan.data)))
             sweep = Sweep(log, turns, {SITE: site}, clock_ms=clock_ms, approvals=approvals, records=records)
             await _play(log, turns, approvals, sweep)
         await store.close()
