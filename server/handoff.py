@@ -43,9 +43,10 @@ def at_once(rules: HandOverRules, state: Conversation, topic: str | None) -> Tri
         return None
     if topic is not None:
         return Trigger("topic", topic)
-    if state.customer in rules.customers and not state.handed_back:
-        return Trigger("customer")
-    return None
+    if state.identity is None or state.handed_back:
+        return None
+    tag = next((tag for tag in state.identity.tags if tag in rules.customer_tags), "")
+    return Trigger("customer", tag) if tag or state.customer in rules.customers else None
 
 
 def instead(steps: Sequence[Step], state: Conversation, rules: HandOverRules, registry: Registry) -> list[Step]:

@@ -57,6 +57,8 @@ class Identified:
     at_ms: int = 0
     before: int = 0
     """The conversation's generation when a code proved it: a token of that one still opens for a moment."""
+    tags: tuple[str, ...] = ()
+    """What the shop said of the customer when it last vouched."""
 
     def level(self, now_ms: int) -> Literal["anonymous", "identified", "step_up"]:
         """How well they are known now."""
@@ -138,7 +140,11 @@ def identified(known: Identified | None, event: Event, generation: int) -> Ident
         step_up_until_ms = max(step_up_until_ms, known.step_up_until_ms)
     is_guest = bool(body.get("guest"))
     until_ms = body.get("until_ms")
-    return Identified(customer, email, body.get("name"), until_ms, step_up_until_ms, is_guest, event.at_ms, generation)
+    tags = tuple(body.get("tags") or ())
+    if known is not None and known.customer == customer and body.get("verified") == "step_up":
+        tags = known.tags
+    name = body.get("name")
+    return Identified(customer, email, name, until_ms, step_up_until_ms, is_guest, event.at_ms, generation, tags)
 
 
 def can_verify(caller: Caller, *, guests: bool) -> frozenset[Provable]:

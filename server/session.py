@@ -273,6 +273,8 @@ class Door:
             body["email"] = identity.email
         if identity.name is not None:
             body["name"] = identity.name
+        if identity.tags:
+            body["tags"] = list(identity.tags)
         known = (await self._log.load(session.key)).identity
         if known is None or (known.customer, known.until_ms) != (identity.customer, body["until_ms"]):
             event = NewEvent(f"e:{self._new_id()}", "identified", "system", body)

@@ -26,6 +26,8 @@ WEAK_SECRET_BYTES: Final = 32
 _MAX_CUSTOMER_CHARS: Final = 200
 _MAX_EMAIL_CHARS: Final = 320  # RFC 3696: 64 + 1 + 255
 _MAX_NAME_CHARS: Final = 200
+_MAX_TAGS: Final = 20
+_TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", re.ASCII)
 _HMAC_KEYS: Final = frozenset({"customer", "email", "at", "hmac"})
 
 
@@ -37,6 +39,8 @@ class Identity:
     email: str | None
     name: str | None
     until_s: int
+    tags: tuple[str, ...] = ()
+    """What the shop says of this customer beside who it is, such as `vip`. Of no account for any permission."""
 
 
 def verify_identity(
@@ -81,6 +85,7 @@ def sign_identity(secret: str, identity: Identity, *, site_key: str, now_s: floa
         "exp": identity.until_s,
         "email": identity.email,
         "name": identity.name,
+        "tags": list(identity.tags) or None,
     }
     present = {claim: value for claim, value in claims.items() if value is not None}
     headers = {"kid": kid} if kid is not None else None
@@ -164,7 +169,13 @@ def _identity_of(claims: Mapping[str, Any], site_key: str, now_s: float) -> Iden
     name = _word(claims["name"], "name", _MAX_NAME_CHARS) if claims.get("name") is not None else None
     if not customer:
         raise bad("the identity names no customer (sub)")
-    return Identity(customer, email or None, name or None, int(until_s))
+    return Identity(customer, email or None, name or None, int(until_s), _tags(claims.get("tags")))
+
+
+def _tags(value: object) -> tuple[str, ...]:
+    """The tags that are words; a claim of that name that a shop uses for something else is passed over."""
+    listed = value if isinstance(value, list) else []
+    return tuple(one for one in listed if isinstance(one, str) and _TAG.fullmatch(one))[:_MAX_TAGS]
 
 
 def _seconds(claims: Mapping[str, Any], claim: str) -> float | None:

@@ -180,8 +180,9 @@ def about_hand_over(site: Site, document: Document, registry: Registry, *, compl
             say(("tools", n), "error" if complete else "warning", message)
     if site.hand_over.amount_over is not None and complete and not any(spec.has_amount for spec in registry):
         say(("amount_over",), "warning", "amount_over has no effect: no tool moves an amount of money")
-    if site.hand_over.customers and not site.identity.variables:
-        say(("customers",), "warning", "customers has no effect: nobody can sign in, since `identity` names no secret")
+    for key in ("customers", "customer_tags"):
+        if getattr(site.hand_over, key) and not site.identity.variables:
+            say((key,), "warning", f"{key} has no effect: nobody can sign in, since `identity` names no secret")
     return found
 
 

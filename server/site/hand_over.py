@@ -17,6 +17,7 @@ MAX_TOPICS: Final = 20
 TopicName = Annotated[
     str, form(r"[A-Za-z][A-Za-z0-9_-]{0,39}", "a name of letters, digits, _ and -, at most 40, such as wholesale")
 ]
+Tag = Annotated[str, form(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", "a tag such as vip")]
 CustomerId = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -43,6 +44,9 @@ class HandOverRules(Part):
     )
     customers: tuple[CustomerId, ...] = Field(
         default=(), max_length=1_000, description="Ids of customers who get a person with their first message."
+    )
+    customer_tags: tuple[Tag, ...] = Field(
+        default=(), max_length=100, description="The same for customers whose identity has one of these `tags`."
     )
     low_confidence: float | None = Field(
         default=None,

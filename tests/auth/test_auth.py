@@ -424,3 +424,12 @@ def test_the_test_vector_of_the_documentation_is_right():
         sign_hmac("merchant-secret-merchant-secret-1", customer="c1", email="a@b.example", at=1_800_000_000)["hmac"]
         in page
     )
+
+
+def test_tags_are_words_that_the_shop_signs_and_anything_else_of_that_name_is_passed_over():
+    signed = sign_identity(SHOP, Identity("c1", None, None, NOW + 60, ("vip", "new-2")), site_key=SITE, now_s=NOW)
+    assert verified(signed).tags == ("vip", "new-2")
+    assert verified(jws(claims(tags=["vip", 3, "a b", "<x>", "", "x" * 41]))).tags == ("vip",)
+    for other in ("vip", {"vip": True}, None, 7):
+        assert verified(jws(claims(tags=other))).tags == ()
+    assert len(verified(jws(claims(tags=[f"t{n}" for n in range(50)]))).tags) == 20

@@ -146,6 +146,15 @@ async def test_a_customer_whom_the_shop_wants_met_by_a_person_gets_one_once(make
     assert bodies(events, "message")[-1]["text"].startswith("Parcels take three days")
 
 
+async def test_so_does_one_whom_the_shop_signs_in_with_a_tag(make_shop):
+    shop = await make_shop([Text("Hi.")], hand_over={"customer_tags": ["vip"]})
+    body = {"customer": "cus_7", "verified": "identified", "tags": ["new", "vip"]}
+    await shop.log.append(KEY, [NewEvent("e:in", "identified", "system", body)])
+    events = await shop.ask("hello there", "m1", 1)
+    assert modes(events) == [("waiting", "customer")]
+    assert bodies(events, "mode")[0]["detail"] == "vip"
+
+
 async def test_another_customer_gets_the_agent(make_shop):
     shop = await make_shop([Text("Hi.")], hand_over={"customers": ["cus_1"]})
     await shop.signs_in("cus_2")
