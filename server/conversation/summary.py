@@ -78,23 +78,8 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
             left = max(0, summary.unanswered - len(body.get("answers") or ()))
             open_turn = None if summary.open_turn == event.turn else summary.open_turn
             return replace(summary, open_turn=open_turn, unanswered=left)
-        case "call.asked":
-            staff = 1 if body.get("of") == "staff" else 0
-            return replace(summary, asked=summary.asked + 1, asked_staff=summary.asked_staff + staff)
-        case "call.decided":
-            staff = 1 if "staff" in (body.get("of"), body.get("by")) else 0
-            return replace(
-                summary,
-                asked=max(0, summary.asked - 1),
-                asked_staff=max(0, summary.asked_staff - staff),
-                decided=summary.decided + 1,
-            )
-        case "call.started" | "call.ended":
-            others = tuple(call for call in summary.in_flight if call != body.get("call"))
-            if event.kind == "call.started":
-                return replace(summary, in_flight=(*others, str(body.get("call"))))
-            # What staff agree to while they have the conversation runs without a turn to take the decision up.
-            return replace(summary, in_flight=others, decided=max(0, summary.decided - 1))
+        case "call.asked" | "call.decided" | "call.started" | "call.ended":
+            return _called(summary, event.kind, body)
         case _:
             return summary
 
@@ -114,3 +99,25 @@ def _aside(summary: Summary, kind: str, body: Mapping[str, Any]) -> Summary:
             return replace(summary, blocked=bool(body.get("on")))
         case _:
             return summary
+
+
+def _called(summary: Summary, kind: str, body: Mapping[str, Any]) -> Summary:
+    """What waits for an answer, and what is in flight."""
+    match kind:
+        case "call.asked":
+            staff = 1 if body.get("of") == "staff" else 0
+            return replace(summary, asked=summary.asked + 1, asked_staff=summary.asked_staff + staff)
+        case "call.decided":
+            staff = 1 if "staff" in (body.get("of"), body.get("by")) else 0
+            return replace(
+                summary,
+                asked=max(0, summary.asked - 1),
+                asked_staff=max(0, summary.asked_staff - staff),
+                decided=summary.decided + 1,
+            )
+        case _:
+            others = tuple(call for call in summary.in_flight if call != body.get("call"))
+            if kind == "call.started":
+                return replace(summary, in_flight=(*others, str(body.get("call"))))
+            # What staff agree to while they have the conversation runs without a turn to take the decision up.
+            return replace(summary, in_flight=others, decided=max(0, summary.decided - 1))
