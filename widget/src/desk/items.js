@@ -8,7 +8,7 @@ import { clock, plain, reasonOf, span } from "./words.js";
 /**
  * @typedef {import("./timeline.js").Item} Item
  * @typedef {import("./timeline.js").Call} Call
- * @typedef {{decide: (call: Call, approve: boolean, comment: string, args?: Record<string, any>) => void, retry: (id: string) => void}} Act
+ * @typedef {{decide: (call: Call, approve: boolean, comment: string, args?: Record<string, any>) => void, retry: (id: string) => void, about: (call: Call) => any}} Act
  */
 
 /**
@@ -24,7 +24,17 @@ export function draw(item, act, now_ms) {
     case "message":
       return message(item, act);
     case "note":
-      return h("article", { class: "item note" }, head(item, `Note · ${item.body.name || "system"}`), words(item.body.text));
+      return note(item);
+    case "new":
+      return h("p", { class: "new", id: "new" }, h("span", {}, "New"));
+    case "tagged":
+      return h("p", { class: "line quiet" }, `${item.body.name} ${item.body.on ? "put on" : "took off"} the tag “${plain(item.body.tag)}”`);
+    case "snoozed":
+      return h("p", { class: "line quiet" }, item.body.until_ms ? `${item.body.name} snoozed this until ${new Date(item.body.until_ms).toLocaleString(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" })}` : `${item.body.name} woke this`);
+    case "blocked":
+      return h("p", { class: "line" }, `${item.body.name} ${item.body.on ? "blocked" : "unblocked"} this visitor`);
+    case "assigned":
+      return h("p", { class: "line quiet" }, `offered to ${item.body.name}`, " ", h("time", {}, clock(item.at_ms)));
     case "mode":
       return h("p", { class: "line" }, modeWords(item.body), " ", h("time", {}, clock(item.at_ms)));
     case "thought":
@@ -44,6 +54,20 @@ export function draw(item, act, now_ms) {
     default:
       return h("p", { class: "line" }, item.type);
   }
+}
+
+/**
+ * A note; of a hand-over's packet the lines that begin with a word and a colon stand out.
+ * @param {Item} item
+ */
+function note(item) {
+  const { body } = item;
+  if (!body.packet) return h("article", { class: "item note" }, head(item, `Note · ${body.name || "system"}`), words(body.text));
+  const lines = String(body.text).split("\n").map((line) => {
+    const cut = /^([\p{L} ]{2,24}): /u.exec(line);
+    return h("p", {}, cut ? h("b", {}, `${cut[1]}: `) : false, cut ? line.slice(cut[0].length) : line);
+  });
+  return h("article", { class: "item note packet" }, head(item, "Hand-over"), h("div", { class: "text" }, lines));
 }
 
 /** @param {Record<string, any>} body of `mode` */
@@ -110,6 +134,28 @@ function field(name, value) {
 /** @param {Record<string, any>} args */
 const fields = (args) => h("dl", { class: "args" }, Object.entries(args).flatMap(([name, value]) => field(name, value)));
 
+const LIMITS = /** @type {Record<string, string>} */ ({ per_customer_per_day: "This customer today", per_site_per_day: "The shop today", per_conversation: "This conversation", auto_up_to: "Without approval up to" });
+
+/**
+ * The amount, and every limit with what is used of it: before this call, by it, and what is left.
+ * @param {{amount?: string | null, limits?: {name: string, booked: string, cost: string, limit: string}[]} | undefined} about
+ */
+function bounds(about) {
+  if (!about) return h("p", { class: "bounds quiet" }, "Looking at the limits…");
+  const rows = (about.limits || []).map((l) => {
+    const [booked, cost, limit] = [Number(l.booked), Number(l.cost), Number(l.limit)];
+    const over = booked + cost > limit;
+    return h("li", { class: over ? "over" : "" }, h("span", {}, LIMITS[l.name] || l.name.replaceAll("_", " ")),
+      h("meter", { min: 0, max: limit, high: limit * 0.999, value: Math.min(limit, booked + cost), "aria-label": `${booked + cost} of ${limit}` }),
+      h("span", {}, `${money(booked)} + ${money(cost)} of ${money(limit)}${over ? ": too much" : ""}`));
+  });
+  return h("div", { class: "bounds" }, about.amount != null && h("p", { class: "amount" }, h("span", { class: "quiet" }, "Amount "), h("b", {}, money(Number(about.amount)))),
+    rows.length ? h("ul", {}, rows) : h("p", { class: "quiet" }, "No limit counts here."));
+}
+
+/** @param {number} n */
+const money = (n) => n.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
 const STATES = /** @type {Record<string, string>} */ ({ planned: "planned", asked: "waits for the customer", decided: "decided", started: "in flight", ended: "done" });
 
 /**
@@ -138,7 +184,7 @@ function call(c, now_ms) {
 function approval(c, act, now_ms) {
   const asked = c.asked || {};
   const left_ms = asked.expires_ms - now_ms;
-  const card = h("section", { class: "item approval", "aria-label": `Approval: ${c.label}` });
+  const card = h("section", { class: "item approval", "data-call": c.id, "aria-label": `Approval: ${c.label}` });
   const inputs = /** @type {Map<string, {input: HTMLInputElement, value: any}>} */ (new Map());
   const list = h("dl", { class: "args" });
   for (const [name, value] of Object.entries(asked.args || c.args)) {
@@ -181,8 +227,9 @@ function approval(c, act, now_ms) {
   });
   card.append(
     h("header", {}, h("b", {}, c.label || c.tool), h("span", { class: "state" }, left_ms > 0 ? `expires in ${span(left_ms)}` : "expired")),
-    h("p", { class: "why" }, asked.why || ""),
+    h("p", { class: "why" }, asked.why ? `Why it is asked: ${asked.why}` : ""),
     list,
+    bounds(act.about(c)),
     h("p", { class: "quiet" }, `${c.tool} · for ${asked.caller?.customer ? plain(asked.caller.customer) : "a guest"} (${asked.caller?.level || "anonymous"})`),
     comment,
     wrong,

@@ -4,18 +4,27 @@
 import { h } from "../dom.js";
 import { Link } from "../link.js";
 import { Socket } from "../socket.js";
+import { Alerts, drawBar } from "./bar.js";
+import { drawCard } from "./card.js";
+import { Composer } from "./composer.js";
+import { drawDeeds } from "./deeds.js";
 import { draw } from "./items.js";
 import { keyed } from "./keyed.js";
-import { drawQueue, nameOf, QUEUES, sorted } from "./queue.js";
+import { counted, drawQueue, keyOf, nameOf, QUEUES, sorted } from "./queue.js";
 import { callsOf, timeline } from "./timeline.js";
-import { reasonOf, span } from "./words.js";
+import { reasonOf, ticking } from "./words.js";
 
 /** @typedef {import("../link.js").Frame} Frame */
 
 const HELP = [
-  ["1 – 5", "queues"], ["j / k", "next, previous"], ["t", "take over"], ["r", "reply"], ["n", "note"], ["b", "hand back to the agent"],
-  ["c", "close"], ["a", "to the first approval"], ["/", "search"], ["Esc", "back to the list"], ["?", "this help"],
+  ["1 – 5", "queues"], ["j / k", "next, previous"], ["t", "take over"], ["r", "reply"], ["/ in a reply", "canned replies"], ["n", "note"], ["@ in a note", "name a colleague"],
+  ["g", "suggest a reply"], ["b", "hand back to the agent"], ["c", "close"], ["m", "more: snooze, offer, block"], ["a", "to the first approval"], ["u", "to what is new"],
+  ["i", "about the customer"], ["/", "search"], ["Esc", "back to the list"], ["?", "this help"],
 ];
+/** Rows drawn at once; more come as one scrolls: a screen shows a dozen. */
+const PAGE = 60;
+/** How long to wait for the next letter before the server is asked to search. */
+const SEARCH_MS = 250;
 
 class Desk {
   constructor() {
@@ -24,12 +33,23 @@ class Desk {
     this.sites = [];
     /** @type {Map<string, Record<string, any>>} */
     this.rows = new Map();
-    this.counts = /** @type {Record<string, number>} */ ({});
+    /** @type {Record<string, any>[]} */
+    this.people = [];
+    /** @type {Map<string, Record<string, any>> | undefined} */
+    this.found = undefined;
+    /** @type {Map<string, number>} up to where this person has read, by conversation */
+    this.seen = new Map();
+    /** @type {Map<string, Record<string, any>>} what was looked up of customers, by conversation */
+    this.cards = new Map();
+    /** @type {Map<string, Record<string, any> | null>} what was looked up of approvals, by call; null while it is */
+    this.approvals = new Map();
+    this.thinking = "";
+    this.limit = PAGE;
+    this.alerts = new Alerts();
     this.queue = "waiting";
     this.search = "";
     this.current = "";
     this.epoch = "";
-    this.noting = false;
     this.typing = new Map();
     /** @type {Map<string, Link>} */
     this.links = new Map();
@@ -51,7 +71,8 @@ class Desk {
     });
     this.socket.start();
     addEventListener("online", () => this.socket.retry());
-    setInterval(() => this.redraw(), 15_000);
+    setInterval(() => document.hidden || this.redraw(), 1_000);
+    document.addEventListener("visibilitychange", () => this.redraw());
   }
 
   // Talking to the server
@@ -93,18 +114,34 @@ class Desk {
         break;
       case "queue":
       case "rows":
-        this.counts = frame.counts;
         this.news(frame);
         for (const row of frame.rows) this.rows.set(`${row.site}/${row.conversation}`, row);
         break;
       case "error":
         if (frame.conversation) this.link(this.keyOf(frame)).receive(frame);
+        if (frame.id === this.thinking) this.thinking = "";
         this.say(frame.message);
         break;
       case "staff":
         break;
       case "customer":
-        this.typing.set(this.keyOf(frame), Date.now());
+        this.typing.set(this.keyOf(frame), frame.typing ? Date.now() : 0);
+        break;
+      case "people":
+        this.people = frame.people;
+        break;
+      case "card":
+        this.cards.set(this.keyOf(frame), { ...frame, at: Date.now() });
+        break;
+      case "approval":
+        this.approvals.set(frame.call, frame);
+        break;
+      case "suggestion":
+        if (frame.id === this.thinking && this.keyOf(frame) === this.current) this.composer.propose(frame.text);
+        this.thinking = "";
+        break;
+      case "found":
+        if (frame.query === this.search.trim()) this.found = new Map(frame.rows.map((/** @type {any} */ row) => [keyOf(row), row]));
         break;
       default:
         if (frame.conversation) this.link(this.keyOf(frame)).receive(frame);
@@ -128,17 +165,15 @@ class Desk {
       const before = this.rows.get(`${row.site}/${row.conversation}`);
       const waits = row.mode === "waiting" && before?.mode !== "waiting";
       const answered = row.mode === "staff" && row.staff === this.me.id && row.unread > (before?.unread || 0);
-      return waits || answered || row.asked > (before?.asked || 0);
+      const named = row.mentions?.includes(this.me.id) && !before?.mentions?.includes(this.me.id);
+      const offered = row.offered === this.me.id && before?.offered !== this.me.id;
+      return waits || answered || named || offered || row.asked > (before?.asked || 0);
     });
     if (!fresh.length) return;
-    this.announce.textContent = `${nameOf(fresh[0])}: ${fresh[0].asked ? "an approval is asked for" : fresh[0].last_text}`;
-    if (document.hidden && globalThis.Notification?.permission === "granted") {
-      const note = new Notification(nameOf(fresh[0]), { body: fresh[0].last_text, tag: fresh[0].conversation });
-      note.onclick = () => {
-        focus();
-        this.open(fresh[0]);
-      };
-    }
+    const [row] = fresh;
+    const what = row.mentions?.includes(this.me.id) ? "a note names you" : row.offered === this.me.id && row.mode !== "staff" ? "is offered to you" : row.asked ? "an approval is asked for" : row.last_text;
+    this.announce.textContent = `${nameOf(row)}: ${what}`;
+    this.alerts.tell(nameOf(row), what, row.conversation, () => this.open(row));
   }
 
   /**
@@ -175,13 +210,20 @@ class Desk {
     const key = `${row.site}/${row.conversation}`;
     if (key !== this.current) {
       if (this.current) {
-        this.written.set(this.current, this.text.value);
+        this.written.set(this.current, this.composer.text.value);
+        this.seen.set(this.current, this.link(this.current).cursor);
         this.socket.send({ t: "unwatch", ...this.where(this.current) });
       }
       this.current = key;
-      this.text.value = this.written.get(key) || "";
+      if (!this.rows.has(key)) this.rows.set(key, row);
+      this.composer.text.value = this.written.get(key) || "";
+      this.composer.close();
+      this.composer.noting = false;
       this.stuck = true;
+      this.marked = undefined;
+      this.thinking = "";
       this.socket.send(this.watching(key));
+      this.lookUp();
       history.replaceState(null, "", `#${encodeURIComponent(key)}`);
     }
     document.body.classList.add("reading");
@@ -193,15 +235,54 @@ class Desk {
     /** @type {HTMLElement | null} */ (this.list.querySelector('[aria-current="true"]') || this.list.querySelector("button"))?.focus();
   }
 
-  send() {
-    const text = this.text.value.trim();
-    if (!text || !this.current) return;
+  /**
+   * @param {string} text
+   * @param {boolean} noting
+   */
+  submit(text, noting) {
+    if (!this.current) return;
     const id = crypto.randomUUID().replaceAll("-", "");
-    this.post(this.current, { t: this.noting ? "note" : "reply", id, text });
-    this.text.value = "";
-    this.noting = false;
+    this.marked = Infinity;
+    this.post(this.current, { t: noting ? "note" : "reply", id, text });
     this.stuck = true;
+  }
+
+  suggest() {
+    if (!this.current || this.thinking) return;
+    this.thinking = crypto.randomUUID().replaceAll("-", "");
+    this.composer.noting = false;
+    this.act({ t: "suggest", id: this.thinking });
     this.redraw();
+  }
+
+  lookUp() {
+    if (this.current) this.socket.send({ t: "card", ...this.where(this.current) });
+  }
+
+  /** Ask the server, once the person stops typing. */
+  seek() {
+    this.search = this.find.value;
+    this.found = undefined;
+    this.limit = PAGE;
+    clearTimeout(this.seeking);
+    const query = this.search.trim();
+    if (query.length > 1) this.seeking = setTimeout(() => this.socket.send({ t: "search", query }), SEARCH_MS);
+    this.redraw();
+  }
+
+  /** What a canned reply's placeholders stand for. */
+  values() {
+    const row = this.rows.get(this.current);
+    const site = this.sites.find((one) => one.key === row?.site);
+    return { customer: (row?.name || "").split(" ")[0], staff: this.me.name, shop: site?.name || "" };
+  }
+
+  canned() {
+    const row = this.rows.get(this.current);
+    const link = this.link(this.current);
+    const heard = [...link.events].reverse().find((e) => e.kind === "routed")?.body.language;
+    const all = /** @type {any} */ (this.sites.find((one) => one.key === row?.site))?.canned || [];
+    return all.filter((/** @type {any} */ c) => !c.locale || !heard || c.locale.slice(0, 2) === heard.slice(0, 2));
   }
 
   // Drawing
@@ -209,49 +290,42 @@ class Desk {
   build() {
     const root = /** @type {HTMLElement} */ (document.getElementById("desk"));
     this.tabs = h("nav", { class: "tabs", "aria-label": "Queues" });
-    this.find = /** @type {HTMLInputElement} */ (h("input", { type: "search", placeholder: "Search  /", "aria-label": "Search conversations", oninput: () => {
-      this.search = this.find.value;
+    this.find = /** @type {HTMLInputElement} */ (h("input", { type: "search", placeholder: "Search  /", "aria-label": "Search all conversations", oninput: () => this.seek() }));
+    this.list = h("div", { class: "rows", role: "group", tabindex: -1, "aria-label": "Conversations" });
+    this.list.addEventListener("scroll", () => {
+      if (this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight > 600 || this.limit >= this.shown.length) return;
+      this.limit += PAGE;
       this.redraw();
-    } }));
-    this.list = h("div", { class: "rows", role: "list", "aria-label": "Conversations" });
+    });
     this.title = h("div", { class: "title" });
     this.deeds = h("div", { class: "deeds" });
     this.talk = h("div", { class: "talk", role: "log", tabindex: 0, "aria-label": "Conversation" });
     this.talk.addEventListener("scroll", () => {
       this.stuck = this.talk.scrollHeight - this.talk.scrollTop - this.talk.clientHeight < 60;
     });
-    this.hint = h("p", { class: "hint" });
-    this.text = /** @type {HTMLTextAreaElement} */ (h("textarea", { rows: 2, maxlength: 4000, "aria-label": "Message", onkeydown: (/** @type {KeyboardEvent} */ e) => {
-      if (e.key === "Enter" && !e.shiftKey && !e.isComposing) {
-        e.preventDefault();
-        this.send();
-      } else if (this.current && !this.noting && Date.now() - (this.typed || 0) > 3_000) {
-        this.typed = Date.now();
-        this.socket.send({ t: "typing", ...this.where(this.current) });
-      }
-    } }));
-    this.sender = h("button", { class: "primary", onclick: () => this.send() }, "Send");
-    this.noter = h("button", { "aria-pressed": "false", onclick: () => {
-      this.noting = !this.noting;
-      this.text.focus();
-      this.redraw();
-    } }, "Note");
+    this.flight = h("p", { class: "flight", role: "status", hidden: true });
+    this.jump = h("button", { type: "button", class: "jump", hidden: true, onclick: () => this.toNew() }, "New ↓");
+    this.composer = new Composer({
+      submit: (text, noting) => this.submit(text, noting), suggest: () => this.suggest(), canned: () => this.canned(), people: () => this.people.filter((p) => !p.me), values: () => this.values(),
+      changed: () => this.redraw(), typing: () => this.socket.send({ t: "typing", ...this.where(this.current) }),
+    });
     this.side = h("aside", { class: "side", "aria-label": "Customer" });
     this.status = h("p", { class: "status", role: "status" });
     this.announce = h("p", { class: "hidden", "aria-live": "polite" });
     this.help = h("dialog", { class: "help" }, h("h2", {}, "Keyboard"), h("dl", {}, HELP.flatMap(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)])),
       h("form", { method: "dialog" }, h("button", {}, "Close")));
     root.append(
-      h("section", { class: "queue" }, h("header", {}, h("h1", {}, "Desk"), this.find), this.tabs, this.list),
+      h("section", { class: "queue" }, h("header", {}, h("h1", {}, "Desk"), this.find), this.tabs, this.list, (this.bar = h("footer", { class: "bar" }))),
       h("section", { class: "conversation" },
         h("header", {}, h("button", { class: "backward", "aria-label": "Back to the list", onclick: () => this.back() }, "‹"), this.title, this.deeds),
-        this.talk, h("footer", {}, this.hint, this.text, h("div", { class: "buttons" }, this.noter, this.sender))),
+        h("div", { class: "talking" }, this.talk, this.jump), this.flight, this.composer.node),
       this.side, this.status, this.announce, this.help,
     );
     document.addEventListener("keydown", (e) => this.key(e));
     const wanted = decodeURIComponent(location.hash.slice(1));
     if (wanted.includes("/")) {
       this.current = wanted;
+      setTimeout(() => this.lookUp(), 1_000);
       document.body.classList.add("reading");
     }
   }
@@ -268,19 +342,18 @@ class Desk {
   draw() {
     const now_ms = Date.now();
     document.body.classList.toggle("empty", !this.current);
-    keyed(this.tabs, QUEUES, (q) => q[0], (q) => `${q[0] === this.queue}${this.counts[q[0]] || 0}`, ([id, name], ) =>
-      h("button", { type: "button", "aria-pressed": String(id === this.queue), onclick: () => {
-        this.queue = id;
-        this.redraw();
-      } }, name, id !== "closed" && this.counts[id] > 0 && h("span", { class: "count" }, String(this.counts[id]))));
-    this.shown = sorted(this.rows.values(), this.queue, this.me.id, this.search);
-    drawQueue(this.list, this.shown, { current: this.current, me: this.me.id, now_ms, open: (row) => this.open(row) });
-    this.list.dataset.empty = this.shown.length ? "" : this.search ? "Nothing found." : "Nobody here. Well done.";
+    const counts = counted(this.rows.values(), this.me.id, now_ms);
+    keyed(this.tabs, QUEUES, (q) => q[0], (q) => `${q[0] === this.queue}${counts[q[0]] || 0}`, ([id, name]) =>
+      h("button", { type: "button", "aria-pressed": String(id === this.queue), onclick: () => this.show(id) }, name, id !== "closed" && counts[id] > 0 && h("span", { class: "count" }, String(counts[id]))));
+    this.shown = sorted(this.rows.values(), this.queue, this.me.id, this.search, now_ms, this.found);
+    drawQueue(this.list, this.shown.slice(0, this.limit), { current: this.current, me: this.me.id, now_ms, open: (row) => this.open(row) });
+    this.list.dataset.empty = this.shown.length ? "" : this.search ? (this.found ? "Nothing found." : "Searching…") : "Nobody here. Well done.";
+    drawBar(this.bar, { me: this.me, people: this.people, alerts: this.alerts, help: () => /** @type {any} */ (this.help).showModal() });
     this.drawConversation(now_ms);
     const { name } = this.socket?.state || { name: "connecting" };
     const line = name === "open" ? "" : name === "refused" ? "Signed out." : "Connecting…";
     this.status.textContent = this.notice || line;
-    const waiting = this.counts.waiting || 0;
+    const waiting = counts.waiting || 0;
     document.title = `${waiting ? `(${waiting}) ` : ""}Shopbell desk`;
   }
 
@@ -298,17 +371,30 @@ class Desk {
         const pending = link.outbox.get(id);
         if (pending) this.post(this.current, pending.frame);
       },
+      about: (/** @type {any} */ call) => {
+        const known = this.approvals.get(call.id);
+        if (known === undefined && this.socket.send({ t: "approval", call: call.id, ...this.where(this.current) })) this.approvals.set(call.id, null);
+        return known || undefined;
+      },
     };
-    const sign = (/** @type {any} */ item) => (item.type === "call" && item.call?.state !== "asked") || item.live || item.pending ? JSON.stringify(item) : `${item.key}${item.call?.state || ""}`;
+    const sign = (/** @type {any} */ item) => (item.type === "call" && item.call?.state !== "asked") || item.live || item.pending ? JSON.stringify(item) : `${item.key}${item.call?.state || ""}${item.call && this.approvals.get(item.call.id) ? "+" : ""}`;
     if (this.talk.dataset.of !== this.current) {
       this.talk.replaceChildren();
       /** @type {any} */ (this.talk).__nodes = undefined;
       this.talk.dataset.of = this.current;
       this.stuck = true;
     }
-    keyed(this.talk, timeline(link), (item) => item.key, sign, (item) => draw(item, act, now_ms));
+    const seen = this.readUpTo(row, link);
+    keyed(this.talk, timeline(link, seen), (item) => item.key, sign, (item) => draw(item, act, now_ms));
     if (this.stuck !== false) this.talk.scrollTop = this.talk.scrollHeight;
-    this.drawSide(row, link);
+    const fresh = this.talk.querySelector("#new");
+    this.jump.hidden = this.stuck !== false || !fresh;
+    this.tellSeen(row, link);
+    const flying = row?.mode === "staff" ? [...callsOf(link).values()].filter((c) => c.state === "started") : [];
+    this.flight.hidden = !flying.length;
+    const flight = flying.length ? `In flight, begun before the take-over: ${flying.map((c) => c.label || c.tool).join(", ")}. Its end is shown here.` : "";
+    if (this.flight.textContent !== flight) this.flight.textContent = flight;
+    drawCard(this.side, { row, link, card: this.cards.get(this.current), now_ms, open: (r) => this.open(r), tag: (tag, on) => this.act({ t: "tag", tag, on }), load: () => this.lookUp() });
   }
 
   /**
@@ -317,7 +403,7 @@ class Desk {
    */
   place(row, now_ms) {
     const site = this.sites.length > 1 ? `${this.sites.find((s) => s.key === row.site)?.name || row.site} · ` : "";
-    if (row.mode === "waiting") return `${site}waiting ${span(now_ms - row.waiting_since_ms)} · ${reasonOf(row.reason)}`;
+    if (row.mode === "waiting") return `${site}waiting ${ticking(now_ms - row.waiting_since_ms)} · ${reasonOf(row.reason)}`;
     if (row.mode === "staff") return `${site}${row.staff === this.me.id ? "you have this" : `with ${row.staff_name}`}`;
     return `${site}${row.mode === "closed" ? "closed" : "with the agent"}`;
   }
@@ -329,70 +415,73 @@ class Desk {
   drawDeeds(row, link) {
     const mode = link?.mode.mode || row?.mode || "agent";
     const mine = mode === "staff" && row?.staff === this.me.id;
-    const sign = `${this.current}|${mode}|${mine}|${row?.staff}`;
-    if (this.deeds.dataset.sign !== sign) {
-      this.deeds.dataset.sign = sign;
-      const button = (/** @type {string} */ text, /** @type {string} */ key, /** @type {Frame} */ frame, /** @type {string} */ kind = "") =>
-        h("button", { class: kind, "data-deed": key, title: `${text} (${key})`, onclick: () => this.act(frame) }, text);
-      const list = !this.current ? [] : mine
-        ? [button("Hand back", "b", { t: "release", to: "agent" }), button("Close", "c", { t: "release", to: "closed", reason: "resolved" })]
-        : mode === "staff"
-          ? [button("Take from colleague", "t", { t: "take", force: true })]
-          : [button("Take over", "t", { t: "take" }, "primary"), ...(mode === "closed" ? [] : [button("Close", "c", { t: "release", to: "closed", reason: "resolved" })])];
-      this.deeds.replaceChildren(...list);
-    }
-    const can = mine || this.noting;
-    this.text.disabled = !this.current;
-    this.text.placeholder = this.noting ? "Only colleagues see this" : mine ? "Write to the customer" : "Take over to write to the customer; notes are always possible";
-    this.sender.toggleAttribute("disabled", !can);
-    this.sender.textContent = this.noting ? "Save note" : "Send";
-    this.noter.setAttribute("aria-pressed", String(this.noting));
-    document.body.classList.toggle("noting", this.noting);
-    const typing = Date.now() - (this.typing.get(this.current) || 0) < 6_000;
-    this.hint.textContent = typing ? "The customer is writing…" : "";
+    const key = this.current;
+    drawDeeds(this.deeds, { key, mode, mine, row, people: this.people, act: (frame) => this.act(frame), about: () => document.body.classList.toggle("asking") });
+    const typing = Date.now() - (this.typing.get(key) || 0) < 6_000;
+    this.composer.show({ open: !!key, mine, typing, canned: !!key && this.canned().length > 0, thinking: !!this.thinking });
+    document.body.classList.toggle("noting", this.composer.noting);
+  }
+
+  /** @param {string} queue */
+  show(queue) {
+    this.queue = queue;
+    this.limit = PAGE;
+    this.list.scrollTop = 0;
+    this.redraw();
   }
 
   /**
+   * Up to where this person has read: since it was opened here, else what the agent or staff said last.
    * @param {Record<string, any> | undefined} row
    * @param {Link} link
    */
-  drawSide(row, link) {
-    const known = [...link.events].reverse().find((e) => e.kind === "identified");
-    const opened = link.events.find((e) => e.kind === "opened");
-    const routed = [...link.events].reverse().find((e) => e.kind === "routed");
-    const calls = [...callsOf(link).values()];
-    const sign = `${this.current}|${link.cursor}`;
-    if (this.side.dataset.sign === sign) return;
-    this.side.dataset.sign = sign;
-    const level = !known?.body.customer ? "not signed in" : known.body.verified === "step_up" ? "confirmed by a code" : "signed in by the shop";
-    const pair = (/** @type {string} */ name, /** @type {any} */ value) => (value ? [h("dt", {}, name), h("dd", {}, String(value))] : []);
-    const earlier = [...this.rows.values()].filter((r) => row?.customer && r.customer === row.customer && r.site === row.site && r.conversation !== row.conversation);
-    this.side.replaceChildren(
-      h("h2", {}, row ? nameOf(row) : "Customer"),
-      h("dl", {}, pair("Known", level), pair("Customer", known?.body.customer), pair("E-mail", known?.body.email), pair("Language", routed?.body.language || opened?.body.locale),
-        pair("Mood", routed?.body.mood), pair("Page", opened?.body.page?.title || opened?.body.page?.url)),
-      h("h2", {}, "Actions"),
-      calls.length ? h("ul", { class: "calls" }, calls.map((c) => h("li", { class: c.ended ? (c.ended.ok ? "good" : "bad") : "busy" }, c.label || c.tool))) : h("p", { class: "quiet" }, "None yet."),
-      ...(earlier.length ? [h("h2", {}, "Earlier"), h("ul", { class: "earlier" }, earlier.slice(0, 8).map((r) => h("li", {}, h("button", { class: "link", onclick: () => this.open(r) }, r.last_text || r.conversation))))] : []),
-    );
+  readUpTo(row, link) {
+    if (this.marked === undefined && link.cursor) {
+      const said = link.events.filter((e) => e.kind === "message");
+      const last = said.findLast((e) => e.role !== "customer")?.seq || 0;
+      this.marked = this.seen.get(this.current) ?? (row?.unread && last ? last : Infinity);
+    }
+    if (document.hidden && this.marked === Infinity) this.marked = link.cursor;
+    return this.marked;
+  }
+
+  /**
+   * The customer may know that a person has read.
+   * @param {Record<string, any> | undefined} row
+   * @param {Link} link
+   */
+  tellSeen(row, link) {
+    const seq = link.events.findLast((e) => e.kind === "message" && e.role === "customer")?.seq || 0;
+    const told = `${this.current}|${seq}`;
+    if (!seq || document.hidden || row?.staff !== this.me.id || row?.mode !== "staff" || this.told === told) return;
+    this.told = told;
+    this.socket.send({ t: "seen", seq, ...this.where(this.current) });
+  }
+
+  toNew() {
+    this.talk.querySelector("#new")?.scrollIntoView({ block: "start" });
+    this.jump.hidden = true;
   }
 
   /** @param {KeyboardEvent} e */
   key(e) {
     const target = /** @type {HTMLElement} */ (e.target);
     if (e.key === "Escape") {
+      const open = document.querySelector("details.menu[open]");
+      open?.removeAttribute("open");
       target.blur();
-      return this.back();
+      document.body.classList.remove("asking");
+      return open ? undefined : this.back();
     }
-    if (/^(INPUT|TEXTAREA)$/.test(target.tagName) || e.ctrlKey || e.metaKey || e.altKey || /** @type {any} */ (this.help).open) return;
+    if (/^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) || e.ctrlKey || e.metaKey || e.altKey || /** @type {any} */ (this.help).open) return;
     const n = "12345".indexOf(e.key);
     const deed = this.deeds.querySelector(`[data-deed="${e.key}"]`);
-    if (n >= 0) this.queue = QUEUES[n][0];
+    if (n >= 0) this.show(QUEUES[n][0]);
     else if (e.key === "j" || e.key === "k") this.move(e.key === "j" ? 1 : -1);
-    else if (e.key === "r" || e.key === "n") {
-      this.noting = e.key === "n";
-      this.text.focus();
-    } else if (e.key === "a") /** @type {HTMLElement | null} */ (this.talk.querySelector('[data-act="approve"]'))?.focus();
+    else if (e.key === "r" || e.key === "n") this.composer.note(e.key === "n");
+    else if (e.key === "g") this.suggest();
+    else if (e.key === "u") this.toNew();
+    else if (e.key === "a") /** @type {HTMLElement | null} */ (this.talk.querySelector('[data-act="approve"]'))?.focus();
     else if (e.key === "/") this.find.focus();
     else if (e.key === "?") /** @type {any} */ (this.help).showModal();
     else if (deed) /** @type {HTMLElement} */ (deed).click();
@@ -405,8 +494,10 @@ class Desk {
   move(by) {
     const list = this.shown || [];
     const at = list.findIndex((row) => `${row.site}/${row.conversation}` === this.current);
-    const row = list[Math.max(0, Math.min(list.length - 1, at + by))];
-    if (row) this.open(row);
+    const to = Math.max(0, Math.min(list.length - 1, at + by));
+    this.limit = Math.max(this.limit, to + 10);
+    if (list[to]) this.open(list[to]);
+    requestAnimationFrame(() => requestAnimationFrame(() => this.list.querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest" })));
   }
 }
 

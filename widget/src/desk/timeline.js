@@ -8,6 +8,8 @@
  * @typedef {{key: string, type: string} & Record<string, any>} Item
  */
 
+const SHOWN = new Set(["message", "mode", "note", "identified", "call.planned", "tagged", "snoozed", "blocked", "assigned", "rated"]);
+
 /**
  * @param {Link} link
  * @returns {Map<string, Call>}
@@ -37,18 +39,24 @@ export function callsOf(link) {
 
 /**
  * @param {Link} link
+ * @param {number} [seen] the seq up to which this person has read: behind it stands the mark of what is new
  * @returns {Item[]}
  */
-export function timeline(link) {
+export function timeline(link, seen = Infinity) {
   const calls = callsOf(link);
   /** @type {Item[]} */
   const list = [];
   let day = "";
+  let marked = false;
   for (const e of link.events) {
     const b = e.body || {};
     const key = `e${e.seq}`;
     const on = new Date(e.at_ms).toDateString();
-    if (on !== day && (e.kind === "message" || e.kind === "mode")) list.push({ key: `d${(day = on)}`, type: "day", at_ms: e.at_ms });
+    if (on !== day && SHOWN.has(e.kind)) list.push({ key: `d${(day = on)}`, type: "day", at_ms: e.at_ms });
+    if (!marked && e.seq > seen && e.kind === "message" && e.role === "customer") {
+      marked = true;
+      list.push({ key: `new${e.seq}`, type: "new", at_ms: e.at_ms });
+    }
     if (e.kind === "message") list.push({ key, type: "message", role: e.role, at_ms: e.at_ms, body: b, id: e.id });
     else if (e.kind === "note") list.push({ key, type: "note", at_ms: e.at_ms, body: b, role: e.role });
     else if (e.kind === "mode") list.push({ key, type: "mode", at_ms: e.at_ms, body: b });
@@ -58,6 +66,7 @@ export function timeline(link) {
     else if (e.kind === "call.planned") list.push({ key, type: "call", at_ms: e.at_ms, call: calls.get(b.call) });
     else if (e.kind === "identified") list.push({ key, type: "identified", at_ms: e.at_ms, body: b });
     else if (e.kind === "rated") list.push({ key, type: "rated", at_ms: e.at_ms, body: b });
+    else if (e.kind === "tagged" || e.kind === "snoozed" || e.kind === "blocked" || e.kind === "assigned") list.push({ key, type: e.kind, at_ms: e.at_ms, body: b });
     else if (e.kind === "turn.ended" && (b.reason === "failed" || b.reason === "stopped" || b.reason === "interrupted"))
       list.push({ key, type: "ended", at_ms: e.at_ms, body: b });
   }

@@ -29,6 +29,15 @@ export function span(ms) {
   return days === 1 ? "1 day" : `${days} days`;
 }
 
+/**
+ * A time that is seen to pass: "0:42", "12:05"; hours as `span` has them.
+ * @param {number} ms
+ */
+export function ticking(ms) {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  return s < 3600 ? `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}` : span(ms);
+}
+
 /** How long waiting is fine, then pressing: 2 and 5 minutes, what customers of live chats put up with. */
 export const PRESSING_MS = [120_000, 300_000];
 
@@ -63,6 +72,13 @@ export const REASONS = /** @type {Record<string, string>} */ ({
   handed_over: "handed over by the agent",
   reopened: "the customer came back",
   released: "handed back",
+  resolved: "resolved",
+  blocked: "the visitor was blocked",
+  topic: "a topic for people",
+  amount: "an amount for people",
+  tool: "something only people do",
+  customer: "a customer for people",
+  low_confidence: "the agent was not sure",
 });
 
 /** @param {string | null | undefined} reason */
