@@ -20,7 +20,7 @@ import { clock, plain, reasonOf, span } from "./words.js";
 export function draw(item, act, now_ms) {
   switch (item.type) {
     case "day":
-      return h("h3", { class: "day" }, new Date(item.at_ms).toLocaleDateString(undefined, { weekday: "long", day: "numeric", month: "long" }));
+      return h("h2", { class: "day" }, new Date(item.at_ms).toLocaleDateString(undefined, { weekday: "long", day: "numeric", month: "long" }));
     case "message":
       return message(item, act);
     case "note":

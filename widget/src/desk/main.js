@@ -315,7 +315,8 @@ class Desk {
     this.help = h("dialog", { class: "help" }, h("h2", {}, "Keyboard"), h("dl", {}, HELP.flatMap(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)])),
       h("form", { method: "dialog" }, h("button", {}, "Close")));
     root.append(
-      h("section", { class: "queue" }, h("header", {}, h("h1", {}, "Desk"), this.find), this.tabs, this.list, (this.bar = h("footer", { class: "bar" }))),
+      h("h1", { class: "hidden-text" }, "Shopbell desk"),
+      h("section", { class: "queue" }, h("header", {}, h("b", { class: "brand", "aria-hidden": "true" }, "Desk"), this.find), this.tabs, this.list, (this.bar = h("footer", { class: "bar" }))),
       h("section", { class: "conversation" },
         h("header", {}, h("button", { class: "backward", "aria-label": "Back to the list", onclick: () => this.back() }, "‹"), this.title, this.deeds),
         h("div", { class: "talking" }, this.talk, this.jump), this.flight, this.composer.node),
