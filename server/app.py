@@ -239,7 +239,8 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
         words = Words(log, verifier, desks)
         approvals = Approvals(log, parts.agents, poke=turns.poke, clock_ms=clock_ms, new_id=new_id)
         parts.switches.listeners.append(functools.partial(_switched, turns, list(parts.agents)))
-        records = Records(log, Files(settings.data), Table(settings.data))
+        files = Files(settings.data)
+        records = Records(log, files, Table(settings.data))
         admin = Admin(log, approvals, parts.switches, parts.agents, clock_ms, records)
         sweep = Sweep(log, turns, sites, clock_ms=clock_ms, approvals=approvals, records=records)
         unattended = Unattended(log, sites, clock_ms=clock_ms)
@@ -252,7 +253,7 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
             unattended.escalated.append(post.ask)
         async with asyncio.TaskGroup() as group:
             sweeping = group.create_task(sweep.forever())
-            line = socket.Line(log, hub, turns, door, clock_ms, new_id, Buckets(), verifier, words, contacts)
+            line = socket.Line(log, hub, turns, door, clock_ms, new_id, Buckets(), verifier, words, contacts, files)
             yield Running(parts, log, hub, turns, door, gates, line, approvals, admin, sweep, unattended, post)
             sweeping.cancel()
 

@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,8 @@ from server.conversation import id_of, site_of
 
 FOLDER: Final = "files"
 """In the data directory: `files/SITE/CONVERSATION/ID.bin`, and `ID.json` with what is known of it."""
+CUSTOMER: Final = "customer"
+"""Who sent a file, if it was not a colleague."""
 MAX_NAME_CHARS: Final = 80
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -104,6 +106,13 @@ class Files:
     def _folder(self, key: str) -> Path:
         # No id holds a dot, so no two conversations share a folder; and a colon is no letter of a name on Windows.
         return self._root / site_of(key) / id_of(key).replace(":", ".")
+
+
+def attached(files: Files, key: str, ids: Sequence[str], *, by_customer: bool) -> list[dict[str, Any]] | None:
+    """These files as a message names them; None if one of them is not there, or the other side's."""
+    found = [files.find(key, file_id) for file_id in ids]
+    good = [kept for kept in found if kept is not None and (kept.by == CUSTOMER) == by_customer]
+    return [kept.wire() for kept in good] if len(good) == len(ids) else None
 
 
 def shown_name(name: str) -> str:

@@ -234,7 +234,8 @@ def _history(state: Conversation, locale: str) -> tuple[Line, ...]:
             if calls:
                 lines.append(Line("agent", calls=calls))
         if message.role in ("customer", "agent", "staff"):
-            line = Line(message.role, message.text, (), message.id, message.choices, message.citations)
+            text = "\n".join([message.text, *(f"[attached: {file.get('name')}]" for file in message.files)])
+            line = Line(message.role, text, (), message.id, message.choices, message.citations)
             lines.append(line)
     return tuple(lines[-HISTORY_LINES:])
 

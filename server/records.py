@@ -30,6 +30,20 @@ class Records:
         query = Find(conversation=key, site=site, customer=customer, limit=BATCH)
         return [one for one in await self._log.store.find(query) if not one.erased]
 
+    async def tidy(self, before_ms: int) -> int:
+        """Delete files from before then that no message names: begun, and never sent. Returns how many."""
+        count = 0
+        for key in await asyncio.to_thread(lambda: list(self._files.conversations())):
+            kept = await asyncio.to_thread(self._files.of, key)
+            if not any(file.at_ms < before_ms for file in kept):
+                continue
+            named = {str(file.get("id")) for message in (await self._log.load(key)).messages for file in message.files}
+            for file in kept:
+                if file.at_ms < before_ms and file.id not in named:
+                    await asyncio.to_thread(self._files.drop, key, file.id)
+                    count += 1
+        return count
+
     async def erase(self, key: str) -> int:
         """Erase a conversation and its files; returns how many files there were.
 

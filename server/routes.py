@@ -10,22 +10,25 @@ from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from server import app, auth, desk, socket
 from server.app import Running
-from server.conversation import key_of
+from server.conversation import key_of, site_of
 from server.events import Event, NewEvent, Viewer, visible
-from server.http import admin, assets, desk_insights, health, links, rest
+from server.http import admin, assets, desk_insights, files, health, links, rest
 from server.http import demo as demo_pages
 from server.http import desk as desk_pages
+from server.http.answers import bearer
 from server.insights import Insights, Table
 from server.keys import Keys
 from server.metrics import Metrics
 from server.passes import Pass
 from server.ports import Find
+from server.settings import signing_secret
 from server.staff import Accounts, Staff
 
 DEMO_IDENTITY_S = 3_000
@@ -77,7 +80,7 @@ def _desk(running: Running) -> list[BaseRoute]:
     asides = desk.Asides(running.log, running.approvals, running.parts.agents, clock_ms=app.clock_ms)
     beside = desk.Beside(running.log, marks, asides)
     canned = {key: [one.model_dump(mode="json") for one in site.canned] for key, site in configured.items()}
-    line = desk.DeskLine(running.log, running.hub, board, deeds, sites, app.new_id, beside, canned)
+    line = desk.DeskLine(running.log, running.hub, board, deeds, sites, app.new_id, beside, canned, running.line.files)
 
     async def connect(websocket: WebSocket) -> None:
         session = await desk_pages.signed_in(websocket, accounts)
@@ -95,7 +98,32 @@ def _desk(running: Running) -> list[BaseRoute]:
         WebSocketRoute("/v1/desk", connect),
         *desk_pages.routes(desk_pages.DeskPorts(accounts, sites)),
         *desk_insights.routes(desk_insights.InsightPorts(accounts, sites, _insights(running))),
+        *files.routes(_files(running, accounts)),
     ]
+
+
+def _files(running: Running, accounts: Accounts) -> files.FilePorts:
+    """Who may send and see attachments."""
+
+    async def visitor(request: Request) -> str:
+        token = await running.door.standing(bearer(request))
+        origin = request.headers.get("origin")
+        if origin is not None and not running.door.allows(origin, token.site):
+            raise auth.Refused("forbidden_origin", "this page may not have the chat of this site")
+        return key_of(token.site, token.conversation)
+
+    async def staff(request: Request, key: str) -> str:
+        session = await desk_pages.signed_in(request, accounts)
+        if session is None or (request.method != "GET" and not desk_pages.same_origin(request)):
+            raise auth.Refused("unauthorized", "sign in at /desk first")
+        if not session.staff.sees(site_of(key)) or (await running.log.load(key)).head == 0:
+            raise auth.Refused("not_found", "there is no such conversation")
+        return session.staff.id
+
+    secret = signing_secret(running.parts.settings).get_secret_value()
+    return files.FilePorts(
+        running.line.files, secret, visitor, staff, running.door.allows, clock_ms=app.clock_ms, new_id=app.new_id
+    )
 
 
 def _insights(running: Running) -> Insights:

@@ -176,6 +176,29 @@ class Door:
         except Refused:
             return None
 
+    async def standing(self, text: str) -> VisitorToken:
+        """What a visitor token says, if it opens its conversation now, as at `hello`; for HTTP requests of the same visitor.
+
+        Raises:
+            Refused: it does not, or nothing was said in that conversation yet.
+        """
+        token = auth.read(self._secret, text, self._clock_ms() / 1000)
+        state = await self._log.load(key_of(token.site, token.conversation))
+        if token.site not in self._gates or state.head == 0 or state.blocked:
+            raise Refused("forbidden", "there is no such conversation to send anything to")
+        await self._admit(state, token, None)
+        return token
+
+    def allows(self, origin: str | None, site: str) -> bool:
+        """Whether a page of this origin may have this site's chat; without a site, whether it may have any."""
+        if not site:
+            return self.knows(origin)
+        try:
+            self._origins.check(origin, site, goes_on=True)
+        except Refused:
+            return False
+        return True
+
     def opening_events(self, session: Session) -> list[NewEvent]:
         """What goes into the log before the first event of this session."""
         opening, session.opening = session.opening, None

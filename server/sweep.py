@@ -59,6 +59,7 @@ class Sweep:
                 if loop.time() >= clean_s:
                     clean_s = loop.time() + RETENTION_EVERY_S
                     await self.retention()
+                    await self._records.tidy(self._clock_ms() - DAY_MS)
                     await self._log.store.sweep()
             except OSError:
                 logger.exception("the store did not answer; the sweep goes on")

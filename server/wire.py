@@ -17,6 +17,9 @@ MAX_FRAME_BYTES: Final = 65_536
 MAX_TEXT_CHARS: Final = 4_000
 """Code points in a customer's message."""
 
+MAX_FILES: Final = 5
+"""Attachments of one message."""
+
 HELLO_S: Final = 10.0
 PING_S: Final = 25.0
 """25 s: common proxies cut idle sockets at 30 s or 60 s."""
@@ -104,6 +107,7 @@ class Say(Frame):
     t: Literal["say"]
     id: ClientId
     text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS)]
+    files: list[ClientId] = Field(default_factory=list, max_length=MAX_FILES)
 
 
 class Identify(Frame):

@@ -92,6 +92,7 @@ def _message(state: Conversation, event: Event) -> None:
             body.get("name"),
             tuple(c if isinstance(c, str) else c.get("text", "") for c in body.get("choices") or ()),
             tuple(body.get("citations") or ()),
+            tuple(body.get("files") or ()),
         )
     )
     if event.role == "customer":

@@ -30,6 +30,8 @@ class Message:
     name: str | None = None
     choices: tuple[str, ...] = ()
     citations: tuple[Mapping[str, Any], ...] = ()
+    files: tuple[Mapping[str, Any], ...] = ()
+    """What is attached, as `server.files.Kept.wire` says it."""
 
 
 @dataclass(frozen=True, slots=True)

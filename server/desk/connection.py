@@ -18,6 +18,7 @@ from server.desk.beside import Beside, Slow
 from server.desk.board import Board, Watcher, wire_row, wire_rows
 from server.desk.deeds import Deeds, NotDone
 from server.events import Viewer
+from server.files import Files, attached
 from server.hub import Hub
 from server.hub import Watch as HubWatch
 from server.limits import Bucket
@@ -55,6 +56,7 @@ class DeskLine:
     beside: Beside
     canned: Mapping[str, Sequence[Mapping[str, Any]]]
     """Replies that are written once, by site."""
+    files: Files
 
 
 class _TooSlow(Exception):
@@ -184,7 +186,7 @@ class Desk:
             case frames.Take():
                 await deeds.take(key, staff, force=frame.force)
             case frames.Reply():
-                await deeds.reply(key, staff, frame.id, frame.text)
+                await deeds.reply(key, staff, frame, await self._attached(key, frame.files))
             case frames.Note():
                 named = await self._line.beside.named(key, frame.text)
                 await deeds.note(key, staff, frame.id, frame.text, named)
@@ -233,6 +235,12 @@ class Desk:
         """Whether this person has the conversation."""
         state = await self._line.log.load(key)
         return state.mode == "staff" and state.staff == self._staff.id
+
+    async def _attached(self, key: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+        sent = await asyncio.to_thread(attached, self._line.files, key, ids, by_customer=False) if ids else []
+        if sent is None:
+            raise NotDone("bad_frame", "one of the files is not there; send it again")
+        return sent
 
     def _key(self, frame: frames.DeskFrame) -> str:
         """The store's key of the conversation that a frame is about. What this person may not see is not there."""

@@ -108,18 +108,20 @@ class Deeds:
         last = state.offers[-1] if state.offers else None
         return last is not None and last.to == staff.id and self._clock_ms() < last.until_ms
 
-    async def reply(self, key: str, staff: Staff, reply_id: str, text: str) -> None:
-        """Say something to the customer. Sent again with the same id and text, it is the same message.
+    async def reply(self, key: str, staff: Staff, frame: frames.Reply, files: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Say something to the customer, with attachments. Sent again with the same id and text, it is the same message.
 
         Raises:
             NotDone: somebody else has the conversation, or the id was used with another text.
         """
         state = await self._known(key)
-        said = state.message(reply_id)
+        said = state.message(frame.id)
         if said is None and not (state.mode == "staff" and state.staff == staff.id):
             raise NotDone("busy", "take the conversation first")
-        body = {"text": text, "name": staff.name, "by": staff.id}
-        await self._once(key, NewEvent(reply_id, "message", "staff", body))
+        body: dict[str, Any] = {"text": frame.text, "name": staff.name, "by": staff.id}
+        if files:
+            body["files"] = list(files)
+        await self._once(key, NewEvent(frame.id, "message", "staff", body))
 
     async def note(self, key: str, staff: Staff, note_id: str, text: str, mentions: Sequence[str] = ()) -> None:
         """Say something to colleagues; a customer never sees it.

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from server.wire import MAX_TEXT_CHARS, AnyId, BadFrame, ClientId, Frame, Seq
+from server.wire import MAX_FILES, MAX_TEXT_CHARS, AnyId, BadFrame, ClientId, Frame, Seq
 
 Queue = Literal["waiting", "mine", "all", "approvals", "closed"]
 QUEUES: Final[tuple[Queue, ...]] = ("waiting", "mine", "all", "approvals", "closed")
@@ -56,6 +56,7 @@ class Reply(On):
     t: Literal["reply"]
     id: ClientId
     text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS)]
+    files: list[ClientId] = Field(default_factory=list, max_length=MAX_FILES)
 
 
 class Note(On):

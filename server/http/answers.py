@@ -35,6 +35,7 @@ STATUS: Final[Mapping[str, int]] = {
     "refused": 409,
     "erased": 410,
     "too_large": 413,
+    "bad_file": 415,
     "too_fast": 429,
     "failed": 500,
     "busy": 503,

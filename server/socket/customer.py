@@ -3,6 +3,7 @@
 It knows no socket: what the customer is to be told at once goes to `send`; everything else comes back as events.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from server import handoff, phrases, prompt, wire
 from server.after import Contacts
 from server.consent import decision_id
 from server.events import NewEvent
+from server.files import Files, attached
 from server.hub import Hub
 from server.limits import Buckets
 from server.log import Log
@@ -39,6 +41,7 @@ class Line:
     verifier: Verifier
     words: Words
     contacts: Contacts
+    files: Files
 
 
 class Customer:
@@ -58,19 +61,25 @@ class Customer:
             text = phrases.say("blocked", prompt.spoken_in(state, session.site))
             self._send(wire.error("blocked", text, frame_id=frame.id))
             return
-        if await line.words.take(session.key, frame.id, frame.text) is not None:
-            line.turns.poke(session.key)
-            return
-        if await line.contacts.take(session.key, frame.id, frame.text) is not None:
-            line.turns.poke(session.key)
-            return
+        body: dict[str, Any] = {"text": frame.text}
+        if frame.files:
+            sent = await asyncio.to_thread(attached, line.files, session.key, frame.files, by_customer=True)
+            if sent is None:
+                self._send(wire.error("bad_frame", "one of the files is not there; send it again", frame_id=frame.id))
+                return
+            body["files"] = sent
+        else:
+            for taker in (line.words, line.contacts):
+                if await taker.take(session.key, frame.id, frame.text) is not None:
+                    line.turns.poke(session.key)
+                    return
         if frame.id not in state.said:
             line.turns.foresee(state, frame.text)
         events = line.door.opening_events(session)
         if state.mode == "closed" and frame.id not in state.said:
-            body = {"mode": "agent", "reason": "reopened"}
-            events.append(NewEvent(f"{frame.id}:reopened", "mode", "system", body))
-        events.append(NewEvent(frame.id, "message", "customer", {"text": frame.text}))
+            reopened = {"mode": "agent", "reason": "reopened"}
+            events.append(NewEvent(f"{frame.id}:reopened", "mode", "system", reopened))
+        events.append(NewEvent(frame.id, "message", "customer", body))
         try:
             await line.log.append(session.key, events)
         except IdempotencyMismatch:
