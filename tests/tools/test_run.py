@@ -648,7 +648,7 @@ async def test_tools_of_one_system_are_left_alone_together_and_others_are_not():
         (ToolError("no"), False),
         (object(), False),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__ if type(value) is object else repr(value),
 )
 async def test_only_silence_opens_a_circuit_and_no_request_that_breaks_something(step, counts):
     breakers, clock = Breakers(failures=2), Clock()
