@@ -122,13 +122,15 @@ class Board:
             case _:
                 return row.mode != "closed"
 
-    def load_of(self, staff_id: str, now_ms: int) -> int:
-        """How many conversations this person has, or is offered, now."""
-        return sum(
-            (row.mode == "staff" and row.staff == staff_id)
-            or (row.mode == "waiting" and row.offered == staff_id and now_ms < (row.offered_until_ms or 0))
-            for row in self._rows.values()
-        )
+    def loads(self, now_ms: int) -> Counter[str]:
+        """How many conversations each person has, or is offered, now."""
+        found: Counter[str] = Counter()
+        for row in self._rows.values():
+            if row.mode == "staff" and row.staff is not None:
+                found[row.staff] += 1
+            elif row.mode == "waiting" and row.offered is not None and now_ms < (row.offered_until_ms or 0):
+                found[row.offered] += 1
+        return found
 
     def waiting(self) -> list[Summary]:
         """All conversations that wait for a person, the longest waiting first."""

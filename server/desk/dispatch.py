@@ -3,7 +3,7 @@
 It takes nothing away: an offer is an event that ends by itself, and anybody may take what was offered to another.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from server import handoff, prompt
@@ -47,23 +47,28 @@ class Dispatch:
             return 0
         made = 0
         now_ms = self._clock_ms()
+        loads = self._board.loads(now_ms)
         for row in self._board.waiting():
             site = self._sites.get(row.site)
             held = row.offered in present and now_ms < (row.offered_until_ms or 0)
             if site is None or held:
                 continue
-            made += await self._offer(row.conversation, site, present, now_ms)
+            people = [Colleague(one, loads[one.id], self._turns.get(one.id, 0)) for one in present.values()]
+            chosen = await self._offer(row.conversation, site, people, now_ms)
+            if chosen is None:
+                continue
+            loads[chosen.id] += 1
+            self._turns[chosen.id] = now_ms
+            made += 1
             if made >= OFFERS:
                 break
         return made
 
-    async def _offer(self, key: str, site: Site, present: Mapping[str, Staff], now_ms: int) -> bool:
+    async def _offer(self, key: str, site: Site, people: Sequence[Colleague], now_ms: int) -> Staff | None:
+        """Offer one conversation; to whom, or None."""
         state = await self._log.load(key)
         if state.mode != "waiting":
-            return False
-        people = [
-            Colleague(one, self._board.load_of(one.id, now_ms), self._turns.get(one.id, 0)) for one in present.values()
-        ]
+            return None
         chosen = handoff.choose(
             people,
             site.key,
@@ -73,14 +78,13 @@ class Dispatch:
             asked={offer.to for offer in state.offers},
         )
         if chosen is None:
-            return False
+            return None
         body = {"to": chosen.id, "name": chosen.name, "until_ms": now_ms + 1000 * site.hand_over.offer_s}
         try:
             await self._log.append(key, [NewEvent(f"o:{self._new_id()}", "assigned", "system", body)], after=state.head)
         except (Conflict, Gone):
-            return False
-        self._turns[chosen.id] = now_ms
-        return True
+            return None  # somebody was first
+        return chosen
 
 
 def _language(state: Conversation, site: Site) -> str:

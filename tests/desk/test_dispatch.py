@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from server.approvals import Approvals
 from server.desk import Board, Deeds, Dispatch
 from server.desk.deeds import NotDone
 from server.desk.frames import Release
-from server.events import NewEvent
+from server.events import NewEvent, Viewer, visible
 from server.handoff import Colleague, choose
 from server.log import Log
 from server.site import Site
@@ -189,3 +190,13 @@ async def test_nobody_gives_away_what_is_not_theirs_or_to_whom_is_not_there(desk
             await desk.deeds.assign(key, who, to)
     await desk.deeds.assign(key, staff("root", role="admin"), BOB.id)
     assert (await desk.log.load(key)).offers[-1].name == "Bob"
+
+
+async def test_customers_see_the_picture_of_who_took_over_if_there_is_one(desk):
+    picture = "https://a.example/ada.jpg"
+    key = await desk.waits("c1")
+    await desk.deeds.take(key, BOB)
+    await desk.deeds.take(key, replace(ADA, picture=picture), force=True)
+    seen = [visible(event, Viewer("customer")) for event in await desk.log.read(key)]
+    modes = [event.body for event in seen if event is not None and event.kind == "mode"]
+    assert modes[1:] == [{"mode": "staff", "name": "Bob"}, {"mode": "staff", "name": "Ada", "picture": picture}]
