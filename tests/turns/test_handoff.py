@@ -7,7 +7,7 @@ import pytest
 from retrieval.types import Passage, Span
 from server.approvals import Approvals
 from server.desk import Deeds
-from server.desk.frames import Release
+from server.desk.frames import Release, Reply
 from server.events import NewEvent
 from server.models.llamaindex.render import messages
 from server.models.offline import Offline
@@ -77,6 +77,9 @@ class Shop(Node):
     async def ask(self, text, said, count):
         await self.say(text, said=said)
         return await self.until("turn.ended", count=count)
+
+    async def replies(self, text):
+        await self.deeds.reply(KEY, ADA, Reply(t="reply", conversation="c1", id="r1", text=text))
 
     async def hand_back(self, **fields):
         await self.deeds.take(KEY, ADA)
@@ -310,7 +313,7 @@ async def test_the_agent_has_read_what_the_person_wrote(make_shop):
     shop = await make_shop([Text("One moment."), HandOver("asked")], [Text("As Ada said.")])
     await shop.ask("get me Kim please", "m1", 1)
     await shop.deeds.take(KEY, ADA)
-    await shop.deeds.reply(KEY, ADA, "r1", "Your boots are on their way.")
+    await shop.replies("Your boots are on their way.")
     await shop.hand_back()
     events = await shop.ask("and when will they come?", "m2", 2)
     history = [(line.role, line.text) for line in shop.model.prompts[-1].history]
@@ -333,7 +336,7 @@ async def test_what_was_asked_last_is_answered_after_the_hand_back_only_if_the_p
     shop = await make_shop([Text("Parcels take three days [1].")])
     await shop.log.append(KEY, [NewEvent("m0", "message", "customer", {"text": "hello"})])
     await shop.deeds.take(KEY, ADA)
-    await shop.deeds.reply(KEY, ADA, "r1", "Hello!")
+    await shop.replies("Hello!")
     await shop.say("how long does delivery take?")
     await shop.hand_back(answer=True)
     events = await shop.until("turn.ended")
