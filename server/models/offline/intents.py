@@ -51,21 +51,24 @@ class Evidence(NamedTuple):
     """The share of the tool's examples that want the same thing done."""
     other_deed: float
     """The share of them that want something done, where none wants what the message does."""
+    few: float
+    """How often the number of the tool's texts (examples, its name, its description) is halved below `_USUAL`."""
 
 
-WEIGHTS: Final = Evidence(1.7, 4.86, 2.1, 4.47, 0.6, -5.47, -1.66, -0.22, -1.71)
+WEIGHTS: Final = Evidence(3.28, 3.17, 2.76, 3.7, 0.89, -2.37, -0.67, -0.2, -1.89, 0.73)
 """What each piece of evidence adds to the log odds that the tool is meant, fitted on CLINC150, BANKING77 and one half of the
 bitext intents, with 6 to 50 tools of 3 to 10 examples (`python -m bench.routing_fit`)."""
-_BASE: Final = -2.1
+_BASE: Final = -4.79
 """The log odds without any evidence."""
-_FEW, _USUAL = 0.6, 9
-"""What is added for each halving of the number of a tool's texts below the usual (an example, its name and its description
-count alike): its own messages are less near to a tool of which little is known, and so is everything else."""
+_USUAL: Final = 9
+"""Texts of a tool of which enough is known. To a tool with fewer its own messages are less near, and so is everything else."""
 _MOSTLY, _CONTRARY = 0.5, 0.68
 """A tool whose examples mostly want something else done scores no more than this, so that no effect begins by it."""
+_ENOUGH: Final = 4
+"""One text in so many that wants the same thing done is enough for a tool to be no other: examples word it in many ways."""
 _LARGEST_LEAD: Final = 0.5
 """A longer lead says no more."""
-_SCALE, _EVEN = 0.1, 0.55
+_SCALE, _EVEN = 0.1, 0.64
 """A score is the log odds times `_SCALE` over `_EVEN`, cut to 0..1. Where a reading begins to count (rank.MAYBE), 8 of 10
 messages of intents that no tool has stay below, and 9 of 10 of the tools' own do not (`python -m bench.routing`)."""
 _TYPO: Final = 80.0
@@ -286,8 +289,7 @@ def readings(texts: Sequence[str], vectors: Vectors, bank: Bank) -> list[Reading
         for name, found in evidence(text, vector, bank).items():
             nearest = max(bank.rows[name], key=lambda index: float(similar[index]))
             dense = float(similar[nearest])
-            few = _FEW * math.log2(_USUAL / len(bank.rows[name]))
-            odds = _BASE + few + sum(weight * value for weight, value in zip(WEIGHTS, found, strict=True))
+            odds = _BASE + sum(weight * value for weight, value in zip(WEIGHTS, found, strict=True))
             score = min(max(_EVEN + _SCALE * odds, 0.9 * dense if dense > 0.9 else 0.0, 0.0), 1.0)
             if found.other_deed > _MOSTLY:
                 score = min(score, _CONTRARY)
@@ -322,6 +324,7 @@ def evidence(text: str, vector: Vectors, bank: Bank) -> dict[str, Evidence]:
             float(middle[at]),
             float(fits[at, 0]),
             float(fits[at, 1]),
+            math.log2(_USUAL / len(bank.rows[name])),
         )
         for at, name in enumerate(bank.names)
     }
@@ -337,7 +340,7 @@ def _deeds_fit(deeds: frozenset[str], own: tuple[Mapping[str, float], float]) ->
     """How many of a tool's texts want what the message wants done; if none, how many want something else."""
     shares, any_share = own
     fit = max((shares.get(deed, 0.0) for deed in deeds), default=0.0)
-    return fit, any_share if deeds and not fit else 0.0
+    return fit, any_share * max(0.0, 1 - _ENOUGH * fit) if deeds else 0.0
 
 
 def _explained(stems: frozenset[str], known: frozenset[str], bank: Bank) -> float:

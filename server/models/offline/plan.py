@@ -175,11 +175,14 @@ def _decided(part: Part, view: Views, context: Context, forced: str | None) -> S
     need = 0.0 if part.act != "tell" else STATEMENT * 1.5 if part.past else STATEMENT / 2
     if best is not None and best[0] >= MAYBE + need and _outweighs(best, quote, part, context):
         rival = ranked[1] if len(ranked) > 1 else None
+        only_asks = part.question and not context.language.has("request", part.low)
         if rival and _must_choose(best, rival, part, context.language):
+            if quote is not None and only_asks:  # an answer that is there spares the customer a question
+                return Step("quote", part, answer=quote, score=support, choices=_offered(part, view, context))
             choices = tuple(choice_for(spec, context.language) for _, spec, _ in (best, rival))
             return _choose(part, choices, context, best[0])
         if not starts(part, best[1], best[0], context):
-            if quote is not None and part.question and not context.language.has("request", part.low):
+            if quote is not None and only_asks:
                 return Step("quote", part, answer=quote, score=support, choices=_offered(part, view, context))
             return _offer(part, ranked, context)
         return call_step(part, best[1], best[0], context)

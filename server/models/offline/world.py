@@ -10,7 +10,7 @@ from typing import Final
 
 from ruamel.yaml import YAML
 
-from retrieval.text import stem, words
+from retrieval.text import is_stop_word, stem, words
 
 _LANGUAGES: Final = ("en", "de")
 """Whose words of deeds are known. A word of one language is rarely one of another's."""
@@ -33,7 +33,7 @@ class World:
         """
         found: set[str] = set()
         for word in words(text):
-            for code in _LANGUAGES:
+            for code in _LANGUAGES[:1] if is_stop_word(word, "en") else _LANGUAGES:  # "and" is no stem of "ändern"
                 found |= self.deeds.get(stem(word, code), frozenset())
         return frozenset(found - self.weak or found)
 
