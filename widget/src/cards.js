@@ -1,6 +1,7 @@
-// Cards in the conversation: a question to confirm, and showing who one is with a code. Fetched when the first one is needed.
+// Cards in the conversation: a question to confirm, showing who one is with a code, files. Fetched when the first one is needed.
 // Must not decide anything: what is shown comes from the log, what is pressed goes out as a frame.
 
+import { offer, shown } from "./attach.js";
 import { cards as de } from "./locales/de.js";
 import { cards as en } from "./locales/en.js";
 import { h, translator } from "./shared.js";
@@ -12,13 +13,15 @@ import { cardsCss } from "./view/cards-style.js";
  */
 
 /**
- * @param {Item} item of type `ask`
+ * @param {Item} item of type `ask`; or a message with files, or a line that says who is there
  * @param {View} view
  * @returns {HTMLElement}
  */
 export function card(item, view) {
   const t = translator(view.app.locale, { en, de });
   dress(view.app.host);
+  if (item.type === "line") return offer(view.app, t, item.what);
+  if (item.type === "message") return shown(view.app, item.files);
   const open = item.state === "open";
   const title = t(item.verify ? "prove_title" : "approve_title");
   const foot = !open ? h("p", { class: "state" }, t(item.verify && item.state === "approved" ? "proved" : item.state)) : item.verify ? prove(item, view, t) : confirm(item, view, t);

@@ -140,6 +140,7 @@ function message(key, id, role, body, at_ms, score) {
     text: String(body.text ?? ""),
     citations: Array.isArray(body.citations) ? body.citations : [],
     choices: choicesOf(body.choices),
+    files: body.files,
     live: false, usable: true, first: true, last: true, state: "sent", error: "",
   };
 }

@@ -113,5 +113,8 @@ export const cards = {
   used_up: "Das war ein Versuch zu viel. Bitte fordern Sie einen neuen Code an.",
   proved: "Sie haben gezeigt, dass Sie es sind.",
   prove_too_fast: "Das war zu oft. Bitte versuchen Sie es später.",
+  attach: "Foto oder PDF senden",
+  attaching: "{name} wird gesendet …",
+  attach_failed: "Die Datei konnte nicht gesendet werden. Möglich sind Fotos (JPEG, PNG, WebP, GIF) und PDFs bis 5 MB.",
   prove_bad_frame: "Das hat nicht geklappt. Bitte prüfen Sie Ihre Eingabe.",
 };

@@ -113,5 +113,8 @@ export const cards = {
   used_up: "That was one try too many. Please ask for a new code.",
   proved: "You have shown that it is you.",
   prove_too_fast: "That was too often. Please try again later.",
+  attach: "Send a photo or PDF",
+  attaching: "Sending {name} …",
+  attach_failed: "The file could not be sent. Photos (JPEG, PNG, WebP, GIF) and PDFs of at most 5 MB can.",
   prove_bad_frame: "That did not work. Please look at what you entered.",
 };

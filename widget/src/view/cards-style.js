@@ -11,6 +11,11 @@ dd { font-variant-numeric: tabular-nums }
 .card form { display: grid; gap: 9px; font-size: 14px } .card label { color: var(--soft) }
 .card input { display: block; width: 100%; font: 16px var(--font); color: var(--ink); background: none; border: 1px solid var(--line); border-radius: 9px; padding: 9px 11px; margin-block-start: 3px }
 .card form button { justify-content: center; text-align: center }
+.attach { flex: none; align-self: center; width: 36px; height: 36px; border: 0; border-radius: 9px; background: none; color: var(--soft); font: 20px/1 var(--font); cursor: pointer }
+.attach:focus-visible { outline: 2px solid var(--ink); outline-offset: -2px }
+.attach-note { font-size: 12.5px; color: var(--soft); padding: 0 4px 6px }
+.files { display: flex; flex-wrap: wrap; gap: 6px; padding-block-start: 4px }
+.files img { display: block; width: auto; height: auto; max-width: 180px; max-height: 180px; border-radius: 10px; border: 1px solid var(--line) }
 .wrong { color: var(--bad) }
 .until, .card .state { font-size: 12.5px; color: var(--soft); padding-block-start: 8px }
 `;

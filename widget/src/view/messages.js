@@ -88,6 +88,8 @@ export class Messages {
       const name = item.name || t("person");
       const again = item.again && h("button", { class: "link", type: "button", onclick: () => this.app.say(item.again) }, t("ask_again"));
       node.replaceChildren(h("span", {}, t(item.what, { name })), again || "");
+      // With a person in the chat, files can be sent: that is in the cards, too.
+      this.#ask(h("div", {}), item);
     }
   }
 
@@ -130,6 +132,7 @@ export class Messages {
     const foot = /** @type {any[]} */ ([]);
     if (!mine && !item.live) foot.push(this.#sources(item), this.#choices(item));
     if (item.last || item.state !== "sent") foot.push(this.#meta(item, mine));
+    if (item.files) this.#ask((foot[foot.length] = h("div", {})), item);
     node.foot.replaceChildren(...foot.filter(Boolean));
   }
 
