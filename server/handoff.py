@@ -11,7 +11,7 @@ from typing import Any, Final
 from retrieval.text import sentences
 from server.conversation import CallRecord, Conversation
 from server.policy import AskPerson, HandOver, Reason, RunCall, Step
-from server.ports import Mode
+from server.ports import Mode, Summary
 from server.site import HandOverRules, Site
 from server.staff import Staff
 from tools import Registry, ToolError
@@ -329,6 +329,11 @@ def may_close(state: Conversation) -> bool:
         for call in state.calls.values()
     )
     return state.mode != "closed" and not state.erased and state.turn is None and not waits
+
+
+def rests(row: Summary, now_ms: int) -> bool:
+    """Whether staff have put a conversation aside for now: it is neither offered, nor too long unanswered, nor closed."""
+    return row.blocked or now_ms < (row.snoozed_until_ms or 0)
 
 
 def closing_phrase(mode: Mode) -> str:

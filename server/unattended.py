@@ -92,7 +92,7 @@ class Unattended:
         while page := await self._log.store.find(replace(query, offset=offset)):
             offset += len(page)
             for summary in page:
-                if not summary.erased:
+                if not (summary.erased or handoff.rests(summary, self._clock_ms())):
                     yield summary
 
     async def _written(self, summary: Summary, made: Callable[[Conversation], list[NewEvent]]) -> bool:

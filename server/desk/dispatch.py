@@ -51,7 +51,7 @@ class Dispatch:
         for row in self._board.waiting():
             site = self._sites.get(row.site)
             held = row.offered in present and now_ms < (row.offered_until_ms or 0)
-            if site is None or held:
+            if site is None or held or handoff.rests(row, now_ms):
                 continue
             people = [Colleague(one, loads[one.id], self._turns.get(one.id, 0)) for one in present.values()]
             chosen = await self._offer(row.conversation, site, people, now_ms)

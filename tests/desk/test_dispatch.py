@@ -136,6 +136,16 @@ async def test_four_customers_are_spread_over_two_colleagues_and_the_fifth_waits
     assert await desk.dispatch.look() == 1
 
 
+async def test_what_staff_have_put_aside_is_offered_when_its_time_has_come(desk):
+    await desk.sits_down(ADA)
+    key = await desk.waits("c1")
+    until = {"until_ms": desk.now_ms + 5_000, "by": "s:ada", "name": "Ada"}
+    await desk.log.append(key, [NewEvent("s:1", "snoozed", "staff", until)])
+    assert await desk.dispatch.look() == 0
+    desk.now_ms += 5_000
+    assert await desk.dispatch.look() == 1
+
+
 async def test_an_offer_is_told_to_every_desk_with_the_row(desk):
     [watcher] = await desk.sits_down(ADA)
     key = await desk.waits("c1")

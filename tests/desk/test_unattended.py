@@ -85,6 +85,16 @@ async def test_whom_a_person_has_or_the_agent_has_again_does_not_wait():
     assert await place.unattended.escalate() == 0
 
 
+async def test_what_staff_have_put_aside_is_neither_escalated_nor_closed_before_its_time():
+    place = Place()
+    aside = ("snoozed", "staff", {"until_ms": place.now_ms + 100 * HOUR_MS, "by": "s:ada", "name": "Ada"})
+    await place.says(WAITS, aside)
+    place.now_ms += 100 * HOUR_MS - 1
+    assert (await place.unattended.escalate(), await place.unattended.close()) == (0, 0)
+    place.now_ms += 1
+    assert await place.unattended.escalate() == 1
+
+
 async def test_a_shop_may_escalate_and_close_nothing():
     place = Place(hand_over={"escalate_after_min": None, "close_after_h": None})
     await place.says(WAITS)
