@@ -26,6 +26,11 @@ _AMOUNT: Final = re.compile(
 )
 _ISO_DATE: Final = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _NUMERIC_DATE: Final = re.compile(r"\b(\d{1,2})[./](\d{1,2})[./](\d{2,4})\b")
+_PLACE: Final = re.compile(
+    r"\b\d{1,3} ?[a-zA-Z]?\s*[,\n]\s*(?:[A-Z]{1,2}-)?\d{4,5} [A-ZÄÖÜ]\w+|\b[A-Z]{1,2}-\d{4,5} [A-ZÄÖÜ]\w+|, [A-Z]{2} \d{5}\b"
+)
+"""A house number with postcode and town, or a postcode with its country or state: no number in it names anything else."""
+_PLACE_WORDS: Final = frozenset({"zip", "postcode", "postal", "plz", "postleitzahl", "address"})
 _MAX_FREE_CHARS: Final = 200
 
 
@@ -37,7 +42,8 @@ def values_of(
         pattern = {"email": _EMAIL, "url": _URL, "uuid": _UUID}.get(slot.kind) or slot.pattern
         if pattern is None:
             return [], text
-        matches = list(pattern.finditer(text))
+        elsewhere = _parts_of_others(slot, text, language)
+        matches = [m for m in pattern.finditer(text) if not _is_inside(m.span(), elsewhere)]
         values = list(dict.fromkeys(_as_written(slot, match.group().strip()) for match in matches))
         return values, _without(text, [match.span() for match in matches])
     if slot.kind == "date":
@@ -72,6 +78,12 @@ def _without(text: str, taken: Sequence[tuple[int, int]]) -> str:
 
 
 def _dates(text: str, language: Language) -> tuple[list[str], str]:
+    found = _dated(text, language)
+    return [value for _, _, value in found], _without(text, [(start, end) for start, end, _ in found])
+
+
+def _dated(text: str, language: Language) -> list[tuple[int, int, str]]:
+    """Start, end and ISO form of each date with its year."""
     found: list[tuple[int, int, str]] = []
     for match in _ISO_DATE.finditer(text):
         found.append((*match.span(), match.group()))
@@ -86,8 +98,20 @@ def _dates(text: str, language: Language) -> tuple[list[str], str]:
     for match in re.finditer(rf"\b({names}) (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}})\b", text, re.I):
         month = language.months.index(match.group(1).lower()) + 1
         found.append((*match.span(), _iso(int(match.group(3)), month, int(match.group(2)))))
-    found = sorted(item for item in found if item[2])
-    return [value for _, _, value in found], _without(text, [(start, end) for start, end, _ in found])
+    return sorted(item for item in found if item[2])
+
+
+def _parts_of_others(slot: Slot, text: str, language: Language) -> list[tuple[int, int]]:
+    """Where dates and places stand, whose years and postcodes are no numbers of orders."""
+    spans = [(start, end) for start, end, _ in _dated(text, language)]
+    if _PLACE_WORDS & {*words(slot.name.replace("_", " ")), *words(slot.what)}:
+        return spans
+    return [*spans, *(match.span() for match in _PLACE.finditer(text))]
+
+
+def _is_inside(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
+    """Whether the span is a part of one of the others, not the whole of it."""
+    return any(start <= span[0] and span[1] <= end and span != (start, end) for start, end in others)
 
 
 def _iso(year: int, month: int, day: int) -> str:
@@ -127,7 +151,8 @@ def _numbers(slot: Slot, text: str, language: Language) -> tuple[Sequence[Value]
         near = rf"(\d+(?:[.,]\d+)*)\s?{beside}\b|\b{beside}\s?(?:is|=|:|#|no\.?|nr\.?)?\s?(\d+(?:[.,]\d+)*)(?![\w-])"
         if found := re.search(near, text, re.I):
             return _kept(_number(slot, found.group(1) or found.group(2))), _without(text, [found.span()])
-    matches = [match for match in _NUMBER.finditer(text) if not _EMAIL.search(match.group())]
+    elsewhere = _parts_of_others(slot, text, language)
+    matches = [match for match in _NUMBER.finditer(text) if not _is_inside(match.span(), elsewhere)]
     if matches and (slot.required or (len(matches) == 1 and slot.kind == "money")):
         return _kept(_number(slot, matches[0].group().lstrip("#"))), _without(text, [matches[0].span()])
     if slot.required:
