@@ -17,7 +17,7 @@ export function filled(text, values) {
 }
 
 export class Composer {
-  /** @param {{submit: (text: string, noting: boolean) => void, typing: () => void, suggest: () => void, canned: () => any[], people: () => any[], values: () => Record<string, string>, changed: () => void}} desk */
+  /** @param {{submit: (text: string, noting: boolean) => void, typing: () => void, suggest: () => void, attach: (file: File) => void, canned: () => any[], people: () => any[], values: () => Record<string, string>, changed: () => void}} desk */
   constructor(desk) {
     this.desk = desk;
     this.noting = false;
@@ -33,7 +33,13 @@ export class Composer {
     this.noter = h("button", { type: "button", "aria-pressed": "false", title: "Write a note that only colleagues see (n)", onclick: () => this.note(!this.noting) }, "Note");
     this.canner = h("button", { type: "button", title: "Canned replies: type / and a name", onclick: () => this.offer() }, "Canned");
     this.suggester = h("button", { type: "button", title: "What the agent would answer (g)", onclick: () => desk.suggest() }, "Suggest");
-    this.node = h("footer", {}, this.hint, h("div", { class: "field" }, this.list, this.text), h("div", { class: "buttons" }, this.canner, this.suggester, h("span", { class: "gap" }), this.noter, this.sender));
+    const pick = /** @type {HTMLInputElement} */ (h("input", { type: "file", hidden: true, accept: "image/jpeg,image/png,image/webp,image/gif,application/pdf", onchange: () => {
+      const file = pick.files?.[0];
+      pick.value = "";
+      if (file) desk.attach(file);
+    } }));
+    this.attacher = h("button", { type: "button", title: "Send a photo or PDF with what is written", onclick: () => pick.click() }, "Attach");
+    this.node = h("footer", {}, this.hint, h("div", { class: "field" }, this.list, this.text), h("div", { class: "buttons" }, this.canner, this.suggester, this.attacher, pick, h("span", { class: "gap" }), this.noter, this.sender));
   }
 
   /** @param {boolean} on */
@@ -156,6 +162,7 @@ export class Composer {
     this.sender.textContent = this.noting ? "Save note" : "Send";
     this.noter.setAttribute("aria-pressed", String(this.noting));
     this.canner.hidden = !view.canned || !view.mine;
+    this.attacher.hidden = !view.mine || this.noting;
     this.suggester.toggleAttribute("disabled", view.thinking);
     this.suggester.textContent = view.thinking ? "Thinking…" : "Suggest";
     const hint = this.empty || (view.typing ? "The customer is writing…" : "");

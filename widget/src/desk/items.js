@@ -8,7 +8,7 @@ import { clock, plain, reasonOf, span } from "./words.js";
 /**
  * @typedef {import("./timeline.js").Item} Item
  * @typedef {import("./timeline.js").Call} Call
- * @typedef {{decide: (call: Call, approve: boolean, comment: string, args?: Record<string, any>) => void, retry: (id: string) => void, about: (call: Call) => any}} Act
+ * @typedef {{decide: (call: Call, approve: boolean, comment: string, args?: Record<string, any>) => void, retry: (id: string) => void, file: (id: string) => string, about: (call: Call) => any}} Act
  */
 
 /**
@@ -47,6 +47,10 @@ export function draw(item, act, now_ms) {
       return item.call?.state === "asked" && item.call.asked?.of === "staff" ? approval(item.call, act, now_ms) : call(item.call, now_ms);
     case "identified":
       return h("p", { class: "line quiet" }, item.body.customer ? `signed in as ${item.body.name || item.body.customer}` : "signed out");
+    case "contact":
+      return h("p", { class: "line" }, `left an address for answers: ${plain(item.body.email || "")}`);
+    case "mailed":
+      return h("p", { class: item.body.state === "failed" ? "line bad" : "line quiet" }, mailWords(item.body));
     case "rated":
       return h("p", { class: "line" }, item.body.of ? (item.body.score > 0 ? "👍 for an answer" : "👎 for an answer") : `rated ${item.body.score} of 5`, item.body.text ? ` · “${item.body.text}”` : "");
     case "ended":
@@ -68,6 +72,13 @@ function note(item) {
     return h("p", {}, cut ? h("b", {}, `${cut[1]}: `) : false, cut ? line.slice(cut[0].length) : line);
   });
   return h("article", { class: "item note packet" }, head(item, "Hand-over"), h("div", { class: "text" }, lines));
+}
+
+/** @param {Record<string, any>} body of `mailed` */
+function mailWords({ state, to, why }) {
+  if (state === "sent") return `mailed to ${to}`;
+  if (state === "sending") return `mail to ${to}: on its way, or not known`;
+  return `could not be mailed to ${to}${why === "too_many" ? ": too many mails today" : ""}`;
 }
 
 /** @param {Record<string, any>} body of `mode` */
@@ -101,6 +112,10 @@ function message(item, act) {
   const node = h("article", { class: `item message ${role}${item.live ? " live" : ""}${item.pending ? " pending" : ""}` }, head(item, item.live ? "Agent is writing" : who), words(body.text));
   if (body.citations?.length) {
     node.append(h("ol", { class: "cites" }, body.citations.map((/** @type {any} */ c) => h("li", { value: c.n }, h("q", {}, c.quote), " ", h("cite", {}, c.title || c.document)))));
+  }
+  if (body.files?.length) {
+    const shown = (/** @type {any} */ f) => (f.width ? h("img", { src: act.file(f.id), alt: plain(f.name), loading: "lazy" }) : plain(f.name));
+    node.append(h("p", { class: "files" }, body.files.map((/** @type {any} */ f) => h("a", { href: act.file(f.id), target: "_blank", rel: "noopener" }, shown(f)))));
   }
   if (item.failed) node.append(h("p", { class: "bad" }, "Not sent. ", h("button", { class: "link", onclick: () => act.retry(item.key.slice(1)) }, "Try again")));
   return node;

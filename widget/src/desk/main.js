@@ -247,6 +247,29 @@ class Desk {
     this.stuck = true;
   }
 
+  /** @param {string} key @param {string} [id] without one, where files are sent */
+  fileUrl(key, id) {
+    const { site, conversation } = this.where(key);
+    return `/desk/files/${site}/${encodeURIComponent(conversation)}${id ? `/${id}` : ""}`;
+  }
+
+  /** Send a file, with the words that are in the field. @param {File} file */
+  async attach(file) {
+    const key = this.current;
+    this.say(`Sending ${file.name} …`);
+    try {
+      const answer = await fetch(this.fileUrl(key), { method: "POST", body: file, headers: { "X-File-Name": encodeURIComponent(file.name) } });
+      const body = await answer.json();
+      if (!answer.ok) return this.say(body.error.message);
+      const text = (key === this.current && this.composer.text.value.trim()) || body.file.name;
+      this.post(key, { t: "reply", id: crypto.randomUUID().replaceAll("-", ""), text, files: [body.file.id] });
+      if (key === this.current) this.composer.text.value = "";
+      this.say("");
+    } catch {
+      this.say("The file could not be sent; please try again.");
+    }
+  }
+
   suggest() {
     if (!this.current || this.thinking) return;
     this.thinking = crypto.randomUUID().replaceAll("-", "");
@@ -306,7 +329,7 @@ class Desk {
     this.flight = h("p", { class: "flight", role: "status", hidden: true });
     this.jump = h("button", { type: "button", class: "jump", hidden: true, onclick: () => this.toNew() }, "New ↓");
     this.composer = new Composer({
-      submit: (text, noting) => this.submit(text, noting), suggest: () => this.suggest(), canned: () => this.canned(), people: () => this.people.filter((p) => !p.me), values: () => this.values(),
+      submit: (text, noting) => this.submit(text, noting), suggest: () => this.suggest(), attach: (file) => this.attach(file), canned: () => this.canned(), people: () => this.people.filter((p) => !p.me), values: () => this.values(),
       changed: () => this.redraw(), typing: () => this.socket.send({ t: "typing", ...this.where(this.current) }),
     });
     this.side = h("aside", { class: "side", "aria-label": "Customer" });
@@ -372,6 +395,7 @@ class Desk {
         const pending = link.outbox.get(id);
         if (pending) this.post(this.current, pending.frame);
       },
+      file: (/** @type {string} */ id) => this.fileUrl(this.current, id),
       about: (/** @type {any} */ call) => {
         const known = this.approvals.get(call.id);
         if (known === undefined && this.socket.send({ t: "approval", call: call.id, ...this.where(this.current) })) this.approvals.set(call.id, null);

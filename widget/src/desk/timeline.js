@@ -8,7 +8,7 @@
  * @typedef {{key: string, type: string} & Record<string, any>} Item
  */
 
-const SHOWN = new Set(["message", "mode", "note", "identified", "call.planned", "tagged", "snoozed", "blocked", "assigned", "rated"]);
+const SHOWN = new Set(["message", "mode", "note", "identified", "call.planned", "tagged", "snoozed", "blocked", "assigned", "rated", "contact", "mailed"]);
 
 /**
  * @param {Link} link
@@ -48,6 +48,7 @@ export function timeline(link, seen = Infinity) {
   const list = [];
   let day = "";
   let marked = false;
+  const done = new Set(link.events.filter((e) => e.kind === "mailed" && e.body.state !== "sending").map((e) => e.body.mail));
   for (const e of link.events) {
     const b = e.body || {};
     const key = `e${e.seq}`;
@@ -65,6 +66,8 @@ export function timeline(link, seen = Infinity) {
     else if (e.kind === "routed" && b.agent !== "default") list.push({ key, type: "routed", at_ms: e.at_ms, body: b });
     else if (e.kind === "call.planned") list.push({ key, type: "call", at_ms: e.at_ms, call: calls.get(b.call) });
     else if (e.kind === "identified") list.push({ key, type: "identified", at_ms: e.at_ms, body: b });
+    else if (e.kind === "contact") list.push({ key, type: "contact", at_ms: e.at_ms, body: b });
+    else if (e.kind === "mailed" && b.state !== "not_needed" && !(b.state === "sending" && done.has(b.mail))) list.push({ key, type: "mailed", at_ms: e.at_ms, body: b });
     else if (e.kind === "rated") list.push({ key, type: "rated", at_ms: e.at_ms, body: b });
     else if (e.kind === "tagged" || e.kind === "snoozed" || e.kind === "blocked" || e.kind === "assigned") list.push({ key, type: e.kind, at_ms: e.at_ms, body: b });
     else if (e.kind === "turn.ended" && (b.reason === "failed" || b.reason === "stopped" || b.reason === "interrupted"))
