@@ -114,7 +114,8 @@ class Board:
             case "waiting":
                 return row.mode == "waiting"
             case "mine":
-                return row.mode == "staff" and row.staff == staff.id
+                named = staff.id in row.mentions and row.mode != "closed"
+                return named or (row.mode == "staff" and row.staff == staff.id)
             case "approvals":
                 return row.asked_staff > 0 and row.mode != "closed"
             case "closed":
