@@ -119,7 +119,7 @@ _CUSTOMER_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "verify.sent": ("call", "to", "expires_ms"),
     "verify.tried": ("call", "ok", "left", "message"),
     "contact": ("email", "of"),
-    "mailed": ("of", "to", "state"),
+    "mailed": ("of", "to", "state", "what"),
 }
 _ASKED_OF_CUSTOMER_KEYS: Final = ("call", "label", "of", "args", "expires_ms", "verify", "to")
 

@@ -66,6 +66,10 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "please keep it to yourself:\n{link}\n\n{shop}\n",
         "letter_notice": "Hello,\n\nin your chat with {shop} somebody has answered. To read it, sign in to the shop and "
         "open the chat there.\n\n{shop}\n",
+        "you": "You",
+        "transcript_subject": "Your chat with {shop}",
+        "transcript_text": "Hello,\n\nthis is what was said in your chat with {shop}:\n\n{said}\n\n{shop}\n",
+        "transcript_no_address": "The chat can only be mailed to an address that is known to be yours. Please sign in first.",
         "code_subject": "Your code for {shop}",
         "code_mail": "Hello,\n\nyour code for the chat with {shop} is:\n\n    {code}\n\n"
         "It is good for 10 minutes, in that chat alone. "
@@ -140,6 +144,11 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "hat; behalten Sie ihn also für sich:\n{link}\n\n{shop}\n",
         "letter_notice": "Guten Tag,\n\nin Ihrem Chat mit {shop} hat jemand geantwortet. Um es zu lesen, melden Sie sich im "
         "Shop an und öffnen Sie dort den Chat.\n\n{shop}\n",
+        "you": "Sie",
+        "transcript_subject": "Ihr Chat mit {shop}",
+        "transcript_text": "Guten Tag,\n\ndas wurde in Ihrem Chat mit {shop} geschrieben:\n\n{said}\n\n{shop}\n",
+        "transcript_no_address": "Der Chat kann nur an eine Adresse geschickt werden, die erwiesen Ihre ist. "
+        "Bitte melden Sie sich zuerst an.",
         "code_subject": "Ihr Code für {shop}",
         "code_mail": "Guten Tag,\n\nIhr Code für den Chat mit {shop} lautet:\n\n    {code}\n\n"
         "Er gilt 10 Minuten und nur in diesem Chat. "

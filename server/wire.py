@@ -164,6 +164,13 @@ class Human(Frame):
     id: ClientId
 
 
+class Transcript(Frame):
+    """Asks for all that was said by mail, to the address that is known to be the customer's."""
+
+    t: Literal["transcript"]
+    id: ClientId
+
+
 class Rate(Frame):
     """A thumb for one message (`of`), or 1 to 5 for the whole conversation."""
 
@@ -201,7 +208,7 @@ class Pong(Frame):
 
 
 ClientFrame = Annotated[
-    Hello | Say | Identify | Logout | Decide | Verify | Code | Stop | Human | Rate | Typing | Seen | Pong,
+    Hello | Say | Identify | Logout | Decide | Verify | Code | Stop | Human | Transcript | Rate | Typing | Seen | Pong,
     Field(discriminator="t"),
 ]
 _FRAME: Final[TypeAdapter[ClientFrame]] = TypeAdapter(ClientFrame)

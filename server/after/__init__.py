@@ -5,6 +5,6 @@ Nothing here is asked before the answer is in the log, and nothing is mailed to 
 
 from server.after.contacts import Contacts
 from server.after.letters import LINK_PATH
-from server.after.post import Post, PostOffice, link_of
+from server.after.post import NoAddress, Post, PostOffice, link_of
 
-__all__ = ["LINK_PATH", "Contacts", "Post", "PostOffice", "link_of"]
+__all__ = ["LINK_PATH", "Contacts", "NoAddress", "Post", "PostOffice", "link_of"]

@@ -79,6 +79,21 @@ def wish(state: Conversation, site: Site, now_open: bool) -> str | None:
     return phrases.say("email_wanted" if now_open else "email_wanted_closed", locale)
 
 
+def transcript(state: Conversation, site: Site) -> tuple[str, str]:
+    """Subject and text of a mail with all that was said, for the customer's own address."""
+    locale = prompt.spoken_in(state, site)
+    who = {"customer": phrases.say("you", locale), "agent": site.name, "system": site.name}
+    lines = []
+    for message in state.messages:
+        files = "".join(f"\n[{file.get('name')}]" for file in message.files)
+        lines.append(f"{who.get(message.role) or message.name or site.name}:\n{message.text}{files}")
+    said = "\n\n".join(lines)
+    return (
+        phrases.say("transcript_subject", locale, shop=site.name),
+        phrases.say("transcript_text", locale, shop=site.name, said=said),
+    )
+
+
 def subject(state: Conversation, site: Site) -> str:
     """The mail's subject."""
     return phrases.say("letter_subject", prompt.spoken_in(state, site), shop=site.name)

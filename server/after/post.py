@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from server import auth, proof
 from server.after import letters
@@ -35,6 +35,10 @@ DAY_MS: Final = 86_400_000
 BACK_MS: Final = 3 * DAY_MS
 """How far back a start looks for answers that nobody mailed; claims are kept as long."""
 BATCH: Final = 200
+
+
+class NoAddress(Exception):
+    """There is no address that is known to be the customer's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +111,12 @@ class Post:
                 await self.ask(key)
         for key in list(self._said):
             if self._said[key] and self._clock_ms() >= letters.due_ms(list(self._said[key].values())):
-                del self._said[key]
-                await self._settle(key)
+                times = self._said.pop(key)
+                try:
+                    await self._settle(key)
+                except OSError:
+                    self._said.setdefault(key, {}).update(times)  # the store did not answer: once more, later
+                    raise
 
     async def ask(self, key: str) -> None:
         """Ask a customer who waits for a person for an address, or say where answers go; once for each time that they wait."""
@@ -156,23 +164,42 @@ class Post:
             await self._write(key, NewEvent(mail, "mailed", "system", body | {"state": "not_needed"}))
             return
         claims = [Spend(f"{key}/mailed/{message.id}", 1, 1) for message in said]
-        who = hashlib.sha256(f"{state.site} {proof.normal_email(to.email)}".encode()).hexdigest()[:32]
-        claims.append(Spend(f"{state.site}/mails/{who}/{self._clock_ms() // DAY_MS}", 1, PER_ADDRESS))
-        claim = NewEvent(mail, "mailed", "system", body | {"state": "sending"})
+        text = letters.letter(state, office.site, said, self._link(state) if to.may_read else None)
+        await self._begin(key, body, claims, (to.email, letters.subject(state, office.site), text))
+
+    async def transcript(self, key: str, frame: str) -> str:
+        """Mail all that was said to the address on file, once for each frame; returns the address, masked.
+
+        Raises:
+            NoAddress: nobody has shown whose address it is: a stranger could be sent somebody's words.
+        """
+        office = self._offices.get(key.partition("/")[0])
+        state = await self._log.load(key)
+        to = letters.receiver(state)
+        if office is None or to is None or state.identity is None or not to.may_read:
+            raise NoAddress
+        body = {"mail": f"mail:{self._new_id()}", "of": [], "to": proof.masked(to.email), "what": "transcript"}
+        claims = [Spend(f"{key}/transcript/{frame}", 1, 1)]
+        await self._begin(key, body, claims, (to.email, *letters.transcript(state, office.site)))
+        return str(body["to"])
+
+    async def _begin(self, key: str, body: dict[str, Any], claims: list[Spend], parts: tuple[str, str, str]) -> None:
+        """Claim a mail, and begin to send it, unless it is claimed already, or too many went to that address today."""
+        site, address = key.partition("/")[0], parts[0]
+        who = hashlib.sha256(f"{site} {proof.normal_email(address)}".encode()).hexdigest()[:32]
+        claims.append(Spend(f"{site}/mails/{who}/{self._clock_ms() // DAY_MS}", 1, PER_ADDRESS))
+        claim = NewEvent(body["mail"], "mailed", "system", body | {"state": "sending"})
         try:
             await self._log.append(key, [claim], spend=claims)
         except OverLimit as over:
             if over.key == claims[-1].key:
                 await self._write(
-                    key, NewEvent(mail, "mailed", "system", body | {"state": "failed", "why": "too_many"})
+                    key, NewEvent(claim.id, "mailed", "system", body | {"state": "failed", "why": "too_many"})
                 )
             return  # else another process has it
         except Gone:
             return
-        text = letters.letter(state, office.site, said, self._link(state) if to.may_read else None)
-        task = self._group.create_task(
-            self._send(office, key, claim, (to.email, letters.subject(state, office.site), text))
-        )
+        task = self._group.create_task(self._send(self._offices[site], key, claim, parts))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -61,7 +61,7 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
                 unanswered=0 if mode in ("staff", "closed") else summary.unanswered + left,
             )
         case "mailed":
-            return replace(summary, unmailed=0)
+            return replace(summary, unmailed=0) if body.get("of") else summary
         case "assigned":
             return replace(
                 summary,

@@ -212,8 +212,9 @@ class Connection:
                 await self._customer.say(session, frame, self._pace)
             case wire.Stop():
                 await self._customer.stop(session, frame.turn)
-            case wire.Human():
-                await self._customer.human(session, frame.id)
+            case wire.Human() | wire.Transcript():
+                ask = self._customer.human if isinstance(frame, wire.Human) else self._customer.transcript
+                await ask(session, frame.id)
             case wire.Rate():
                 await self._customer.rate(session, frame)
             case wire.Decide():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from server import handoff, phrases, prompt, wire
-from server.after import Contacts
+from server.after import Contacts, NoAddress, Post
 from server.consent import decision_id
 from server.events import NewEvent
 from server.files import Files, attached
@@ -42,6 +42,7 @@ class Line:
     words: Words
     contacts: Contacts
     files: Files
+    post: Post
 
 
 class Customer:
@@ -125,6 +126,14 @@ class Customer:
         except IdempotencyMismatch:
             self._send(wire.error("idempotency_mismatch", "this id was used before", frame_id=frame_id))
         line.turns.poke(session.key)
+
+    async def transcript(self, session: Session, frame_id: str) -> None:
+        """All that was said, by mail; what came of it is in `mailed`."""
+        try:
+            await self._line.post.transcript(session.key, frame_id)
+        except NoAddress:
+            locale = prompt.spoken_in(await self._line.log.load(session.key), session.site)
+            self._send(wire.error("bad_frame", phrases.say("transcript_no_address", locale), frame_id=frame_id))
 
     async def rate(self, session: Session, frame: wire.Rate) -> None:
         """A thumb for an answer, or one to five for the conversation."""

@@ -7,7 +7,7 @@ from email import message_from_bytes, policy
 import pytest
 
 from server import auth
-from server.after import Contacts, Post, PostOffice, link_of
+from server.after import Contacts, NoAddress, Post, PostOffice, link_of
 from server.after.letters import WAIT_MS
 from server.events import NewEvent, Viewer
 from server.hub import Hub
@@ -184,7 +184,7 @@ async def test_several_answers_become_one_mail_and_later_ones_another(place):
     await place.looks()
     await place.says(("r3", "message", "staff", {"text": "Also in green.", "name": "Ada", "by": "s:ada"}))
     await place.looks()
-    first, second = (mail.get_content() for mail in place.mails())
+    second, first = sorted((mail.get_content() for mail in place.mails()), key=lambda text: SAID in text)
     assert SAID in first
     assert "In all sizes." in first
     assert "Also in green." in second
@@ -365,3 +365,28 @@ def test_our_own_page_goes_on_with_a_conversation_and_begins_none():
     ]:
         with pytest.raises(auth.Refused):
             origins.check(origin, site, goes_on=goes_on)
+
+
+async def sends_transcript(place, frame="t1"):
+    async with place.post:
+        await place.post.transcript(KEY, frame)
+    place.start()
+
+
+async def test_all_that_was_said_is_mailed_once_to_the_address_on_file(place):
+    await place.says(SIGNED_IN)
+    await left(place)
+    await sends_transcript(place)
+    await sends_transcript(place)
+    [mail] = place.mails()
+    assert mail["To"] == "cus@example.com"
+    for text in ("When is the blue one back?", SAID, "Ada:"):
+        assert text in mail.get_content()
+    assert (await place.log.load(KEY)).mailed == {}, "the answers in it are still mailed by themselves"
+
+
+async def test_a_typed_address_gets_no_transcript(place):
+    await left(place)
+    with pytest.raises(NoAddress):
+        await place.post.transcript(KEY, "t1")
+    assert place.mails() == []
