@@ -303,7 +303,7 @@ class Desk {
   canned() {
     const row = this.rows.get(this.current);
     const link = this.link(this.current);
-    const heard = [...link.events].reverse().find((e) => e.kind === "routed")?.body.language;
+    const heard = link.events.findLast((e) => e.kind === "routed")?.body.language;
     const all = /** @type {any} */ (this.sites.find((one) => one.key === row?.site))?.canned || [];
     return all.filter((/** @type {any} */ c) => !c.locale || !heard || c.locale.slice(0, 2) === heard.slice(0, 2));
   }
@@ -410,8 +410,16 @@ class Desk {
       this.stuck = true;
     }
     const seen = this.readUpTo(row, link);
-    keyed(this.talk, timeline(link, seen), (item) => item.key, sign, (item) => draw(item, act, now_ms));
-    if (this.stuck !== false) this.talk.scrollTop = this.talk.scrollHeight;
+    // Rows of other conversations change several times a second: what is open is drawn anew only when it has changed.
+    const { reply, thinking } = link.drafts;
+    const sending = [...link.outbox.values()].map((p) => p.id + p.failed);
+    const looked = [...this.approvals.values()].filter(Boolean).length;
+    const drawn = [this.current, link.cursor, link.turn, reply?.text.length, thinking?.text.length, sending, looked, seen, this.talk.clientHeight].join("|");
+    if (this.drawn !== drawn) {
+      this.drawn = drawn;
+      keyed(this.talk, timeline(link, seen), (item) => item.key, sign, (item) => draw(item, act, now_ms));
+      if (this.stuck !== false) this.talk.scrollTop = this.talk.scrollHeight;
+    }
     const fresh = this.talk.querySelector("#new");
     this.jump.hidden = this.stuck !== false || !fresh;
     this.tellSeen(row, link);
