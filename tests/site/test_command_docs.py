@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
-from server.commands import control
+from server.commands import control, privacy
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {"audit": "audit.md", "switch": "operations.md", "approvals": "approvals.md"}
@@ -39,3 +39,10 @@ def test_each_command_is_shown_with_its_options(group, name, command):
 def test_a_page_names_no_option_that_is_not_there(group):
     known = set().union(*(options(command) for named, _, command in COMMANDS if named == group))
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page(group))) <= known
+
+
+@pytest.mark.parametrize("command", [privacy.export, privacy.erase], ids=["export", "erase"])
+def test_export_and_erase_are_shown_with_their_options(command):
+    text = (DOCS / "privacy.md").read_text(encoding="utf-8")
+    usage = next(line for line in text.splitlines() if line.startswith(f"shopbell {command.name} "))
+    assert [option for option in options(command) if option not in usage] == []
