@@ -5,6 +5,7 @@ Behaves as the widget must (DESIGN §1): a message stays in the outbox until it 
 
 import asyncio
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -29,9 +30,11 @@ def record(promise: str, figure: str) -> None:
     """Print the promise's figure and keep it in .cache/promises.json for docs/promises.md."""
     file = ROOT / ".cache" / "promises.json"
     file.parent.mkdir(exist_ok=True)
-    known = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    known[promise] = {"figure": figure, "counts": "full" if PROVE else "small"}
-    file.write_text(json.dumps(known, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
+    with file.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests of several files run at the same time
+        known = json.loads(file.read_text("utf-8")) if file.exists() else {}
+        known[promise] = {"figure": figure, "counts": "full" if PROVE else "small"}
+        file.write_text(json.dumps(known, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
     sys.stdout.write(f"\n{promise}: {figure}\n")
 
 
