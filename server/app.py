@@ -253,7 +253,9 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
             unattended.escalated.append(post.ask)
         async with asyncio.TaskGroup() as group:
             sweeping = group.create_task(sweep.forever())
-            line = socket.Line(log, hub, turns, door, clock_ms, new_id, Buckets(), verifier, words, contacts, files, post)
+            line = socket.Line(
+                log, hub, turns, door, clock_ms, new_id, Buckets(), verifier, words, contacts, files, post
+            )
             yield Running(parts, log, hub, turns, door, gates, line, approvals, admin, sweep, unattended, post)
             sweeping.cancel()
 
