@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from server import app, auth, desk, socket
@@ -41,14 +41,18 @@ def build(running: Running, *, demo: bool, opened: Pass) -> Starlette:
     async def chat(websocket: WebSocket) -> None:
         await socket.chat(websocket, running.line)
 
+    async def linked(websocket: WebSocket) -> None:
+        await socket.chat(websocket, running.line, linked=True)
+
     routes: list[BaseRoute] = [
         WebSocketRoute("/v1/chat", chat),
+        WebSocketRoute("/c/v1/chat", linked),
         *_health(running),
         *assets.routes(),
         *rest.routes(_rest(running)),
         *admin.routes(running.admin.run, opened),
-        *_desk(running),
         *links.routes(running.door.reopen),
+        *_desk(running),  # after the links' own page: the attachments are below /c too
     ]
     if demo:
         routes += _demo(running)
@@ -94,11 +98,13 @@ def _desk(running: Running) -> list[BaseRoute]:
 
         await desk.desk(websocket, line, session, still_good)
 
+    attached = files.routes(_files(running, accounts))
     return [
         WebSocketRoute("/v1/desk", connect),
         *desk_pages.routes(desk_pages.DeskPorts(accounts, sites)),
         *desk_insights.routes(desk_insights.InsightPorts(accounts, sites, _insights(running))),
-        *files.routes(_files(running, accounts)),
+        *attached,
+        Mount("/c", routes=attached),  # the page for mailed links asks below its own path
     ]
 
 

@@ -77,12 +77,12 @@ class Door:
         self._clock_ms = clock_ms
         self._new_id = new_id
 
-    def knows(self, origin: str | None) -> bool:
-        """Whether any site lists this origin."""
-        return self._origins.knows(origin)
+    def knows(self, origin: str | None, *, linked: bool = False) -> bool:
+        """Whether any site lists this origin; `linked`: or it is our own page for mailed links, on its own line."""
+        return self._origins.knows(origin, linked=linked)
 
-    async def hello(self, frame: wire.Hello, origin: str | None) -> Entered:
-        """Let a visitor in.
+    async def hello(self, frame: wire.Hello, origin: str | None, *, linked: bool = False) -> Entered:
+        """Let a visitor in. `linked`: on the line of our page for mailed links, which goes on with chats and begins none.
 
         Raises:
             Refused: with the code and close code that the client is told.
@@ -92,7 +92,7 @@ class Door:
         gate = self._gates.get(frame.site)
         if gate is None:
             raise Refused("unknown_site", "this server has no such site", close=wire.CLOSE_FORBIDDEN)
-        self._origins.check(origin, frame.site, goes_on=frame.token is not None)
+        self._origins.check(origin, frame.site, goes_on=linked and frame.token is not None)
         token = self._read_token(frame, gate.site.key)
         identity = self._verify(frame.identity, gate) if frame.identity is not None else None
         conversation = token.conversation if token else (frame.conversation or f"c:{self._new_id()}")
@@ -192,7 +192,7 @@ class Door:
     def allows(self, origin: str | None, site: str) -> bool:
         """Whether a page of this origin may have this site's chat; without a site, whether it may have any."""
         if not site:
-            return self.knows(origin)
+            return self.knows(origin, linked=True)
         try:
             self._origins.check(origin, site, goes_on=True)
         except Refused:

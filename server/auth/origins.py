@@ -78,9 +78,9 @@ class Origins:
         normal = origin_of(origin) if origin else None
         return self._sites.get(normal, frozenset()) if normal else frozenset()
 
-    def knows(self, origin: str | None) -> bool:
-        """Whether any chat can be opened from this origin."""
-        return bool(self.sites(origin)) or self._is_page(origin)
+    def knows(self, origin: str | None, *, linked: bool = False) -> bool:
+        """Whether any chat can be opened from this origin. `linked`: on the line of the page for mailed links."""
+        return bool(self.sites(origin)) or (linked and self._is_page(origin))
 
     def _is_page(self, origin: str | None) -> bool:
         return bool(origin) and origin_of(str(origin)) in self._pages

@@ -50,23 +50,24 @@ class TooSlow(Exception):
     """The other side does not read."""
 
 
-async def chat(socket: WebSocket, line: Line) -> None:
-    """Serve one customer's connection until it ends."""
+async def chat(socket: WebSocket, line: Line, *, linked: bool = False) -> None:
+    """Serve one customer's connection until it ends. `linked`: it comes on the line of the page for mailed links."""
     origin = socket.headers.get("origin")
-    if not line.door.knows(origin):
+    if not line.door.knows(origin, linked=linked):
         body = {"error": {"code": "forbidden_origin", "message": "no site of this server lists this origin"}}
         await socket.send_denial_response(JSONResponse(body, status_code=403))
         return
     offered = socket.scope.get("subprotocols") or []
     await socket.accept(subprotocol=wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
-    await Connection(socket, line, origin).run()
+    await Connection(socket, line, origin, linked=linked).run()
 
 
 class Connection:
     """One customer's connection: a reader, a writer and a pinger that end together."""
 
-    def __init__(self, socket: WebSocket, line: Line, origin: str | None) -> None:
+    def __init__(self, socket: WebSocket, line: Line, origin: str | None, *, linked: bool = False) -> None:
         self._socket = socket
+        self._linked = linked
         self._line = line
         self._origin = origin
         self._session: Session | None = None
@@ -183,7 +184,7 @@ class Connection:
                 return text
 
     async def _hello(self, frame: wire.Hello) -> None:
-        entered = await self._line.door.hello(frame, self._origin)
+        entered = await self._line.door.hello(frame, self._origin, linked=self._linked)
         await self._enter(entered)
         if frame.identity is not None:
             self._line.turns.poke(entered.session.key)

@@ -353,8 +353,9 @@ def test_a_link_is_no_visitor_token(place):
 
 def test_our_own_page_goes_on_with_a_conversation_and_begins_none():
     origins = auth.Origins({"pk_a": ["https://shop.example"]}, pages=["https://chat.example"])
-    assert origins.knows("https://chat.example")
-    assert not origins.knows("https://other.example")
+    assert origins.knows("https://chat.example", linked=True)
+    assert not origins.knows("https://chat.example")
+    assert not origins.knows("https://other.example", linked=True)
     origins.check("https://chat.example", "pk_a", goes_on=True)
     for origin, site, goes_on in [
         ("https://chat.example", "pk_a", False),

@@ -24,7 +24,8 @@ function say(word) {
 /** @param {string} site */
 function show(site) {
   const script = document.createElement("script");
-  Object.assign(script.dataset, { site, storage: "session", open: "true" });
+  // Below /c/ the server lets its own page go on with a chat, and only there: the shops' line stays for the shops' pages.
+  Object.assign(script.dataset, { site, server: `${location.origin}/c/`, storage: "session", open: "true" });
   script.src = "/widget.js";
   script.async = true;
   document.head.append(script);

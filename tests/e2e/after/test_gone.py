@@ -1,6 +1,11 @@
 """A customer who leaves while nobody is there: asked for an address, and back by the mailed link, in a real browser."""
 
+import json
 import time
+
+import pytest
+import websockets
+from websockets.asyncio.client import connect
 
 from server import auth
 from tests.e2e.after.conftest import REPLY, SECRET, answered
@@ -35,7 +40,10 @@ async def test_a_bad_link_says_so_and_opens_no_chat(closed_shop, page):
 
 
 async def test_from_our_own_origin_no_chat_begins(closed_shop):
-    async with Client(closed_shop, origin=closed_shop.url) as stranger:
-        assert await stranger.hello() is None
-        assert stranger.frames[-1]["code"] == "forbidden_origin"
-        assert stranger.close_code == 4502
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        await Client(closed_shop, origin=closed_shop.url).open()
+    assert refused.value.response.status_code == 403
+    line = closed_shop.url.replace("http", "ws") + "/c/v1/chat"
+    async with connect(line, origin=closed_shop.url, subprotocols=["shopbell.v1"]) as stranger:
+        await stranger.send(json.dumps({"t": "hello", "v": 1, "site": "pk_test"}))
+        assert json.loads(await stranger.recv())["code"] == "forbidden_origin"
