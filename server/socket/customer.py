@@ -22,6 +22,8 @@ from server.session import Door, Session
 from server.turns import Turns
 from server.verify import NotNow, Verifier, Words
 
+DECIDE_TRIES: Final = 5
+"""Fencing events that may come between a question and its answer: the end of the turn that asked, and few more."""
 _MARKERS: Final = re.compile(r"\s*\[\d+(?:,\s*\d+)*\]")
 """Of citations, which an answer that was stopped has not got yet."""
 
@@ -154,24 +156,30 @@ class Customer:
 
     async def decide(self, session: Session, frame: wire.Decide) -> None:
         """The customer's answer to a call that was asked of him; anything else is not his to decide."""
-        state = await self._line.log.load(session.key)
-        call = state.calls.get(frame.call)
-        if call is None or call.state != "asked" or call.asked_of != "customer":
-            self._send(wire.error("bad_frame", "there is no such question to decide", frame_id=frame.call))
+        for _ in range(DECIDE_TRIES):
+            state = await self._line.log.load(session.key)
+            call = state.calls.get(frame.call)
+            if call is None or call.state != "asked" or call.asked_of != "customer":
+                self._send(wire.error("bad_frame", "there is no such question to decide", frame_id=frame.call))
+                return
+            if call.expires_ms is not None and self._line.clock_ms() >= call.expires_ms:
+                self._send(wire.error("bad_frame", "the question has expired", frame_id=frame.call))
+                return
+            asked = call.question
+            if asked is None or (asked.verify is not None and frame.approve):
+                self._send(wire.error("bad_frame", "this asks for a proof, not for a decision", frame_id=frame.call))
+                return
+            body = {"call": call.id, "approve": frame.approve, "by": "customer", "args_sha256": asked.args_sha256}
+            event = NewEvent(decision_id(call), "call.decided", "customer", body, call.turn)
+            try:
+                await self._line.log.append(session.key, [event], after=state.head)
+            except Conflict:
+                continue  # such as the end of the turn that asked: look whether the question still stands
+            except IdempotencyMismatch:
+                break
+            self._line.turns.poke(session.key)
             return
-        if call.expires_ms is not None and self._line.clock_ms() >= call.expires_ms:
-            self._send(wire.error("bad_frame", "the question has expired", frame_id=frame.call))
-            return
-        asked = call.question
-        if asked is None or (asked.verify is not None and frame.approve):
-            self._send(wire.error("bad_frame", "this asks for a proof, not for a decision", frame_id=frame.call))
-            return
-        body = {"call": call.id, "approve": frame.approve, "by": "customer", "args_sha256": asked.args_sha256}
-        event = NewEvent(decision_id(call), "call.decided", "customer", body, call.turn)
-        try:
-            await self._line.log.append(session.key, [event], after=state.head)
-        except (Conflict, IdempotencyMismatch):
-            self._send(wire.error("busy", "something else happened first; please look again", frame_id=frame.call))
+        self._send(wire.error("busy", "something else happened first; please look again", frame_id=frame.call))
         self._line.turns.poke(session.key)
 
     async def verify(self, session: Session, frame: wire.Verify) -> None:
