@@ -91,6 +91,8 @@ class FakeShop:
         self.refuse_next: tuple[str, int] | None = None
         self.stalled = False
         """Take in everything, answer nothing to `say`."""
+        self.swallowed = threading.Event()
+        """Set once a `say` came in while stalled."""
         self.gate: asyncio.Event | None = None
         self.port = 0
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -236,6 +238,7 @@ class FakeShop:
 
     async def say(self, talk: Talk, frame: Frame) -> None:
         if self.stalled:
+            self.swallowed.set()
             return
         old = next((e for e in talk.events if e["id"] == frame["id"]), None)
         if old:

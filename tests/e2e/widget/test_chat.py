@@ -88,6 +88,7 @@ def test_an_unsent_message_survives_a_reload_and_is_sent_once(shop: FakeShop, vi
     say(page, "is anybody there?")
     expect(page.locator(f"{CHAT} .message .state")).to_have_text("Sending…")
     assert len(outbox(page)) == 1
+    assert shop.swallowed.wait(10)
     shop.stalled = False
     page.reload()
     page.wait_for_selector(f"{CHAT} .panel:not([hidden])")
@@ -194,6 +195,7 @@ def test_a_refused_token_starts_anew_once_and_keeps_the_outbox(shop: FakeShop, v
     shop.stalled = True
     say(page, "keep me")
     expect(page.locator(f"{CHAT} .message .state")).to_be_visible()
+    assert shop.swallowed.wait(10)
     shop.stalled = False
     shop.run(shop.talks.clear)
     shop.drop()
@@ -315,6 +317,7 @@ def test_a_message_that_was_refused_can_be_sent_again(shop: FakeShop, visit: Ope
     shop.stalled = True
     say(page, "once more")
     page.wait_for_selector(f"{CHAT} .message .state")
+    assert shop.swallowed.wait(10)
     say_id = next(f["id"] for f in shop.heard if f["t"] == "say")
     shop.tell({"t": "error", "code": "idempotency_mismatch", "message": "other text", "id": say_id})
     page.wait_for_selector(f"{CHAT} .message.bad")
