@@ -91,8 +91,8 @@ class FakeShop:
         self.refuse_next: tuple[str, int] | None = None
         self.stalled = False
         """Take in everything, answer nothing to `say`."""
-        self.swallowed = threading.Event()
-        """Set once a `say` came in while stalled."""
+        self.news = threading.Condition()
+        """Notified after each frame that was dealt with."""
         self.gate: asyncio.Event | None = None
         self.port = 0
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -114,6 +114,14 @@ class FakeShop:
 
         assert self.loop is not None
         return asyncio.run_coroutine_threadsafe(inside(), self.loop).result(10)
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until this holds of what was heard."""
+        with self.news:
+            assert self.news.wait_for(holds, 15)
+
+    def until_said(self, text: str) -> None:
+        self.until(lambda: any(f["t"] == "say" and f["text"] == text for f in self.heard))
 
     def drop(self, code: int = 4002) -> None:
         """Close every line."""
@@ -178,6 +186,8 @@ class FakeShop:
                 data = json.loads(await ws.receive_text())
                 for frame in data if isinstance(data, list) else [data]:
                     await self.hear(line, frame)
+                    with self.news:
+                        self.news.notify_all()
         except (WebSocketDisconnect, RuntimeError):
             pass
         finally:
@@ -238,7 +248,6 @@ class FakeShop:
 
     async def say(self, talk: Talk, frame: Frame) -> None:
         if self.stalled:
-            self.swallowed.set()
             return
         old = next((e for e in talk.events if e["id"] == frame["id"]), None)
         if old:

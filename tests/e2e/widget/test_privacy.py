@@ -37,7 +37,7 @@ def test_nothing_of_one_customer_is_left_for_the_next(shop: FakeShop, visit: Ope
     shop.stalled = True
     page.fill(f"{CHAT} textarea", "ADA asks again")
     page.press(f"{CHAT} textarea", "Enter")
-    assert shop.swallowed.wait(10)
+    shop.until_said("ADA asks again")
     page.fill(f"{CHAT} textarea", "ADA has more to")
     hellos = len(shop.hellos)
     if how == "another customer":
