@@ -123,6 +123,9 @@ class FakeShop:
     def until_said(self, text: str) -> None:
         self.until(lambda: any(f["t"] == "say" and f["text"] == text for f in self.heard))
 
+    def until_greeted(self, times: int) -> None:
+        self.until(lambda: len(self.hellos) >= times)
+
     def drop(self, code: int = 4002) -> None:
         """Close every line."""
 
