@@ -10,6 +10,8 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from tests.e2e.widget.fake import FakeShop
+
 CHAT = "shopbell-chat"
 
 READ = """() => [...document.querySelector('shopbell-chat').shadowRoot.querySelectorAll('.item.message')]
@@ -40,6 +42,14 @@ def settled(page: Page, messages: int) -> None:
         }""",
         arg=messages,
     )
+
+
+def cut(page: Page, shop: FakeShop) -> None:
+    """Close every line and wait until the page is on a new one, however late it saw that the old one was gone."""
+    hellos = len(shop.hellos)
+    shop.drop()
+    page.evaluate("dispatchEvent(new Event('online'))")
+    shop.until_greeted(hellos + 1)
 
 
 def transcript(page: Page) -> Any:

@@ -12,7 +12,18 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.widget.conftest import Opener
 from tests.e2e.widget.fake import CITATIONS, POLICY, FakeShop, words
-from tests.e2e.widget.steps import CHAT, identity, inside, open_chat, say, settled, stored, transcript, violations
+from tests.e2e.widget.steps import (
+    CHAT,
+    cut,
+    identity,
+    inside,
+    open_chat,
+    say,
+    settled,
+    stored,
+    transcript,
+    violations,
+)
 from widget.assets import chat_files, dist, manifest, snippet
 
 pytestmark = pytest.mark.browser
@@ -53,18 +64,17 @@ def test_a_line_cut_at_every_frame_gives_the_same_transcript(shop: FakeShop, vis
     seen = 2
     # Without SHOPBELL_PROVE a sample: the first frames, every fifth draft and the end, at 0.3 s each.
     sample = [1, 2, 3, *range(5, frames, 5), frames]
-    for cut in range(1, frames + 1) if os.environ.get("SHOPBELL_PROVE") else sample:
-        shop.cut_at = cut
+    for at in range(1, frames + 1) if os.environ.get("SHOPBELL_PROVE") else sample:
+        shop.cut_at = at
         hellos = len(shop.hellos) + 1
         say(page, "returns?")
-        page.wait_for_selector(f"{CHAT} .banner.waiting", state="attached")
         page.evaluate("dispatchEvent(new Event('online'))")
         seen += 2
         # Cut behind its last frame the whole answer stands there before the line does.
         shop.until_greeted(hellos)
         settled(page, seen)
         assert len(shop.hellos) == hellos
-        assert transcript(page) == whole * (seen // 2), f"cut at frame {cut}"
+        assert transcript(page) == whole * (seen // 2), f"cut at frame {at}"
     ids = [e["id"] for talk in shop.talks.values() for e in talk.events]
     assert len(ids) == len(set(ids))
 
@@ -200,9 +210,7 @@ def test_a_refused_token_starts_anew_once_and_keeps_the_outbox(shop: FakeShop, v
     shop.until_said("keep me")
     shop.stalled = False
     shop.run(shop.talks.clear)
-    shop.drop()
-    page.wait_for_selector(f"{CHAT} .banner.waiting", state="attached")
-    page.evaluate("dispatchEvent(new Event('online'))")
+    cut(page, shop)
     settled(page, 2)
     assert [h.get("token") for h in shop.hellos] == [None, "token-1", None]
     assert "conversation" not in shop.hellos[-1]
@@ -214,10 +222,9 @@ def test_a_token_refused_twice_is_not_tried_for_ever(shop: FakeShop, visit: Open
     page = visit()
     open_chat(page)
     shop.refuse_tokens = True
-    shop.drop()
-    page.wait_for_selector(f"{CHAT} .banner.waiting", state="attached")
-    shop.run(lambda: setattr(shop, "refuse_next", ("bad_token", 4502)))
-    page.evaluate("dispatchEvent(new Event('online'))")
+    shop.refuse_next = ("bad_token", 4502)
+    cut(page, shop)
+    shop.until_greeted(3)
     expect(page.locator(f"{CHAT} .banner")).to_be_empty()
     assert len(shop.hellos) == 3
 
@@ -485,11 +492,10 @@ def test_the_sites_own_launcher_is_drawn_and_there_at_once_on_the_next_page(
     if storage == "local":
         assert inside(visit(), drawn) == question
     shop.site = {**shop.site, "theme": {"launcher": "chat"}}
-    shop.drop()
-    page.wait_for_selector(f"{CHAT} .banner.waiting", state="attached")
-    page.evaluate("dispatchEvent(new Event('online'))")
-    page.wait_for_selector(f"{CHAT} .banner:empty", state="attached")
-    assert inside(page, drawn) not in (bell, question)
+    cut(page, shop)
+    page.wait_for_function(
+        f"(old) => !old.includes(({drawn})(document.querySelector('shopbell-chat').shadowRoot))", arg=[bell, question]
+    )
 
 
 def test_logging_out_clears_what_was_said(shop: FakeShop, visit: Opener) -> None:
@@ -509,9 +515,7 @@ def test_an_identity_is_sent_once_and_a_stale_one_never(shop: FakeShop, visit: O
     fresh = identity("ada", 4_000_000_000)
     page = visit({"identity": fresh})
     open_chat(page)
-    shop.drop()
-    page.wait_for_selector(f"{CHAT} .banner.waiting", state="attached")
-    page.evaluate("dispatchEvent(new Event('online'))")
+    cut(page, shop)
     expect(page.locator(f"{CHAT} .banner")).to_be_empty()
     assert [h.get("identity") for h in shop.hellos] == [fresh, None]
     page.close()

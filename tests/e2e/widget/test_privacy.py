@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.widget.conftest import Opener
 from tests.e2e.widget.fake import FakeShop, words
-from tests.e2e.widget.steps import CHAT, identity, inside, open_chat, say, settled
+from tests.e2e.widget.steps import CHAT, cut, identity, inside, open_chat, say, settled
 
 pytestmark = pytest.mark.browser
 
@@ -56,9 +56,7 @@ def test_nothing_of_one_customer_is_left_for_the_next(shop: FakeShop, visit: Ope
         shop.stalled = False
         shop.answer = lambda _: [{"t": "message", "body": {"text": "Who?"}}]
         shop.run(shop.talks.clear)
-        shop.drop()
-        page.wait_for_selector(f"{CHAT} .banner.waiting", state="attached")
-        page.evaluate("dispatchEvent(new Event('online'))")
+        cut(page, shop)
         settled(page, 2)
         assert "on its way" not in inside(page, LEFT)
         assert "friend" not in inside(page, LEFT)
