@@ -70,9 +70,9 @@ _LARGEST_LEAD: Final = 0.5
 """A longer lead says no more."""
 _SCALE, _EVEN = 0.1, 0.64
 """A score is `_EVEN` plus the log odds times `_SCALE`, cut to 0..1: even odds are .64, 1 to 2 are .57, 3 to 1 are .75. A choice by
-hand, no fit: `_SCALE` puts the odds on the scale of the likenesses that scores were before there were odds, so that limits of plan.py
-and rank.py could stay; `_EVEN` was set anew with each set of weights (.69, .55, .64) so that at rank.MAYBE 8 of 10 messages of
-intents that no tool has stay below and 9 of 10 of the tools' own do not, on the half of bitext_intents that `bench.routing` does not ask."""
+hand, no fit: `_SCALE` puts the odds on the scale of the likenesses that scores once were, so that the limits of plan.py and rank.py
+could stay; `_EVEN` was set anew with each set of weights (.69, .55, .64) so that at rank.MAYBE 8 of 10 messages of intents that no
+tool has stay below and 9 of 10 of the tools' own do not, on the half of bitext_intents that `bench.routing` does not ask."""
 _TYPO: Final = 80.0
 """Similarity (0-100, rapidfuzz) from which an unknown word counts as a misspelt known one: one edit in four letters."""
 _DIGITS: Final = re.compile(r"#?\b[A-Za-z]{0,4}[-–]?\d{3,}[\w-]*")

@@ -24,7 +24,7 @@ on the half that it asks .84 and .80 do, with 5 and 10 examples."""
 SURELY: Final = 0.75
 """Score from which an effect begins without an offer first: odds of 3 to 1. Chosen between .72, at which .011 of messages began
 something else than they asked for with 5 examples (the goal is .005), and .80, at which .004 did but more plain orders were only
-offered; both were asked of the held half of bitext_intents (`python -m bench.routing`), and with the present weights .75 gives .005."""
+offered; both were asked of the held half of bitext_intents (`python -m bench.routing`). With the present weights .75 gives .005."""
 NUMBER: Final = 0.05
 """How surely a number by itself is to be looked up."""
 CHANGE: Final = -0.15
