@@ -1,18 +1,34 @@
-"""Policy: what to do next in a conversation, and what a finished model call means.
+"""Decide: what to do next in a conversation.
 
 Pure: no I/O, no clock, no ids made here. The log is the program counter: after a crash, fold it and decide again.
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from server import phrases, runs
-from server.consent import Code, No, Rules, Wanted, judge, known_enough
+from server import runs
+from server.consent import No, Rules, Wanted, judge, known_enough
 from server.conversation import CallRecord, Conversation
-from server.ports import Heard, PassOn, PlannedCall, Start, Usage
-from server.runs import Due, Run
+from server.policy.steps import (
+    AskPerson,
+    CallModel,
+    CarryOut,
+    Decide,
+    EndCall,
+    EndTurn,
+    HandOver,
+    Leave,
+    Reconcile,
+    Rest,
+    Resume,
+    RunCall,
+    Runner,
+    StartTurn,
+    Step,
+    Tell,
+)
+from server.policy.words import said_in_words
+from server.runs import Run
 from server.site import Limits
 from tools import Caller, canonical
 
@@ -20,134 +36,6 @@ MAX_ATTEMPTS: Final = 3
 """A turn that took three processes with it is ended with an apology instead of taking a fourth."""
 MAX_EMPTY: Final = 2
 """Answers without a word before a person is asked."""
-MAX_LOOKUPS: Final = 4
-"""Searches for one message: the whole of it, and its single questions."""
-
-Reason = Literal[
-    "asked", "anger", "legal", "self_harm", "unknown", "unknown_outcome", "limits", "failed", "interrupted", "language",
-    "budget", "switched_off", "handed_over", "topic", "amount", "tool", "customer", "low_confidence",
-]  # fmt: skip
-REASONS: Final = frozenset(Reason.__args__)  # type: ignore[attr-defined]
-"""Why a conversation goes to a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class StartTurn:
-    """Claim a turn: a new one (`turn` is None), or one more attempt at one that a dead process left behind."""
-
-    turn: str | None = None
-    attempt: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class CallModel:
-    """Let the model go on."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunCall:
-    """Run these permitted calls, at the same time."""
-
-    calls: tuple[CallRecord, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AskPerson:
-    """Ask for consent, or for proof of who is asking, for each of these calls; the turn ends until somebody answers."""
-
-    asks: tuple[tuple[CallRecord, Wanted], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Decide:
-    """Write down an answer to the question about this call: the customer said it in words, or the proof has come."""
-
-    call: CallRecord
-    approve: bool
-    by: Literal["customer", "system"]
-
-
-@dataclass(frozen=True, slots=True)
-class Reconcile:
-    """A dead process started this call: find out what became of it."""
-
-    call: CallRecord
-
-
-@dataclass(frozen=True, slots=True)
-class EndCall:
-    """End this call without running it. `code` says why, for programs; `reason` in words."""
-
-    call: CallRecord
-    code: Code
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class CarryOut:
-    """Do what workflow runs want: say, ask, plan their calls, end. One commit."""
-
-    due: tuple[Due, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """Say that this call of a workflow waits for somebody's answer."""
-
-    call: CallRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """Let this run go on: what it rested for has come, or the customer's other question has been answered."""
-
-    run: Run
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """End this run: the customer has gone on to other things."""
-
-    run: Run
-
-
-@dataclass(frozen=True, slots=True)
-class HandOver:
-    """Give up, visibly: an apology, and a person is asked."""
-
-    reason: Reason
-    ended: Literal["failed", "handed_over", "interrupted"] = "handed_over"
-    detail: str = ""
-    """For staff: which setting of the shop says so."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndTurn:
-    """End the turn without a further word: a person has taken over, or a workflow's run has said everything."""
-
-    reason: Literal["handed_over", "stopped", "answered", "waiting"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Nothing to do until something new is in the log."""
-
-
-RunStep = CarryOut | Tell | Resume | Leave
-"""What is done for workflow runs."""
-Step = StartTurn | CallModel | RunCall | AskPerson | Decide | Reconcile | EndCall | RunStep | HandOver | EndTurn | Rest
-
-
-@dataclass(frozen=True, slots=True)
-class Runner:
-    """The process that decides: which attempt at which turn it holds, and how its last model calls went."""
-
-    turn: str | None = None
-    attempt: int = 0
-    empty: int = 0
-    """Model calls in a row that said and did nothing."""
-    failed: Reason | None = None
-    """The model or the budget gave out in this attempt."""
 
 
 def decide(state: Conversation, rules: Rules, caller: Caller, runner: Runner, now_ms: int) -> list[Step]:
@@ -294,7 +182,7 @@ def _next_calls(state: Conversation, rules: Rules, caller: Caller, now_ms: int) 
             again_is_safe = spec is not None and (spec.effect == "read" or spec.idempotent) and not rules.off
             (run.append if again_is_safe else _later(steps))(call)
         done.add(key)
-    if (answer := _said_in_words(state)) is not None:
+    if (answer := said_in_words(state)) is not None:
         steps.append(answer)
     if run:
         return [RunCall(tuple(run)), *steps]
@@ -307,44 +195,6 @@ def _later(steps: list[Step]) -> Callable[[CallRecord], None]:
 
 def _key(call: CallRecord) -> bytes:
     return call.tool.encode() + b"\0" + canonical(call.args)
-
-
-_WORDS: Final[Mapping[str, bool]] = dict.fromkeys(
-    ("yes", "yes please", "yep", "yeah", "ok", "okay", "confirm", "i confirm", "go ahead", "please do", "do it", "ja",
-     "ja bitte", "ja gerne", "gerne", "bestätigen", "einverstanden", "mach das", "bitte machen"), True
-) | dict.fromkeys(
-    ("no", "nope", "no thanks", "no thank you", "cancel", "don't", "stop", "nein", "nein danke", "abbrechen", "doch nicht"),
-    False,
-)  # fmt: skip
-"""Whole messages that answer a question which is open: nothing that could mean anything else."""
-
-
-def bare_answer(text: str) -> bool | None:
-    """The yes or no that a message is, and nothing else; None if it says more."""
-    return _WORDS.get(" ".join(text.lower().replace("’", "'").strip(" .,!").replace(",", " ").split()))
-
-
-def _said_in_words(state: Conversation) -> Decide | None:
-    """The customer's bare yes or no to the one question that is open for him, right after it was asked."""
-    open_asks = [c for c in state.calls.values() if c.state == "asked" and c.asked_of == "customer"]
-    if len(open_asks) != 1 or len(state.unanswered) != 1:
-        return None
-    asked = open_asks[0].question
-    message = state.message(state.unanswered[0])
-    if asked is None or asked.verify is not None or message is None or message.seq < asked.seq:
-        return None
-    since = [m for m in state.messages if m.role == "customer" and m.seq > asked.seq]
-    if not _asks_last(state, open_asks[0], asked.seq):
-        return None
-    said = bare_answer(message.text)
-    return None if said is None or since != [message] else Decide(open_asks[0], said, "customer")
-
-
-def _asks_last(state: Conversation, call: CallRecord, since: int) -> bool:
-    """Whether the last that the customer has read is the question as it is stored: a yes to a model's words is none."""
-    told = [message.text for message in state.messages if message.role != "customer" and message.seq > since]
-    questions = [phrases.say("asked_customer", code, label=call.label) for code in phrases.LANGUAGES]
-    return bool(told) and told[-1].rstrip().endswith(tuple(questions))
 
 
 def _gave_out(state: Conversation, limits: Limits, runner: Runner, now_ms: int) -> HandOver | None:
@@ -366,75 +216,3 @@ def _is_over(state: Conversation, limits: Limits, now_ms: int) -> bool:
     assert state.turn is not None  # noqa: S101 - decide() has looked
     over_time = now_ms - state.turn.started_ms >= limits.turn_s * 1000
     return over_time or state.turn.tool_calls >= limits.tool_calls_per_turn
-
-
-@dataclass(slots=True)
-class Answer:
-    """What one model call gave."""
-
-    text: str = ""
-    thinking: str = ""
-    calls: list[PlannedCall] = field(default_factory=list)
-    starts: list[Start] = field(default_factory=list)
-    heard: list[Heard] = field(default_factory=list)
-    choices: tuple[str, ...] = ()
-    hand_over: Reason | None = None
-    pass_on: PassOn | None = None
-    usage: Usage | None = None
-    withheld: tuple[str, ...] = ()
-    """Sentences that claim an action which no call has proven: nobody was shown them."""
-
-    @property
-    def says_or_does(self) -> bool:
-        """Whether it holds anything but what it wants of workflows."""
-        return bool(self.text.strip() or self.calls or self.hand_over or self.pass_on or self.withheld)
-
-
-def reason(text: str) -> Reason:
-    """A model's word for why a person should take over, as one of `REASONS`."""
-    return text if text in REASONS else "handed_over"  # type: ignore[return-value]
-
-
-_QUESTION: Final = re.compile(r"[^?!.;\n]+[?!.;\n]*")
-
-
-def lookups(state: Conversation, extra: str | None = None) -> tuple[str, ...]:
-    """What to search the help center for: the unanswered words as a whole, and each of several questions in them.
-
-    A short message leans on what was said before ("and for sale items?"), so the customer's words before go along.
-    `extra` is a message that is about to be appended.
-    """
-    asked = [message.text for mid in state.unanswered if (message := state.message(mid)) is not None]
-    if extra is not None:
-        asked.append(extra)
-    whole = " ".join(" ".join(asked).split())
-    if not whole:
-        return ()
-    found = [whole]
-    parts = [part.strip() for part in _QUESTION.findall(whole) if len(part.split()) >= 2]
-    if len(parts) > 1:
-        found += parts[-(MAX_LOOKUPS - 1) :]
-    if len(whole.split()) <= SHORT_WORDS:
-        before = [m.text for m in state.messages if m.role == "customer" and m.id not in state.unanswered]
-        if before:
-            found.append(f"{before[-1]} {whole}")
-    return tuple(dict.fromkeys(found))[:MAX_LOOKUPS]
-
-
-SHORT_WORDS: Final = 6
-"""Up to six words, a message often leaves out what it is about: "and for sale items?", "how long does that take?"."""
-
-
-def unanswered_upto(state: Conversation) -> int:
-    """The seq of the newest unanswered message; 0 if there is none."""
-    return max((m.seq for m in state.messages if m.id in state.unanswered), default=0)
-
-
-def answer_body(text: str, citations: Sequence[Mapping[str, Any]], choices: Sequence[str]) -> dict[str, Any]:
-    """The body of an agent's `message`."""
-    body: dict[str, Any] = {"text": text}
-    if citations:
-        body["citations"] = list(citations)
-    if choices:
-        body["choices"] = list(choices)
-    return body
