@@ -1,0 +1,72 @@
+"""Ports: the swappable outsides (Store, Broker, Model, Retriever) and the records that cross them.
+
+Names no implementation and does no I/O.
+"""
+
+from server.ports.model import (
+    Call,
+    Choices,
+    Chunk,
+    HandOver,
+    Heard,
+    Listener,
+    Model,
+    ModelFailed,
+    PassOn,
+    Retriever,
+    Start,
+    Text,
+    Thinking,
+    Tone,
+    Usage,
+)
+from server.ports.prompt import CallResult, Colleague, Line, OpenRun, Person, PlannedCall, Prompt
+from server.ports.store import (
+    Broker,
+    Conflict,
+    Find,
+    Gone,
+    Hit,
+    IdempotencyMismatch,
+    Mode,
+    OverLimit,
+    Spend,
+    Store,
+    Summary,
+)
+
+__all__ = [
+    "Broker",
+    "Call",
+    "CallResult",
+    "Choices",
+    "Chunk",
+    "Colleague",
+    "Conflict",
+    "Find",
+    "Gone",
+    "HandOver",
+    "Heard",
+    "Hit",
+    "IdempotencyMismatch",
+    "Line",
+    "Listener",
+    "Mode",
+    "Model",
+    "ModelFailed",
+    "OpenRun",
+    "OverLimit",
+    "PassOn",
+    "Person",
+    "PlannedCall",
+    "Prompt",
+    "Retriever",
+    "Spend",
+    "Start",
+    "Store",
+    "Summary",
+    "Text",
+    "Thinking",
+    "Tone",
+    "Usage",
+]
