@@ -150,7 +150,7 @@ def read_file(file: Path, problems: list[Problem], library: Mapping[str, Loaded]
     named = {"name": file.stem.replace("-", "_").lower(), **document.data}
     document = Document(document.file, named, document.values, document.keys)
     workflow = check(Workflow, document, problems)
-    return None if workflow is None else Loaded(workflow, document)
+    return None if workflow is None else Loaded(workflow, document, enabled=workflow.enabled)
 
 
 def _used(document: Document, library: Mapping[str, Loaded], problems: list[Problem]) -> Loaded | None:

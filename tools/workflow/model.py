@@ -280,6 +280,9 @@ class Workflow(Part):
     steps: tuple[AnyStep, ...] = Field(description="The steps, in order.")
     max_events: int = Field(default=100, ge=10, le=500, description="After so many events a person takes over.")
     on_cancel: Text | None = Field(default=None, description="Said when the customer stops it.")
+    enabled: bool = Field(
+        default=True, description="`false`: the shop does not offer it; what has begun goes to a person."
+    )
 
     @field_validator("steps", mode="before")
     @classmethod

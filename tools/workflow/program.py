@@ -97,8 +97,10 @@ def make_program(
     maps = maps or {}
     called = dict.fromkeys(name for name, _ in calls_of(workflow))
     tools = {name: _tool(name, workflow.needs_tools.get(name), registry, maps.get(name)) for name in called}
+    # Whether it is offered changes nothing in what it does: a run that rests goes on after off and on again.
+    written = workflow.model_dump(mode="json", by_alias=True, exclude={"enabled"})
     body = json.dumps(
-        [workflow.model_dump(mode="json", by_alias=True), {k: m.model_dump(mode="json") for k, m in maps.items()}],
+        [written, {k: m.model_dump(mode="json") for k, m in maps.items()}],
         sort_keys=True,
         default=str,
     )

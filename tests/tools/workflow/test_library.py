@@ -259,6 +259,16 @@ def test_a_shop_switches_a_library_workflow_off(tmp_path):
     assert offered(read_workflows(tmp_path, [], LIB), registry, LIB) == {}
 
 
+def test_a_workflow_of_ones_own_is_switched_off_and_on_without_becoming_another(tmp_path):
+    source = "name: mine\nexamples: [x]\nsteps: [{end: x}]\n"
+    (tmp_path / "mine.yaml").write_text(source, encoding="utf-8")
+    before = offered(read_workflows(tmp_path, [], LIB), Registry(), {})
+    (tmp_path / "mine.yaml").write_text(f"{source}enabled: false\n", encoding="utf-8")
+    off = read_workflows(tmp_path, [], LIB)
+    assert offered(off, Registry(), {}) == {}
+    assert make_program(off[0].workflow).digest == before["mine"].digest
+
+
 def test_two_workflows_of_one_name_are_an_error(tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_text("name: same\nexamples: [x]\nsteps: [{end: x}]\n", encoding="utf-8")
