@@ -31,28 +31,25 @@ from server.ports import (
     PassOn,
     PlannedCall,
     Prompt,
-    Spend,
     Start,
     Text,
     Thinking,
     Usage,
 )
 from server.turns import routing
+from server.turns.budget import reserve
 from server.turns.ending import asks_person, turn_ended
 from server.turns.flows import Flows
 from server.turns.knowledge import Knowledge
 from server.turns.quoting import citation_body
+from server.turns.urgent import people_text, urgent
 from server.turns.work import Node, Work
 from tools import Registry
 
 logger = logging.getLogger(__name__)
 
-RESERVE_TOKENS: Final = 4_000
-"""Booked before a model call where the site has a token limit: about a usual prompt and answer."""
 MAX_ANSWER_CHARS: Final = 16_000
 """An answer longer than this is a model that loops: cut. Some 4,000 tokens."""
-
-
 MAX_THINKING_CHARS: Final = 200_000
 """Reasoning beyond this goes nowhere: some 50,000 tokens."""
 
@@ -74,13 +71,13 @@ class Speech:
         """
         assert work.drafts is not None  # noqa: S101 - a turn was started
         state, first = await routing.look(work, state)
-        if (urgent := self._urgent(work, state)) is not None:
-            await self._node.log.append(work.key, [*first, *urgent], after=state.head)
+        if (at_once := urgent(self._node, work, state)) is not None:
+            await self._node.log.append(work.key, [*first, *at_once], after=state.head)
             return
         await self._knowledge.look_up(work, state)
         now_ms = self._node.clock_ms()
         asked = self._prompt(work, state, now_ms)
-        spend = self._reserve(work)
+        spend = reserve(work.agent.site, work.model, work.key, self._node.clock_ms())
         first += self._knowledge.retrieved(work, state)
         if spend:
             try:
@@ -131,41 +128,6 @@ class Speech:
             voice = replace(voice, agent_score=routed.pick.score, colleagues=others)
         can_verify = "sign_in" in work.agent.verifies(caller)
         return prompt.build(state, voice, caller, work.passages, now_ms, can_verify=can_verify)
-
-    def _urgent(self, work: Work, state: Conversation) -> list[NewEvent] | None:
-        """What the customer gets at once, and the end of the turn, when the words are for a person, not for a model.
-
-        No model can be talked out of it. The offline engine hears the same words by itself, and says more to them.
-        """
-        routed = work.routed
-        tone = routed.tone if routed is not None else None
-        if tone is None or tone.cue is None:
-            return self._for_people(work, state, routed.topic if routed is not None else None)
-        if work.model.name == "offline":
-            return None
-        text = tone.reply
-        if state.mode != "agent" and tone.cue != "self_harm":
-            text = phrases.say("already_waiting", prompt.spoken_in(state, work.agent.site))
-        elif tone.cue != "self_harm":
-            text = f"{text}\n\n{self._people(work, state)}"
-        message = work.new("message", "agent", {"text": text})
-        events = asks_person(work, state, message, tone.cue) if state.mode == "agent" else [message]
-        return [*events, turn_ended(self._node, work, state, "handed_over" if state.mode == "agent" else "answered")]
-
-    def _for_people(self, work: Work, state: Conversation, topic: str | None) -> list[NewEvent] | None:
-        """The same where the shop wants a person for these words, or for this customer."""
-        found = handoff.at_once(work.agent.site.hand_over, state, topic)
-        if found is None:
-            return None
-        text = (
-            f"{phrases.handed_over(found.reason, prompt.spoken_in(state, work.agent.site))} {self._people(work, state)}"
-        )
-        events = asks_person(work, state, work.new("message", "agent", {"text": text}), found.reason, found.detail)
-        return [*events, turn_ended(self._node, work, state, "handed_over")]
-
-    def _people(self, work: Work, state: Conversation) -> str:
-        """When somebody answers, in the customer's language."""
-        return prompt.people_text(work.agent.site, prompt.spoken_in(state, work.agent.site), self._node.clock_ms())
 
     async def _pass_on(self, work: Work, state: Conversation, answer: Answer, events: list[NewEvent]) -> None:
         """Another agent goes on with the turn; what this one wrote is a thought, and its calls were never planned."""
@@ -296,7 +258,7 @@ class Speech:
         if answer.hand_over is None and current.mode == "agent" and _is_unsure(work, asked, message):
             answer.hand_over = "low_confidence"
             said = phrases.handed_over(answer.hand_over, prompt.spoken_in(asked, work.agent.site))
-            text = f"{message.body['text']}\n\n{said} {self._people(work, asked)}"
+            text = f"{message.body['text']}\n\n{said} {people_text(self._node, work, asked)}"
             message = replace(message, body={**message.body, "text": text})
         hands_over = answer.hand_over is not None and current.mode == "agent"
         if not hands_over and self._flows.holds_the_turn(work, current):
@@ -319,7 +281,7 @@ class Speech:
             text = phrases.say("not_proven" if answer.withheld else "unsupported", locale)
         if answer.hand_over and (not text or (work.routed is not None and work.routed.angry_again)):
             phrase = "asked" if answer.hand_over == "asked" else "handed_over"
-            text = f"{text}\n\n{phrases.say(phrase, locale)} {self._people(work, asked)}".strip()
+            text = f"{text}\n\n{phrases.say(phrase, locale)} {people_text(self._node, work, asked)}".strip()
         for question in _open_questions(asked, locale):
             # The last that is read before a yes is what the yes is to, and no model's words.
             text = text if text.endswith(question) else f"{text}\n\n{question}".strip()
@@ -355,19 +317,6 @@ class Speech:
         if answer.withheld:
             body["withheld"] = list(answer.withheld)
         return work.new("model.called", "system", body)
-
-    def _reserve(self, work: Work) -> list[Spend]:
-        limits = work.agent.site.limits
-        if work.model.name == "offline":
-            return []
-        day = self._node.clock_ms() // 86_400_000
-        spend = []
-        if limits.model_tokens_per_day is not None:
-            spend.append(Spend(f"{work.agent.site.key}/tokens/{day}", RESERVE_TOKENS, limits.model_tokens_per_day))
-        if limits.model_tokens_per_conversation is not None:
-            limit = limits.model_tokens_per_conversation
-            spend.append(Spend(f"{work.key}/tokens/{day}", RESERVE_TOKENS, limit))
-        return spend
 
 
 def _show(drafts: Drafts, part: Part, hold: Hold | Open, more: str) -> None:
