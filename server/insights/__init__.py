@@ -5,8 +5,8 @@ gathers questions without an answer, `charts` measures bars.
 """
 
 from server.insights.gaps import Gap, gather
-from server.insights.insights import Insights, Scope
+from server.insights.insights import Cited, Insights, Scope
 from server.insights.report import DEFINITIONS, Report, Sum
 from server.insights.table import Table
 
-__all__ = ["DEFINITIONS", "Gap", "Insights", "Report", "Scope", "Sum", "Table", "gather"]
+__all__ = ["DEFINITIONS", "Cited", "Gap", "Insights", "Report", "Scope", "Sum", "Table", "gather"]

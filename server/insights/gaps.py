@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from retrieval.types import Vectors
+from server.conversation import site_of
 from server.insights.tally import Question
 
 NEAR: Final = 0.55
@@ -34,6 +35,8 @@ class Gap:
     """The article that came nearest to it; empty if none is about it."""
     examples: tuple[str, ...]
     last_ms: int
+    site: str
+    """The shop that the question in `label` was asked in."""
 
 
 def gather(asked: Sequence[tuple[str, Question]], vectors: Vectors) -> list[Gap]:
@@ -58,7 +61,7 @@ def gather(asked: Sequence[tuple[str, Question]], vectors: Vectors) -> list[Gap]
 
 
 def _gap(members: Sequence[tuple[str, Question]], near: Vectors) -> Gap:
-    central = members[int(near.sum(axis=1).argmax())][1]
+    key, central = members[int(near.sum(axis=1).argmax())]
     others = dict.fromkeys(question.text for _, question in members if question.text != central.text)
     return Gap(
         central.text,
@@ -68,4 +71,5 @@ def _gap(members: Sequence[tuple[str, Question]], near: Vectors) -> Gap:
         central.nearest if central.score >= NO_ARTICLE else "",
         tuple(others)[:EXAMPLES],
         max(question.at_ms for _, question in members),
+        site_of(key),
     )

@@ -37,6 +37,15 @@ class Scope:
     staff: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """How often an article was cited, and when for the last time (Unix milliseconds)."""
+
+    messages: int = 0
+    conversations: int = 0
+    last_ms: int | None = None
+
+
 class Insights:
     """The merchant's numbers, over one log."""
 
@@ -76,6 +85,21 @@ class Insights:
             return report(own, days=days, now_ms=now_ms, zones=zones)
 
         return await asyncio.to_thread(work)
+
+    async def cited(self, site: str, days: int) -> dict[str, Cited]:
+        """How often articles of this site were cited in conversations that began in that time, by their paths."""
+        await self.refresh()
+        zones = self._zones_of(Scope(frozenset([site])))
+        since = since_ms(self._clock_ms(), days, zones.values())
+        tallies = await asyncio.to_thread(self._table.tallies, zones.keys(), since)
+        found: dict[str, Cited] = {}
+        for _, tally in tallies:
+            for article, (times, last_ms) in tally.cited.items():
+                known = found.get(article, Cited())
+                found[article] = Cited(
+                    known.messages + times, known.conversations + 1, max(known.last_ms or 0, last_ms)
+                )
+        return found
 
     async def gaps(self, scope: Scope, days: int) -> list[Gap]:
         """What was asked in vain in that time, most customers first. It is the sites': `scope.staff` changes nothing."""

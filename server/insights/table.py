@@ -156,4 +156,5 @@ def _vectors(db: sqlite3.Connection, key: str) -> Mapping[str, tuple[str, bytes]
 def _tally(text: str) -> Tally:
     stored: dict[str, Any] = orjson.loads(text)
     tools = {name: ToolTally(**tool) for name, tool in stored.pop("tools").items()}
-    return Tally(**stored, tools=tools)
+    cited = {article: (int(times), int(last_ms)) for article, (times, last_ms) in stored.pop("cited").items()}
+    return Tally(**stored, tools=tools, cited=cited)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from server.events import Event
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of what is counted, and how: another number counts everything anew."""
 QUESTION_CHARS: Final = 300
 """Of a question and of the reply to it: enough to see what was meant."""
@@ -79,6 +79,8 @@ class Tally:
     output_tokens: int = 0
     cost: str = ""
     """The sum, as a decimal; empty if the provider said none."""
+    cited: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Of each article, by its path: how many messages rest on it, and when the last of them was said."""
 
     @property
     def by_people(self) -> bool:
@@ -154,6 +156,9 @@ class _Counting:
             if self._mode != "closed":
                 self.open[event.id] = (str(body.get("text", "")), event.at_ms, self._mode)
             return
+        for article in {str(one.get("document") or "") for one in body.get("citations") or ()} - {""}:
+            times, _ = tally.cited.get(article, (0, 0))
+            tally.cited[article] = (times + 1, event.at_ms)
         answers = body.get("answers") or ()
         for said in answers:
             self.open.pop(said, None)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from server.files import Files
-from server.insights import Insights, Scope, Table
+from server.insights import Cited, Insights, Scope, Table
 from server.insights.gaps import gather
 from server.insights.tally import Question
 from server.log import Log
@@ -216,6 +216,27 @@ async def test_questions_of_one_meaning_are_one_gap_and_thanks_are_none(world):
     assert (second.label, second.customers) == ("norway?", 1)
 
 
+async def test_articles_are_counted_by_the_messages_and_conversations_that_cite_them(world):
+    def cites(*documents):
+        return {"citations": [{"n": n, "document": one} for n, one in enumerate(documents, 1)]}
+
+    twice = [
+        (0, said("m1")),
+        (1_000, reply("r1", **cites("returns.md", "returns.md", "sale.md"))),
+        (2_000, reply("r2", **cites("returns.md"))),
+    ]
+    await world.write("pk_a/1", twice, at_ms=NOON - MINUTE)
+    await world.write("pk_a/2", [(0, said("m1")), (500, reply("r1", **cites("returns.md")))], at_ms=NOON - 2 * MINUTE)
+    await world.write("pk_b/1", [(0, said("m1")), (500, reply("r1", **cites("returns.md")))], at_ms=NOON)
+    await world.write("pk_a/3", [(0, said("m1")), (9, reply("r1", **cites("old.md")))], at_ms=NOON - 40 * DAY)
+    assert await world.insights.cited("pk_a", 30) == {
+        "returns.md": Cited(3, 2, NOON - MINUTE + 2_000),
+        "sale.md": Cited(1, 1, NOON - MINUTE + 1_000),
+    }
+    world.insights = world.opened()  # what was counted is read back from the file
+    assert (await world.insights.cited("pk_a", 90))["old.md"] == Cited(1, 1, NOON - 40 * DAY + 9)
+
+
 async def test_a_question_is_embedded_once_and_kept_in_its_conversations_next_count(world):
     await world.write("pk_a/1", unknown_chat("gift wrapping?"), at_ms=NOON - DAY)
     await world.gaps()
@@ -233,13 +254,13 @@ async def test_the_table_is_readable_by_its_owner_alone(world, tmp_path):
 def test_a_gap_is_named_by_its_most_central_question_and_counts_customers_once():
     vectors = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [-1, 0]], np.float32)
     asked = [
-        ("c1", Question("edge", 1, nearest="Gifts", score=0.2)),
-        ("c1", Question("middle", 2, nearest="Gifts", score=0.5)),
-        ("c2", Question("other edge", 3)),
-        ("c3", Question("apart", 4)),
+        ("pk_a/c1", Question("edge", 1, nearest="Gifts", score=0.2)),
+        ("pk_a/c1", Question("middle", 2, nearest="Gifts", score=0.5)),
+        ("pk_b/c2", Question("other edge", 3)),
+        ("pk_a/c3", Question("apart", 4)),
     ]
     together, apart = gather(asked, vectors)
     assert (together.label, together.questions, together.customers) == ("middle", 3, 2)
-    assert (together.nearest, together.last_ms) == ("Gifts", 3)
+    assert (together.nearest, together.last_ms, together.site) == ("Gifts", 3, "pk_a")
     assert (apart.label, apart.questions) == ("apart", 1)
     assert gather([], np.zeros((0, 2), np.float32)) == []
