@@ -36,6 +36,7 @@ Kind = Literal[
     "tagged",
     "snoozed",
     "blocked",
+    "alerted",
 ]
 Role = Literal["customer", "agent", "staff", "system"]
 Reasoning = Literal["off", "steps", "full"]

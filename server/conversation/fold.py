@@ -35,6 +35,8 @@ def fold(key: str, events: Iterable[Event], base: Conversation | None = None) ->
         step = _STEPS.get(event.kind)
         if step is not None:
             step(state, event)
+        if event.role == "staff" and event.body.get("by") in state.mentions:
+            state.mentions = {who: seq for who, seq in state.mentions.items() if who != event.body["by"]}
         if event.id.startswith(RUN_PREFIX):
             state.ids.add(event.id)
             _moved(state, event, ran=True)
@@ -259,6 +261,7 @@ def _workflow_ended(state: Conversation, event: Event) -> None:
 def _mode(state: Conversation, event: Event) -> None:
     before, state.mode = state.mode, event.body.get("mode", state.mode)
     state.offers = ()
+    state.escalated = 0
     if state.mode == "agent":
         state.handed_back = 0 if before == "closed" else event.seq if before != "agent" else state.handed_back
         if state.route is not None:
@@ -307,6 +310,17 @@ def _rated(state: Conversation, event: Event) -> None:
     state.rated = state.rated or "of" not in event.body
 
 
+def _note(state: Conversation, event: Event) -> None:
+    if event.body.get("escalated"):
+        state.escalated = event.seq
+    if named := event.body.get("mentions"):
+        state.mentions = dict.fromkeys(named, event.seq) | state.mentions
+
+
+def _alerted(state: Conversation, event: Event) -> None:
+    state.alerted |= {event.id}
+
+
 def _tagged(state: Conversation, event: Event) -> None:
     tag = str(event.body.get("tag"))
     state.tags = (*(one for one in state.tags if one != tag), *((tag,) if event.body.get("on") else ()))
@@ -345,6 +359,8 @@ _STEPS = {
     "turn.started": _turn_started,
     "turn.ended": _turn_ended,
     "rated": _rated,
+    "note": _note,
+    "alerted": _alerted,
     "tagged": _tagged,
     "blocked": _blocked,
     "verify.sent": _verify,

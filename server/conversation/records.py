@@ -231,6 +231,12 @@ class Conversation:
     """The address that the customer has left for answers, unproven."""
     mailed: Mapping[str, str] = field(default_factory=dict)
     """What became of the mail with each message of staff: `sending`, `sent`, `failed` or `not_needed`."""
+    escalated: int = 0
+    """The seq of the note that says that it waits too long, since the mode last changed; 0: none does."""
+    mentions: Mapping[str, int] = field(default_factory=dict)
+    """Colleagues whom notes name and who have done nothing here since, with the seq of the first of these notes."""
+    alerted: frozenset[str] = frozenset()
+    """What staff who are not at the desk were told, or need not be told, by the ids of these events."""
     tags: tuple[str, ...] = ()
     blocked: bool = False
     """Staff have blocked this visitor: nothing more is taken from them."""
