@@ -4,6 +4,7 @@ It reads files and decides nothing; it knows no plugin and runs no code of the m
 """
 
 from server.site.agents import DEFAULT_AGENT, Mood, Specialist
+from server.site.alerts import AlertReason, Alerts
 from server.site.articles import FrontMatter, check_articles
 from server.site.forms import LocaleText, normal_origin, text_for
 from server.site.hand_over import HandOverRules, Topic
@@ -26,6 +27,8 @@ from server.site.text import Document, Place, check, parse_yaml, read_text
 __all__ = [
     "BROKEN",
     "DEFAULT_AGENT",
+    "AlertReason",
+    "Alerts",
     "Contact",
     "Customer",
     "Demo",

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from pydantic import Field, field_validator
 
 from server.site.agents import MAX_AGENTS, Specialist
+from server.site.alerts import Alerts
 from server.site.desk import Canned, DeskView
 from server.site.forms import (
     Colour,
@@ -260,6 +261,7 @@ class Site(Part):
     hand_over: HandOverRules = Field(
         default_factory=HandOverRules, description="When a person takes over, who, and what if nobody comes."
     )
+    alerts: Alerts = Field(default_factory=Alerts, description="How staff are told when nobody has the desk open.")
     desk: DeskView = Field(default_factory=DeskView, description="What staff see beside a conversation.")
     canned: tuple[Canned, ...] = Field(
         default=(), max_length=200, description="Replies that are written once, for staff to send."
