@@ -3,14 +3,10 @@
 Reads no clock. Nothing else that the server's secret signs can be read as such a token.
 """
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 from typing import Final
 
-import orjson
-
-from server.auth.signed import JWS, bad, verified
+from server.auth.standing import Kind, Standing, opened, sealed
 
 TOKEN_TTL_S: Final = 30 * 86_400
 """CONTRACT §4: 30 days, sliding."""
@@ -20,9 +16,7 @@ GRACE_S: Final = 120
 """How long the token of a guest who has just shown with a code who they are still opens: the line may be lost before the new
 one comes, and a widget that backs off is back within 30 s."""
 
-_VISITOR: Final = (
-    "shopbell-visitor"  # `typ` and `aud` of our own tokens; a site's key starts with pk_, so no identity fits
-)
+_VISITOR: Final = Kind("shopbell-visitor", b"shopbell visitor token v1", TOKEN_TTL_S, "token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +39,8 @@ def mint(secret: str, token: VisitorToken, now_s: float) -> str:
     Raises:
         ValueError: the secret is empty.
     """
-    claims = {
-        "aud": _VISITOR,
-        "site": token.site,
-        "con": token.conversation,
-        "cus": token.customer,
-        "gen": token.generation,
-        "exp": int(now_s) + TOKEN_TTL_S,
-    }
-    headers = {"typ": _VISITOR}
-    return JWS.encode(orjson.dumps(claims), _visitor_key(secret), algorithm="HS256", headers=headers)
+    standing = Standing(token.site, token.conversation, token.customer, token.generation)
+    return sealed(_VISITOR, secret, standing, now_s)
 
 
 def read(secret: str, text: str, now_s: float) -> VisitorToken:
@@ -63,27 +49,10 @@ def read(secret: str, text: str, now_s: float) -> VisitorToken:
     Raises:
         Refused: `bad_token`, with why.
     """
-    header, claims = verified(text, _visitor_key(secret), "token")
-    if header.get("typ") != _VISITOR or claims.get("aud") != _VISITOR:
-        raise bad("this is not a visitor token")
-    site, conversation, customer = claims.get("site"), claims.get("con"), claims.get("cus")
-    generation, expires_s = claims.get("gen"), claims.get("exp")
-    if not (isinstance(site, str) and isinstance(conversation, str) and isinstance(customer, str | None)):
-        raise bad("the token is incomplete")
-    if type(generation) is not int or type(expires_s) is not int:
-        raise bad("the token is incomplete")
-    if expires_s <= now_s:
-        raise bad("the token has expired")
-    return VisitorToken(site, conversation, customer, generation, expires_s)
+    standing, expires_s = opened(_VISITOR, secret, text, now_s)
+    return VisitorToken(standing.site, standing.conversation, standing.customer, standing.generation, expires_s)
 
 
 def needs_renewal(token: VisitorToken, now_s: float) -> bool:
     """Whether the token is more than a day old."""
     return token.expires_s - now_s < TOKEN_TTL_S - RENEW_AFTER_S
-
-
-def _visitor_key(secret: str) -> bytes:
-    # A key for this purpose alone: nothing else that the server's secret signs can ever be read as a visitor token.
-    if not secret:
-        raise ValueError("the server's secret is empty")
-    return hmac.new(secret.encode(), b"shopbell visitor token v1", hashlib.sha256).hexdigest().encode()
