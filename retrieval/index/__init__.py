@@ -3,6 +3,6 @@
 `core` answers questions and imports no LlamaIndex; `ingest` does, and is loaded by the first sync that has work to do.
 """
 
-from retrieval.index.core import Index, open_index
+from retrieval.index.core import Index, State, open_index
 
-__all__ = ["Index", "open_index"]
+__all__ = ["Index", "State", "open_index"]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from retrieval.edge.shard import Shard
 from retrieval.engine import Candidate, Engine, Stored, Wanted, to_passage
@@ -26,6 +26,9 @@ _STORED = "3"
 _GROUP = 16
 # After this long another process may have synced the server's collection: its words are counted anew.
 _VOCABULARY_S = 300.0
+
+State = Literal["current", "added", "changed", "empty", "removed"]
+"""Of a document beside its stored passages."""
 
 
 class EdgeEngine(Shard):
@@ -98,6 +101,22 @@ class Index:
                 await self._engine.settle()
             self._vocabularies.pop(site, None)
             return SyncReport(removed=len(gone), seconds=time.monotonic() - began, **counts)
+
+    async def compare(self, site: str, documents: Sequence[Document], *, locale: str | None = None) -> dict[str, State]:
+        """What the next `sync` would find, by path: of these documents, and of those that are stored and not among them.
+
+        It is `current`, `added`, `changed`, `empty` (nothing could be found in it) or `removed`.
+        """
+        stored = await self._engine.stored(site)
+        language = language_of(locale)
+        found: dict[str, State] = dict.fromkeys(stored, "removed")
+        for document in documents:
+            state = _state(stored.get(document.path, {}), _version(document, self._embedder.name, language))
+            found[document.path] = "current" if state in {"unchanged", "stale"} else "changed"
+            if state == "added":
+                empty = not await asyncio.to_thread(split, site, document)
+                found[document.path] = "empty" if empty else "added"
+        return found
 
     async def _write(
         self, site: str, todo: Sequence[tuple[Document, str]], language: str, progress: Progress | None

@@ -139,6 +139,24 @@ async def test_only_the_changed_document_is_embedded_and_its_old_words_are_gone(
     ]
 
 
+async def test_what_a_sync_would_change_is_known_before_it(index):
+    old = await Articles(returns=RETURNS, shipping=SHIPPING, sizes="# Sizes\n\nBoots run small.\n").documents()
+    await index.sync("shop", [Articles(returns=RETURNS, shipping=SHIPPING, sizes="# Sizes\n\nBoots run small.\n")])
+    assert set((await index.compare("shop", old)).values()) == {"current"}
+    new = Articles(returns=RETURNS, shipping=SHIPPING + "Or 4.\n", wrapping="We wrap gifts.\n", blank="\n")
+    expected = {
+        "returns.md": "current",
+        "shipping.md": "changed",
+        "sizes.md": "removed",
+        "wrapping.md": "added",
+        "blank.md": "empty",
+    }
+    assert await index.compare("shop", await new.documents()) == expected
+    assert await index.compare("elsewhere", []) == {}
+    report = await index.sync("shop", [new])
+    assert (report.added, report.changed, report.removed, report.unchanged) == (1, 1, 1, 1)
+
+
 async def test_a_removed_document_is_found_no_more(index):
     source = Articles(returns=RETURNS, shipping=SHIPPING)
     await index.sync("a", [source])
