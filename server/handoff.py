@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from retrieval.text import sentences
+from server import prompt
 from server.conversation import CallRecord, Conversation
 from server.policy import AskPerson, HandOver, Reason, RunCall, Step
 from server.ports import Mode, Summary
@@ -161,6 +162,17 @@ def packet(state: Conversation, reason: str, *, detail: str = "", language: str 
     return {"text": _text(found), "packet": found}
 
 
+def why(reason: str) -> str:
+    """A reason of a hand-over in words, for staff."""
+    return _REASONS.get(reason, reason.replace("_", " "))
+
+
+def language(state: Conversation, site: Site) -> str:
+    """The language that a colleague should speak: the one that was heard, else the one that is answered in."""
+    heard = state.route.language if state.route is not None else None
+    return heard or prompt.spoken_in(state, site)
+
+
 def _is_open(call: CallRecord) -> bool:
     return call.state in ("asked", "decided", "started")
 
@@ -253,9 +265,8 @@ def _next(reason: str, calls: Sequence[CallRecord], runs: Sequence[Mapping[str, 
 
 def _text(found: Mapping[str, Any]) -> str:
     """The packet for reading, as a few short lines."""
-    why = _REASONS.get(found["reason"], str(found["reason"]).replace("_", " "))
     detail = f" ({found['detail']})" if found.get("detail") else ""
-    lines = [f"Handed over: {why}{detail}."]
+    lines = [f"Handed over: {why(found['reason'])}{detail}."]
     lines += found.get("summary", [])
     if found.get("question"):
         lines.append(f"Open question: {found['question']}")

@@ -6,8 +6,7 @@ It takes nothing away: an offer is an event that ends by itself, and anybody may
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from server import handoff, prompt
-from server.conversation import Conversation
+from server import handoff
 from server.desk.board import Board
 from server.events import NewEvent
 from server.handoff import Colleague
@@ -72,7 +71,7 @@ class Dispatch:
         chosen = handoff.choose(
             people,
             site.key,
-            language=_language(state, site),
+            language=handoff.language(state, site),
             skill=handoff.skill_of(state, state.mode_reason, state.mode_detail),
             capacity=site.hand_over.capacity,
             asked={offer.to for offer in state.offers},
@@ -85,8 +84,3 @@ class Dispatch:
         except (Conflict, Gone):
             return None  # somebody was first
         return chosen
-
-
-def _language(state: Conversation, site: Site) -> str:
-    heard = state.route.language if state.route is not None else None
-    return heard or prompt.spoken_in(state, site)
