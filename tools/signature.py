@@ -22,12 +22,16 @@ _NOT_AN_ARGUMENT: Final = frozenset(
 
 
 class BadTool(TypeError):
-    """A function that cannot be a tool. The message begins with `where`, which is `file:line`."""
+    """A function that cannot be a tool. The message begins with `where`, which is `file:line`.
 
-    def __init__(self, where: str, message: str) -> None:
+    `key`: of an entry in a file, the key in it that is wrong; empty for the whole entry.
+    """
+
+    def __init__(self, where: str, message: str, key: str = "") -> None:
         super().__init__(f"{where}: {message}")
         self.where = where
         self.message = message
+        self.key = key
 
 
 def place(fn: Callable[..., Any]) -> str:

@@ -63,11 +63,11 @@ def _connect_server(  # noqa: PLR0913 - one step of connect(), in this file only
             message = "its tools are not pinned, so none can be used; look at them with `shopbell check --pin`"
             _say(written, path, "warning", message, problems)
             return
-        for remote, definition in pinned.items():
+        for remote in pinned:
             said = config.tools.get(remote)
             at = (*path, "tools", remote) if said is not None else path
             with _said(written, at, "error" if said is not None else "warning", problems):
-                registry.add(connectors.add_mcp(server, definition, said, where=where(written, at)))
+                registry.add(connectors.add_mcp(server, remote, said, pinned, where=where(written, at)))
             if said is None:
                 message = f"{remote} is not listed under tools: it counts as writing, and needs approval"
                 _say(written, path, "warning", message, problems)
@@ -87,7 +87,7 @@ class LiveRules(Mapping[str, Rule]):
         return BROKEN if self._connectors.refused(name) is not None else self._rules[name]
 
     def __iter__(self) -> Iterator[str]:
-        refused = [spec.name for spec in self._connectors.specs if self._connectors.refused(spec.name) is not None]
+        refused = [name for name in self._connectors.remote if self._connectors.refused(name) is not None]
         return iter(dict.fromkeys([*self._rules, *refused]))
 
     def __len__(self) -> int:
@@ -114,8 +114,10 @@ def _said(written: ToolsFile, path: tuple[str, ...], severity: Severity, problem
     """What cannot be a tool, or has a name that is taken, becomes a problem at its place."""
     try:
         yield
-    except (BadTool, ValueError) as error:
-        _say(written, path, severity, error.message if isinstance(error, BadTool) else str(error), problems)
+    except BadTool as error:
+        _say(written, (*path, error.key) if error.key else path, severity, error.message, problems)
+    except ValueError as error:
+        _say(written, path, severity, str(error), problems)
 
 
 def _say(written: ToolsFile, path: tuple[str, ...], severity: Severity, message: str, problems: list[Problem]) -> None:

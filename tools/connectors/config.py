@@ -48,7 +48,7 @@ class HttpUndo(Strict):
 
     @model_validator(mode="after")
     def _sound(self) -> "HttpUndo":
-        _begin(self.args, ("result", "args"))
+        begin(self.args, ("result", "args"))
         return self
 
 
@@ -71,7 +71,7 @@ class HttpReconcile(Strict):
 
     @model_validator(mode="after")
     def _sound(self) -> "HttpReconcile":
-        _begin(self.args, ("args",))
+        begin(self.args, ("args",))
         if "call" not in self.caller.values():
             raise ValueError("caller: expected the call's id, for example `query.reference: call`")
         return self
@@ -206,7 +206,12 @@ class HttpTool(Described):
         return self
 
 
-def _begin(args: Mapping[str, str], roots: tuple[str, ...]) -> None:
+def begin(args: Mapping[str, str], roots: tuple[str, ...]) -> None:
+    """Whether each of these is a path into a call, from one of these roots.
+
+    Raises:
+        ValueError: it is none.
+    """
     for name, path in args.items():
         if picks.steps(path)[0] not in roots:
             raise ValueError(f"args.{name}: expected a path that begins with {' or '.join(roots)}, got {path!r}")

@@ -18,6 +18,7 @@ from tools.connectors.mcp_config import McpServer, McpTool
 from tools.connectors.server import CONNECT_S, Server, connector, definitions, installed
 from tools.signature import BadTool
 from tools.spec import ToolSpec
+from tools.undo import PREFIX
 
 
 class Connectors:
@@ -71,16 +72,25 @@ class Connectors:
         self._servers[name] = server
         return server
 
-    def add_mcp(self, server: Server, definition: Definition, said: McpTool | None, *, where: str) -> ToolSpec:
-        """Make a tool of a pinned definition and what the merchant says about it.
+    def add_mcp(
+        self, server: Server, remote: str, said: McpTool | None, pinned: Mapping[str, Definition], *, where: str
+    ) -> ToolSpec:
+        """Make a tool of one of a server's pinned definitions and what the merchant says about it.
 
         Raises:
             BadTool: it cannot be one.
         """
-        spec = mcp_spec(server, definition, said, where=where)
+        spec = mcp_spec(server, pinned[remote], said, pinned, where=where)
         self._specs[spec.name] = spec
-        self._remote[spec.name] = (server, str(definition["name"]))
+        self._remote[spec.name] = (server, str(pinned[remote]["name"]))
+        if said is not None and said.undo is not None:
+            self._remote[PREFIX + spec.name] = (server, said.undo.tool)
         return spec
+
+    @property
+    def remote(self) -> tuple[str, ...]:
+        """The names of the tools that are called as they were pinned, those that take back calls among them."""
+        return tuple(self._remote)
 
     def refused(self, name: str) -> str | None:
         """Why a tool must not be called now (its definition has changed), or None."""

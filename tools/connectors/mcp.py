@@ -11,6 +11,7 @@ from tools import words
 from tools.connectors.described import is_customer
 from tools.connectors.http import BACKSTOP_S, of_caller
 from tools.connectors.lock import Definition
+from tools.connectors.mcp_after import mcp_reconcile, mcp_undo
 from tools.connectors.mcp_config import McpTool
 from tools.connectors.schema import SchemaArgs, SchemaSpec, offered
 from tools.connectors.server import Server
@@ -18,11 +19,16 @@ from tools.signature import BadTool, _property_names
 from tools.types import Caller, Json
 
 
-def mcp_spec(server: Server, definition: Definition, said: McpTool | None, *, where: str) -> SchemaSpec:
+def mcp_spec(
+    server: Server, definition: Definition, said: McpTool | None, pinned: Mapping[str, Definition], *, where: str
+) -> SchemaSpec:
     """The tool, ready for a registry. Without a word of the merchant's it counts as writing: staff must approve.
 
+    `pinned` are all tools of the server, for `undo` and `reconcile`.
+
     Raises:
-        BadTool: its schema is none, or it takes a customer id that is not put in from the session.
+        BadTool: its schema is none, it takes a customer id that is not put in from the session, or the tool that it names
+            for `undo` or `reconcile` does not fit.
     """
     remote = str(definition["name"])
     name = (said.name if said is not None else None) or remote
@@ -63,6 +69,9 @@ def mcp_spec(server: Server, definition: Definition, said: McpTool | None, *, wh
         label=settled.label,
         max_output_chars=settled.max_output_chars,
         amount=settled.amount,
+        reconcile=mcp_reconcile(name, server, settled, pinned, where),
+        undo=mcp_undo(name, server, settled, pinned, where),
+        undo_s=settled.undo_s,
         fallback=settled.fallback,
         circuit=f"MCP server {server.name}",
         where=where,

@@ -5,6 +5,7 @@ Run as `python mcp_shop.py STATE`: STATE is a directory in which it notes each s
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,7 +71,43 @@ def build(state: Path) -> MCPServer:
             file.write(f"{text}\n")
 
     note("started")
+    add_reservations(shop, state, words, note)
     return shop
+
+
+def add_reservations(shop: MCPServer, state: Path, words: str, note: Callable[[str], None]) -> None:
+    """Tools that reserve, tell what is reserved, and take it back; the answer is lost for some articles."""
+
+    @shop.tool()
+    async def reserve(sku: str, reference: str, customer_id: str) -> dict[str, str]:
+        """Reserve a product."""
+        import anyio
+
+        note(f"reserved {reference} {sku} {customer_id}")
+        if sku in ("LOST", "NEVER"):
+            await anyio.sleep_forever()
+        return {"id": reference, "sku": sku}
+
+    @shop.tool()
+    def reservations(reference: str) -> dict[str, Any]:
+        """The reservations with this reference."""
+        if (state / "broken").exists():
+            raise ToolError("ask again later")
+        lines = (state / "noted").read_text().splitlines()
+        found = [line.split()[2] for line in lines if line.startswith(f"reserved {reference} ")]
+        return {"found": [{"id": reference, "sku": sku} for sku in found if sku != "NEVER"]}
+
+    @shop.tool()
+    def say(reference: str) -> str:
+        """A sentence."""
+        return f"nothing found for {reference}"
+
+    @shop.tool(description=words)
+    def release(reservation: str, customer_id: str) -> str:
+        if reservation == "call:gone":
+            raise ToolError("it has been fetched already")
+        note(f"released {reservation} {customer_id}")
+        return f"released {reservation}"
 
 
 if __name__ == "__main__":
