@@ -19,7 +19,7 @@ from server import app, auth, desk, socket
 from server.app import Running
 from server.conversation import key_of, site_of
 from server.events import Event, NewEvent, Viewer, visible
-from server.http import admin, assets, desk_insights, files, health, links, rest
+from server.http import admin, assets, desk_account, desk_insights, files, health, links, rest
 from server.http import demo as demo_pages
 from server.http import desk as desk_pages
 from server.http.answers import bearer
@@ -93,15 +93,18 @@ def _desk(running: Running) -> list[BaseRoute]:
             await websocket.send_denial_response(JSONResponse(body, status_code=401))
             return
 
-        async def still_good() -> bool:
-            return await desk_pages.signed_in(websocket, accounts) is not None
+        async def still_good() -> Staff | None:
+            still = await desk_pages.signed_in(websocket, accounts)
+            return still.staff if still is not None else None
 
         await desk.desk(websocket, line, session, still_good)
 
-    attached = files.routes(_files(running, accounts))
+    faces = desk_account.FacePorts(accounts, running.door.allows)
+    attached = [*files.routes(_files(running, accounts)), *desk_account.pictures(faces)]
     return [
         WebSocketRoute("/v1/desk", connect),
         *desk_pages.routes(desk_pages.DeskPorts(accounts, sites)),
+        *desk_account.routes(faces),
         *desk_insights.routes(desk_insights.InsightPorts(accounts, sites, _insights(running))),
         *attached,
         Mount("/c", routes=attached),  # the page for mailed links asks below its own path

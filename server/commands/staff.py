@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from server.commands.options import data_option, settings_of
+from server.pictures import MAX_BYTES, NotAccepted, square
 from server.staff import Accounts, Role, Staff, StaffError
 
 
@@ -36,7 +37,13 @@ def staff() -> None:
     multiple=True,
     help="An agent or a topic of the shop that they see to; may be repeated. Everything if absent.",
 )
-@click.option("--picture", default=None, help="The https address of a picture that customers may be shown.")
+@click.option(
+    "--picture",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=None,
+    help="A picture that customers are shown (JPEG, PNG, WebP or GIF). The one before stays if absent.",
+)
+@click.option("--no-picture", is_flag=True, help="Take the picture away.")
 @click.option("--name", default="", help="The name that customers read. From the address if absent.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
 def add(  # noqa: PLR0913 - the options
@@ -46,12 +53,14 @@ def add(  # noqa: PLR0913 - the options
     sites: tuple[str, ...],
     languages: tuple[str, ...],
     skills: tuple[str, ...],
-    picture: str | None,
+    picture: Path | None,
     name: str,
     *,
+    no_picture: bool,
     password_stdin: bool,
 ) -> None:
     """Add a person, or change the one with this address, who gets exactly what is given here. Their sessions end."""
+    face = _face(picture)
     accounts = _accounts(data)
     if password_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
@@ -66,10 +75,11 @@ def add(  # noqa: PLR0913 - the options
             sites=frozenset(sites),
             languages=languages,
             skills=skills,
-            picture=picture,
         )
     except StaffError as error:
         raise click.ClickException(str(error)) from error
+    if face is not None or no_picture:
+        accounts.set_picture(person.id, None if no_picture else face)
     click.echo(f"{_line(person)}\nThey can sign in at /desk.")
 
 
@@ -96,6 +106,17 @@ def remove(email: str, data: Path | None) -> None:
     if not found:
         raise click.ClickException(f"there is no account {email!r}")
     click.echo(f"removed {email}")
+
+
+def _face(file: Path | None) -> bytes | None:
+    if file is None:
+        return None
+    with file.open("rb") as content:
+        data = content.read(MAX_BYTES + 1)
+    try:
+        return square(data).content
+    except NotAccepted as error:
+        raise click.ClickException(f"{file}: {error}") from error
 
 
 def _accounts(data: Path | None) -> Accounts:

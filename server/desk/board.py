@@ -73,6 +73,11 @@ class Board:
         self._watchers.discard(watcher)
         self._company()
 
+    def renamed(self, watcher: Watcher, staff: Staff) -> None:
+        """Show everybody what this person is called now, and what they look like."""
+        watcher.staff = staff
+        self._company()
+
     def _company(self) -> None:
         for watcher in self._watchers:
             watcher.company = True

@@ -64,9 +64,9 @@ class _TooSlow(Exception):
 
 
 async def desk(
-    socket: WebSocket, line: DeskLine, session: StaffSession, still_good: Callable[[], Awaitable[bool]]
+    socket: WebSocket, line: DeskLine, session: StaffSession, still_good: Callable[[], Awaitable[Staff | None]]
 ) -> None:
-    """Serve one desk, whose session was checked, until it ends. `still_good` says whether the session still stands."""
+    """Serve one desk, whose session was checked, until it ends. `still_good` says whose session it still is, if it stands."""
     offered = socket.scope.get("subprotocols") or []
     await socket.accept(subprotocol=wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
     await Desk(socket, line, session.staff, still_good).run()
@@ -76,7 +76,7 @@ class Desk:
     """One desk: a reader, a writer and a pinger that end together."""
 
     def __init__(
-        self, socket: WebSocket, line: DeskLine, staff: Staff, still_good: Callable[[], Awaitable[bool]]
+        self, socket: WebSocket, line: DeskLine, staff: Staff, still_good: Callable[[], Awaitable[Staff | None]]
     ) -> None:
         self._socket = socket
         self._line = line
@@ -130,7 +130,7 @@ class Desk:
             for key, name in self._line.sites.items()
             if staff.sees(key)
         ]
-        me = {"id": staff.id, "name": staff.name, "email": staff.email, "role": staff.role}
+        me = {"id": staff.id, "name": staff.name, "email": staff.email, "role": staff.role, "picture": staff.picture}
         return {"t": "welcome", "v": wire.VERSION, "epoch": self._line.log.epoch, "staff": me, "sites": sites}
 
     # Reading
@@ -198,7 +198,8 @@ class Desk:
                 await deeds.assign(key, staff, frame.to)
             case frames.Typing():
                 if await self._has(key):  # who writes a note, or only looks, is not writing to the customer
-                    self._line.hub.tell(key, "customer", {"t": "staff", "typing": True, "name": staff.name})
+                    who = {"name": staff.name} | ({"picture": staff.picture} if staff.picture is not None else {})
+                    self._line.hub.tell(key, "customer", {"t": "staff", "typing": True} | who)
             case frames.Seen():
                 self._line.hub.tell(key, "customer", {"t": "staff", "typing": False, "seen": frame.seq})
             case frames.Approval() | frames.Card() | frames.Suggest():
@@ -363,10 +364,14 @@ class Desk:
             await asyncio.sleep(SESSION_EVERY_S)
             if self._loop.time() - self._heard_s > SILENT_S:
                 raise _TooSlow
-            if not await self._still_good():
+            staff = await self._still_good()
+            if staff is None:
                 self._send(wire.error("bad_token", "you have been signed out"))
                 self._end(wire.CLOSE_FORBIDDEN, "signed out")
                 return
+            if staff != self._staff and self._watcher is not None:  # another name, or another picture
+                self._staff = staff
+                self._line.board.renamed(self._watcher, staff)
             if self._loop.time() - checked_s >= wire.PING_S:
                 checked_s = self._loop.time()
                 self._send({"t": "ping"})

@@ -63,8 +63,7 @@ class Deeds:
                 return
             if state.mode == "staff" and not (force or self._is_offered(state, staff)):
                 raise NotDone("busy", f"{state.staff_name or 'a colleague'} has this conversation")
-            mode = {"mode": "staff", "name": staff.name, "by": staff.id}
-            mode |= {"picture": staff.picture} if staff.picture is not None else {}
+            mode = {"mode": "staff"} | staff.signature
             events = [NewEvent(f"s:{self._new_id()}", "mode", "staff", mode)]
             if state.turn is not None:
                 # The turn ends with the take-over, whether or not its process still lives.
@@ -118,7 +117,9 @@ class Deeds:
         said = state.message(frame.id)
         if said is None and not (state.mode == "staff" and state.staff == staff.id):
             raise NotDone("busy", "take the conversation first")
-        body: dict[str, Any] = {"text": frame.text, "name": staff.name, "by": staff.id}
+        if said is not None and (said.role, said.text) == ("staff", frame.text):
+            return  # it came back before its sender knew; what they are called or look like may have changed since
+        body: dict[str, Any] = {"text": frame.text} | staff.signature
         if files:
             body["files"] = list(files)
         await self._once(key, NewEvent(frame.id, "message", "staff", body))

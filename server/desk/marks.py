@@ -72,7 +72,7 @@ class Marks:
         events = [event]
         if on:
             language = phrases.language(state.route.language if state.route else None, state.locale or "en")
-            said = {"text": phrases.say("blocked", language), "name": staff.name, "by": staff.id}
+            said = {"text": phrases.say("blocked", language)} | staff.signature
             events.append(NewEvent(f"{event.id}:said", "message", "staff", said))
             if state.turn is not None:
                 body = {"reason": "handed_over", "answers": list(state.unanswered)}

@@ -106,7 +106,7 @@ class _Files:
         ports = self._ports
         if len(await asyncio.to_thread(ports.files.of, key)) >= MOST:
             raise NotAccepted("too_fast", f"a conversation has at most {MOST} files")
-        data = await _body(request)
+        data = await upload_of(request)
         async with self._decoding:
             found = await asyncio.to_thread(accepted, data)
         stem = shown_name(unquote(request.headers.get("x-file-name", ""))[:300])
@@ -176,7 +176,12 @@ def _key_in(request: Request) -> str:
     return key_of(request.path_params["site"], unquote(request.path_params["conversation"]))
 
 
-async def _body(request: Request) -> bytes:
+async def upload_of(request: Request) -> bytes:
+    """A request's body.
+
+    Raises:
+        NotAccepted: it is larger than `MAX_BYTES`, or does not come.
+    """
     data = bytearray()
     try:
         async with asyncio.timeout(BODY_S):

@@ -41,7 +41,8 @@ INVITE_MS: Final = 24 * 3_600_000
 _SPEAKS: Final = "speaks:"
 _SKILL: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
-_PICTURE: Final = re.compile(r"https://[^\s\"'<>\\]{3,500}")
+_PICTURES: Final = "/picture/"
+"""Begins the paths of pictures; what else an account of an older version names is not shown."""
 _COLUMNS: Final = "id, email, name, role, sites, skills, picture"
 _EMAIL: Final = re.compile(r"[^\s@<>\"',;:\\]{1,64}@[^\s@<>\"',;:\\]{1,255}")
 _SCHEMA: Final = """
@@ -55,6 +56,7 @@ CREATE TABLE IF NOT EXISTS sessions (
 );
 CREATE INDEX IF NOT EXISTS sessions_before ON sessions (before);
 CREATE TABLE IF NOT EXISTS failures (who TEXT PRIMARY KEY, count INTEGER NOT NULL, first_ms INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS pictures (path TEXT PRIMARY KEY, staff TEXT NOT NULL UNIQUE, content BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS invites (token TEXT PRIMARY KEY, made_ms INTEGER NOT NULL);
 """
 
@@ -93,9 +95,8 @@ class Accounts:
         sites: frozenset[str] = frozenset(),
         languages: Iterable[str] = (),
         skills: Iterable[str] = (),
-        picture: str | None = None,
     ) -> Staff:
-        """Add a person, or change everything but the name of the one with this address; their sessions end.
+        """Add a person, or change everything but name and picture of the one with this address; their sessions end.
 
         Raises:
             StaffError: no e-mail address, a password that is too short or too long, or something else that is none.
@@ -107,24 +108,22 @@ class Accounts:
             raise StaffError(f"expected a password of {MIN_PASSWORD} to {MAX_PASSWORD} characters, got {len(password)}")
         speaks = frozenset(_formed(languages, _LANGUAGE, "a language tag such as de"))
         can = frozenset(_formed(skills, _SKILL, "the name of an agent or a topic"))
-        if picture is not None and not _PICTURE.fullmatch(picture):
-            raise StaffError(f"expected an https address of a picture, got {picture!r}")
         stored = " ".join([*sorted(can), *(f"{_SPEAKS}{code}" for code in sorted(speaks))])
         hashed = self._hasher.hash(password)
         with self._write() as db:
-            row = db.execute("SELECT id, name FROM staff WHERE email = ?", (email,)).fetchone()
+            row = db.execute("SELECT id, name, picture FROM staff WHERE email = ?", (email,)).fetchone()
             staff_id = row[0] if row else f"s:{secrets.token_urlsafe(9)}"
             called = name.strip() or (row[1] if row else email.partition("@")[0].replace(".", " ").title())
             db.execute(
-                "INSERT INTO staff (id, email, name, role, sites, password, made_ms, skills, picture) VALUES"
-                " (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (email) DO UPDATE SET name = excluded.name,"
+                "INSERT INTO staff (id, email, name, role, sites, password, made_ms, skills) VALUES"
+                " (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (email) DO UPDATE SET name = excluded.name,"
                 " role = excluded.role, sites = excluded.sites, password = excluded.password,"
-                " skills = excluded.skills, picture = excluded.picture",
-                (staff_id, email, called, role, " ".join(sorted(sites)), hashed, self._clock_ms(), stored, picture),
+                " skills = excluded.skills",
+                (staff_id, email, called, role, " ".join(sorted(sites)), hashed, self._clock_ms(), stored),
             )
             db.execute("DELETE FROM sessions WHERE staff = ?", (staff_id,))
             db.execute("DELETE FROM failures WHERE who = ?", (email,))
-        return Staff(staff_id, email, called, role, sites, speaks, can, picture)
+        return Staff(staff_id, email, called, role, sites, speaks, can, _picture(row[2]) if row else None)
 
     def everybody(self) -> list[Staff]:
         """All accounts, by address."""
@@ -148,8 +147,32 @@ class Accounts:
             if row is None:
                 return False
             db.execute("DELETE FROM sessions WHERE staff = ?", row)
+            db.execute("DELETE FROM pictures WHERE staff = ?", row)
             db.execute("DELETE FROM staff WHERE id = ?", row)
         return True
+
+    # Pictures
+
+    def set_picture(self, staff_id: str, content: bytes | None) -> str | None:
+        """Give a person this picture (a JPEG of `server.pictures.square`), or none; returns its path.
+
+        The path cannot be guessed, and stays as long as the person has a picture: what was said before shows the new one.
+        """
+        with self._write() as db:
+            row = db.execute("SELECT path FROM pictures WHERE staff = ?", (staff_id,)).fetchone()
+            path = None if content is None else row[0] if row else f"{_PICTURES}{secrets.token_urlsafe(24)}"
+            if path is None:
+                db.execute("DELETE FROM pictures WHERE staff = ?", (staff_id,))
+            else:
+                db.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?)", (path, staff_id, content))
+            db.execute("UPDATE staff SET picture = ? WHERE id = ?", (path, staff_id))
+        return path
+
+    def picture(self, path: str) -> bytes | None:
+        """The picture at this path; None if there is none, or not any more."""
+        with self._lock:
+            row = self._db.execute("SELECT content FROM pictures WHERE path = ?", (path,)).fetchone()
+        return row[0] if row else None
 
     # Signing in
 
@@ -290,7 +313,11 @@ def _staff(row: tuple[Any, ...]) -> Staff:
     words = row[5].split()
     languages = frozenset(word.removeprefix(_SPEAKS) for word in words if word.startswith(_SPEAKS))
     skills = frozenset(word for word in words if not word.startswith(_SPEAKS))
-    return Staff(row[0], row[1], row[2], role, frozenset(row[4].split()), languages, skills, row[6])
+    return Staff(row[0], row[1], row[2], role, frozenset(row[4].split()), languages, skills, _picture(row[6]))
+
+
+def _picture(stored: str | None) -> str | None:
+    return stored if stored is not None and stored.startswith(_PICTURES) else None
 
 
 def _formed(words: Iterable[str], pattern: re.Pattern[str], expected: str) -> Iterator[str]:

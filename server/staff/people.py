@@ -4,7 +4,7 @@ Pure: it keeps nothing and checks no password.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from retrieval.text import language_of
 
@@ -36,7 +36,13 @@ class Staff:
     skills: frozenset[str] = frozenset()
     """Names of the shop's agents and topics that they see to; of these and of `languages`, none listed is all."""
     picture: str | None = None
-    """An https address, which customers' browsers may show."""
+    """The path on this server at which customers' browsers find it."""
+
+    @property
+    def signature(self) -> dict[str, Any]:
+        """Whose word or deed an event is: `by`, `name`, and `picture` if there is one."""
+        signed = {"by": self.id, "name": self.name}
+        return signed | ({"picture": self.picture} if self.picture is not None else {})
 
     def speaks(self, language: str) -> bool:
         """Whether this person can be given a conversation in this language; one that is not known is anybody's."""

@@ -7,7 +7,7 @@ import zlib
 import pytest
 from PIL import Image, PngImagePlugin
 
-from server.pictures import MAX_SIDE, NotAccepted, accepted
+from server.pictures import MAX_SIDE, SQUARE, NotAccepted, accepted, square
 
 
 def encoded(image, form, **options):
@@ -72,4 +72,31 @@ def test_a_bomb_is_not_decoded(size):
 def test_other_kinds_are_not_taken(data):
     with pytest.raises(NotAccepted) as refused:
         accepted(data)
+    assert refused.value.code == "bad_file"
+
+
+@pytest.mark.parametrize("size", [(1200, 400), (300, 900), (20, 20)])
+def test_a_persons_picture_is_a_small_square_whatever_it_was(size):
+    found = square(encoded(Image.new("RGB", size), "PNG"))
+    assert (found.type, found.width, found.height) == ("image/jpeg", SQUARE, SQUARE)
+    assert Image.open(io.BytesIO(found.content)).size == (SQUARE, SQUARE)
+
+
+def test_what_can_be_seen_through_in_a_persons_picture_is_white():
+    found = Image.open(io.BytesIO(square(encoded(Image.new("RGBA", (64, 64), (0, 0, 0, 0)), "PNG")).content))
+    assert min(found.getpixel((90, 90))) > 250
+
+
+def test_nothing_but_pixels_is_kept_of_a_persons_picture():
+    exif = Image.Exif()
+    exif[0x010E] = "taken at home"
+    photo = encoded(Image.new("RGB", (300, 300)), "JPEG", exif=exif)
+    assert b"taken at home" in photo
+    assert b"taken at home" not in square(photo).content
+
+
+@pytest.mark.parametrize("data", [b"%PDF-1.4 %%EOF", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b""])
+def test_what_is_no_image_is_no_picture_of_a_person(data):
+    with pytest.raises(NotAccepted) as refused:
+        square(data)
     assert refused.value.code == "bad_file"

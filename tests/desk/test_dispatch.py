@@ -9,7 +9,7 @@ import pytest
 from server.approvals import Approvals
 from server.desk import Board, Deeds, Dispatch
 from server.desk.deeds import NotDone
-from server.desk.frames import Release
+from server.desk.frames import Release, Reply
 from server.events import NewEvent, Viewer, visible
 from server.handoff import Colleague, choose
 from server.log import Log
@@ -203,10 +203,24 @@ async def test_nobody_gives_away_what_is_not_theirs_or_to_whom_is_not_there(desk
 
 
 async def test_customers_see_the_picture_of_who_took_over_if_there_is_one(desk):
-    picture = "https://a.example/ada.jpg"
+    picture = "/picture/ada"
     key = await desk.waits("c1")
     await desk.deeds.take(key, BOB)
     await desk.deeds.take(key, replace(ADA, picture=picture), force=True)
     seen = [visible(event, Viewer("customer")) for event in await desk.log.read(key)]
     modes = [event.body for event in seen if event is not None and event.kind == "mode"]
     assert modes[1:] == [{"mode": "staff", "name": "Bob"}, {"mode": "staff", "name": "Ada", "picture": picture}]
+
+
+async def test_what_is_said_carries_the_picture_and_sent_again_under_a_new_picture_it_is_the_same_message(desk):
+    key = await desk.waits("c1")
+    await desk.deeds.take(key, ADA)
+    reply = Reply(t="reply", conversation="c1", id="r1", text="hello")
+    await desk.deeds.reply(key, replace(ADA, picture="/picture/ada"), reply)
+    head = (await desk.log.load(key)).head
+    await desk.deeds.reply(key, replace(ADA, picture="/picture/other"), reply)
+    assert (await desk.log.load(key)).head == head
+    said = visible((await desk.log.read(key))[-1], Viewer("customer"))
+    assert said.body == {"text": "hello", "name": "Ada", "picture": "/picture/ada"}
+    with pytest.raises(NotDone):
+        await desk.deeds.reply(key, ADA, Reply(t="reply", conversation="c1", id="r1", text="something else"))

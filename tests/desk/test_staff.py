@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from argon2 import PasswordHasher
 
-from server import staff
 from server.staff import Accounts, LockedOut, StaffError
+from server.staff import accounts as staff
 
 GOOD = "correct horse battery"
 

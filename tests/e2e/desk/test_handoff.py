@@ -5,7 +5,9 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
+from server.staff import Accounts
 from tests.e2e.desk.colleague import PASSWORD, Colleague, add_staff
 from tests.serving import ROOT, Client, Server, write_shop
 
@@ -181,10 +183,38 @@ def test_staff_have_languages_and_skills_from_the_command_line(tmp_path):
         data = ["--data", str(tmp_path / "data")]
         return subprocess.run([*command, *words, *data], input=PASSWORD, text=True, cwd=ROOT, capture_output=True)
 
-    picture = "https://shop.example/ada.jpg"
-    add = ["add", "ada@example.com", "--language", "de", "--language", "EN", "--skill", "returns", "--picture", picture]
+    add = ["add", "ada@example.com", "--language", "de", "--language", "EN", "--skill", "returns"]
     assert "speaks: de, en  sees to: returns" in run(*add, "--password-stdin").stdout
     assert "speaks: de, en  sees to: returns" in run("list").stdout
     wrong = run("add", "bob@example.com", "--language", "german!", "--password-stdin")
     assert wrong.returncode == 1
     assert "expected a language tag" in wrong.stderr
+
+
+def test_staff_have_a_picture_from_the_command_line_until_it_is_taken_away(tmp_path):
+    write_shop(tmp_path / "shop")
+    face, text = tmp_path / "ada.png", tmp_path / "ada.txt"
+    Image.new("RGB", (300, 200), "green").save(face)
+    text.write_text("no picture")
+
+    def add(*words):
+        command = [sys.executable, "-m", "server.cli", "staff", "add", "ada@example.com", "--password-stdin", *words]
+        command += ["--data", str(tmp_path / "data")]
+        return subprocess.run(command, input=PASSWORD, text=True, cwd=ROOT, capture_output=True)
+
+    def picture():
+        accounts = Accounts(tmp_path / "data", clock_ms=lambda: 1_800_000_000_000)
+        try:
+            [ada] = accounts.everybody()
+            return ada.picture and accounts.picture(ada.picture)
+        finally:
+            accounts.close()
+
+    assert add("--picture", str(face)).returncode == 0
+    assert picture().startswith(b"\xff\xd8")
+    wrong = add("--picture", str(text))
+    assert (wrong.returncode, "expected an image" in wrong.stderr) == (1, True)
+    assert add().returncode == 0
+    assert picture() is not None, "a new password leaves it as it is"
+    assert add("--no-picture").returncode == 0
+    assert picture() is None
