@@ -3,6 +3,7 @@
 It collects every problem it can find before it gives up.
 """
 
+import copy
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,17 @@ from server.shop.connect import LiveRules, connect
 from server.shop.guests import connect_guests
 from server.shop.plugin import compile_plugin, plugin_file, run_plugin
 from server.shop.workflows import Workflows, about_workflows, read_own, steps_of
-from server.site import Document, Problem, Site, check, check_articles, parse_yaml, read_text, read_tools
+from server.site import (
+    Document,
+    Problem,
+    Site,
+    ToolsFile,
+    check,
+    check_articles,
+    parse_yaml,
+    read_text,
+    read_tools,
+)
 from tools import Registry, Rule, ToolSpec
 from tools.connectors import Connectors
 
@@ -151,6 +162,63 @@ def read_shop(
         before = len(problems)
         run_plugin(plugin, kit, problems)
         ran = len(problems) == before
+    found = _Files(directory, site, document, written, tags)
+    return _assemble(found, kit, environment, problems, ran=ran)
+
+
+def reread_shop(
+    shop: Shop, directory: Path, *, environment: Mapping[str, str] = os.environ
+) -> tuple[Shop | None, list[Problem]]:
+    """The shop as a changed copy of its files in `directory` describes it, with the tools that its plugin has made already.
+
+    The plugin is not run again: it may hold connections, and whatever it did when it was run it would do twice. What is new in
+    `http:` and `mcp:` is checked, and nothing is connected.
+    """
+    problems = _misnamed(directory)
+    site, document = _read_site(directory / "site.yaml", problems)
+    written = read_tools(directory / "tools.yaml", problems)
+    tags: set[str] = set()
+    problems.extend(check_articles(directory / "help", tags))
+    if site is None or document is None:
+        return None, sorted(problems)
+    return _assemble(
+        _Files(directory, site, document, written, tags), _kit_for(shop, site), environment, problems, ran=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What was read of a shop's files. `tags` are those of its articles; None: articles and workflows are not looked at."""
+
+    directory: Path
+    site: Site
+    document: Document
+    written: ToolsFile
+    tags: set[str] | None
+
+
+def _kit_for(shop: Shop, site: Site) -> Kit:
+    """A loaded shop's kit for other files: what its plugin has put into it, without the tools of its connectors."""
+    kit = copy.copy(shop.kit)
+    connected = {spec.name for spec in shop.connectors.specs}
+    kit.site = site
+    kit.tools = Registry()
+    for spec in shop.kit.tools:
+        if spec.name not in connected and spec.undoes not in connected:
+            kit.tools.add(spec)
+    if shop.kit.instructions == shop.site.instructions:
+        kit.instructions = site.instructions
+    if shop.site.guests is not None:
+        kit.guests = None  # it came from site.yaml, and comes from there again
+    return kit
+
+
+def _assemble(
+    files: _Files, kit: Kit, environment: Mapping[str, str], problems: list[Problem], *, ran: bool
+) -> tuple[Shop | None, list[Problem]]:
+    """The shop from what was read of it; without what its plugin makes, if that has not `ran`."""
+    directory, site, document, written, tags = files.directory, files.site, files.document, files.written, files.tags
+    articles = tags is not None
     connectors = connect(written, kit.tools, environment, directory, problems)
     if ran:
         connect_guests(kit, document, written.rules, problems, complete=not written.mcp)
