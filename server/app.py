@@ -45,6 +45,7 @@ from server.stores.owner import Owner
 from server.stores.sqlite import SqliteStore
 from server.sweep import Sweep
 from server.switches import SwitchedRules, Switches
+from server.syncing import Syncing
 from server.turns import Agent, Turns
 from server.unattended import Unattended
 from server.verify import Delivery, Desk, Verifier, Words
@@ -206,6 +207,7 @@ class Running:
     sweep: Sweep
     unattended: Unattended
     post: Post
+    syncing: Syncing
 
 
 @contextlib.asynccontextmanager
@@ -251,13 +253,20 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
         if can_mail(settings):
             sweep.chores.append(post.look)
             unattended.escalated.append(post.ask)
+        syncing = Syncing(parts.index, functools.partial(_knowledge, parts), clock_ms=clock_ms)
+        await stack.enter_async_context(syncing)
         async with asyncio.TaskGroup() as group:
             sweeping = group.create_task(sweep.forever())
             line = socket.Line(
                 log, hub, turns, door, clock_ms, new_id, Buckets(), verifier, words, contacts, files, post
             )
-            yield Running(parts, log, hub, turns, door, gates, line, approvals, admin, sweep, unattended, post)
+            yield Running(parts, log, hub, turns, door, gates, line, approvals, admin, sweep, unattended, post, syncing)
             sweeping.cancel()
+
+
+def _knowledge(parts: Parts, site: str) -> tuple[Sequence[Source], str]:
+    shop = parts.by_key[site]
+    return sources_of(shop), shop.site.locale
 
 
 def _post(parts: Parts, log: Log, hub: Hub, link: Callable[[Conversation], str]) -> Post:
