@@ -46,6 +46,10 @@ class MarkdownFolder:
         """The same, in the calling thread."""
         if not self.path.is_dir():
             raise SourceError(f"{self.path}: expected a folder with help-center articles")
+        return [self.document(file) for file in self.files()]
+
+    def files(self) -> list[Path]:
+        """The articles' files, sorted by their paths below the folder."""
         found = [
             file
             for file in self.path.rglob("*")
@@ -53,7 +57,7 @@ class MarkdownFolder:
             and file.is_file()
             and not any(part.startswith(".") for part in file.relative_to(self.path).parts)
         ]
-        return [self.document(file) for file in sorted(found, key=lambda file: file.relative_to(self.path).as_posix())]
+        return sorted(found, key=lambda file: file.relative_to(self.path).as_posix())
 
     def document(self, file: Path) -> Document:
         """One article."""
