@@ -10,10 +10,10 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from server.conversation import RUN_PREFIX, CallRecord, Conversation, RunRecord
-from server.ports import OpenRun
+from server.ports import OpenRun, Start
 from tools import Caller, ToolSpec, canonical
 from tools.run import FAILED, TIMED_OUT
-from tools.workflow.events import Action, Call, CallEnded, Event, HandOver, Resumed, Started, event_of
+from tools.workflow.events import Action, Call, CallEnded, Digressed, Event, HandOver, Resumed, Said, Started, event_of
 from tools.workflow.machine import WAITING_CODES, State, advance
 from tools.workflow.program import Program
 from tools.workflow.view import view_of
@@ -69,11 +69,26 @@ class Run:
         return [{"tool": one["tool"], "args": one["args"], "result": one["value"]} for one in made]
 
     @property
+    def has_effects(self) -> bool:
+        """Whether it has changed something, or is about to."""
+        flying = self.state["flight"].values() if self.state is not None else ()
+        return bool(self.done) or any(entry["effect"] != "read" for entry in flying)
+
+    @property
     def reminds(self) -> bool:
         """Whether its question should be asked again after the customer talked about something else."""
+        return self._digressions <= MAX_DIGRESSIONS
+
+    @property
+    def would_remind(self) -> bool:
+        """Whether it would still ask its question again after one more thing that is no answer."""
+        return self._digressions < MAX_DIGRESSIONS
+
+    @property
+    def _digressions(self) -> int:
         kinds = [heard.get("kind") for heard in self.record.heard]
         last = max((n for n, kind in enumerate(kinds) if kind in ("started", "said", "corrected")), default=0)
-        return kinds[last:].count("digressed") <= MAX_DIGRESSIONS
+        return kinds[last:].count("digressed")
 
 
 def open_runs(state: Conversation, programs: Mapping[str, Program]) -> list[Run]:
@@ -210,6 +225,35 @@ def direct(tools: Iterable[ToolSpec], programs: Mapping[str, Program]) -> tuple[
         if tool is not None and tool.effect != "read"
     }
     return tuple(spec for spec in tools if spec.name not in within and spec.name not in programs)
+
+
+def repeated(start: Start, known: OpenRun, runs: Sequence[Run]) -> Said | Digressed | None:
+    """What it is to an open run that its own workflow is begun once more.
+
+    `Said`: the words answer the question, or tell another value of something that has led to no effect yet. `Digressed`:
+    they say nothing new, so the question comes again. None: it is another matter of the same kind, and begins anew.
+    """
+    run = next((one for one in runs if one.record.id == known.id), None)
+    told: dict[str, Any] = {}
+    differs = False
+    for name, value in start.args.items():
+        there = known.view.slots.get(name)
+        if there is None or value is None:
+            continue
+        got, before = known.view.read(name, value), known.view.value_of(name)
+        if before is None or got.value != before:
+            told[name] = value
+            differs = differs or (before is not None and got.ok)
+    if differs and run is not None and run.has_effects:
+        return None
+    said = Said(slots=told, text=start.text)
+    asked = known.view.asking
+    # Any words fit a text, and "please" is no consent.
+    answers = asked is not None and known.view.slots[asked].slot.type not in ("text", "any", "yes_no")
+    fits = answers and asked is not None and known.view.fits(asked, start.text)
+    if told or asked is None or fits or run is None or not run.would_remind:
+        return said
+    return Digressed()
 
 
 def needs_of(program: Program) -> frozenset[str]:

@@ -132,11 +132,11 @@ class Flows:
             program = work.agent.workflows.get(start.workflow)
             if program is None:
                 continue
-            if start.workflow in begun and known is not None:  # it is under way: the words are for it
-                if not events:
-                    said = Said(slots=dict(start.args), text=start.text)
-                    events.append(self._heard(work, state, Heard(known.id, said), known))
-                continue
+            if start.workflow in begun and known is not None:
+                again = runs.repeated(start, known, runs.open_runs(state, work.agent.workflows))
+                if again is not None:
+                    events += self._again(work, state, known, again) if not events else []
+                    continue
             begun.add(start.workflow)
             events += self.digression(work, state) if not events else []
             events.append(self._started(work, state, program, start))
@@ -157,6 +157,12 @@ class Flows:
             return False
         newest = open_runs[-1]
         return newest.asking or (newest.paused == "digression" and state.turn.ran)
+
+    def _again(self, work: Work, state: Conversation, run: OpenRun, said: Said | Digressed) -> list[NewEvent]:
+        """What an open run hears when it is begun once more: new words, or nothing new; then it asks again."""
+        if isinstance(said, Said):
+            return [self._heard(work, state, Heard(run.id, said), run)]
+        return self.digression(work, state)
 
     def _heard(self, work: Work, state: Conversation, heard: Heard, run: OpenRun) -> NewEvent:
         body = runs.heard_body(heard.run, heard.event)

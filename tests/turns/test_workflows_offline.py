@@ -257,3 +257,21 @@ async def test_a_sentence_that_rests_on_an_article_quotes_its_rule_and_one_that_
     assert "30 days" in citation["quote"]
     assert await with_quote(chat.node.agent, "Good morning.", "help/returns.md") == ("Good morning.", [])
     assert await with_quote(chat.node.agent, rule, "help/nothing.md") == (rule, [])
+
+
+async def test_who_orders_again_what_is_under_way_is_asked_again_and_not_told_off(talk):
+    chat = await talk()
+    (first,) = await chat.say("I want to return something")
+    (again,) = await chat.say("I'd like to return an item please")
+    assert again == first
+    assert await chat.say("from order 1042") == ["Which item do you want to return?"]
+    assert [body["workflow"] for body in bodies(await chat.node.events(), "workflow.started")] == ["return_item"]
+
+
+async def test_who_orders_it_again_for_another_order_is_asked_about_that_one(talk):
+    chat = await talk()
+    await chat.say("I want to return the Alpin boots from order 1042")
+    (said,) = await chat.say("I want to return something from order 1043")
+    assert said == "Why are you sending it back?", "of one thing in the order, that is meant"
+    await chat.say("they don't fit")
+    assert [args["item_id"] for name, args in chat.world.done if name == "create_return"] == ["1043-1"]

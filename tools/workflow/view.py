@@ -17,7 +17,7 @@ from tools.workflow.expr import ExprError
 from tools.workflow.machine import State
 from tools.workflow.model import Slot, text_in
 from tools.workflow.program import STRENGTH, Program
-from tools.workflow.slots import Choice, pattern_of, read
+from tools.workflow.slots import Choice, Heard, pattern_of, read
 from tools.workflow.values import Blocked, Stop
 from tools.workflow.walk import Walk
 
@@ -62,6 +62,19 @@ class RunView:
         """Whether the words are a usable value for the slot, as far as can be told now."""
         there = self.slots[name]
         return read(there.slot, said, today=today, choices=there.choices, before=there.value).ok
+
+    def read(self, name: str, raw: Any, *, today: str = "2000-01-01") -> Heard:  # noqa: ANN401 - JSON
+        """What a raw value of the slot means, as far as can be told now."""
+        there = self.slots[name]
+        return read(there.slot, raw, today=today, choices=there.choices)
+
+    def value_of(self, name: str) -> Any:  # noqa: ANN401 - JSON
+        """The slot's value as it is read: it may have been heard among other words. None if it was not heard."""
+        there = self.slots[name]
+        if there.value is None:
+            return None
+        got = self.read(name, there.value)
+        return got.value if got.ok else there.value
 
 
 def view_of(program: Program, state: State) -> RunView | None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from retrieval.text import stem, words
 from server.models.offline.language import Language
+from server.models.offline.rank import MAYBE
 from server.models.offline.steps import Context, Views
 from server.models.offline.understand import Part
 from server.ports import Heard, OpenRun
@@ -76,6 +77,28 @@ def is_unknown(view: RunView, part: Part, language: Language) -> bool:
     return vague and view.asking is not None and not view.fits(view.asking, part.text, today=TODAY)
 
 
+def is_begun_again(run: OpenRun, part: Part, readings: Sequence[tuple[float, str]], language: Language) -> bool:
+    """Whether the words order what is under way once more, and answer nothing: "I want to return something".
+
+    `readings` are scores and names of what the words may mean, the likeliest first.
+    """
+    view = run.view
+    asked = view.slots[view.asking].slot if view.asking is not None else None
+    if asked is None or asked.type == "text" or not part.command or not readings:
+        return False
+    score, name = readings[0]
+    if name != view.program.name or score < MAYBE or language.has("correct", part.low):
+        return False
+    said = f"{part.before} {part.text}".strip()
+    told = [
+        n for n, there in view.slots.items() if there.slot.type in ("order_number", "email") and view.read(n, said).ok
+    ]
+    other = any(view.slots[n].value is not None and view.read(n, said).value != view.value_of(n) for n in told)
+    if other or view.asking is None:
+        return other
+    return not (view.fits(view.asking, said, today=TODAY) or _renamed(view, said) or _named(view, said))
+
+
 def _together(view: RunView, told: Sequence[Said]) -> Said:
     # A part may come with what led up to it, as "ul. Długa 5" does after "ul.": that is said once.
     after = [*(event.text for event in told[1:]), ""]
@@ -130,7 +153,7 @@ def _said(view: RunView, text: str) -> Said:
     for name, there in view.slots.items():
         if name not in slots and there.slot.type in ("order_number", "email"):
             got = read(there.slot, text, today=TODAY)
-            if got.ok and got.value != _value(there):
+            if got.ok and got.value != view.value_of(name):
                 slots[name] = got.value
     return Said(slots=slots, text=text)
 
@@ -156,7 +179,7 @@ def _renamed(view: RunView, said: str) -> Corrected | None:
             and name != view.asking
         ):
             got = mentioned(said, there.choices)
-            if got.ok and got.value != _value(there):
+            if got.ok and got.value != view.value_of(name):
                 return Corrected(slot=name, value=said)
     return None
 
@@ -172,7 +195,7 @@ def _correction(view: RunView, said: str) -> Corrected | None:
         named = 0.75 if what & mentioned else 0.0
         from_data = 0.1 if isinstance(there.slot.choices, Each) else 0.0
         got = read(there.slot, said, today=TODAY, choices=there.choices, before=there.value)
-        if got.ok and got.value != _value(there):
+        if got.ok and got.value != view.value_of(name):
             plainly = read(there.slot, said, today=TODAY, choices=there.choices)
             by_name = plainly.ok and plainly.value == got.value
             found.append(((1.0 if by_name else _OTHER) + named + from_data, name, said))
@@ -182,9 +205,3 @@ def _correction(view: RunView, said: str) -> Corrected | None:
         return None
     _, name, value = max(found, key=lambda item: item[0])
     return Corrected(slot=name, value=value)
-
-
-def _value(there: SlotView) -> object:
-    """The slot's value as it is read: it may have been heard among other words."""
-    got = read(there.slot, there.value, today=TODAY, choices=there.choices)
-    return got.value if got.ok else there.value

@@ -10,7 +10,7 @@ from retrieval.text import stem, words
 from server.models.offline import history, told
 from server.models.offline.calling import ask_step, call_step, choice_for, given_before, is_valid, list_tool
 from server.models.offline.fill import Filled, fill, remembered
-from server.models.offline.flow import is_unknown, split
+from server.models.offline.flow import is_begun_again, is_unknown, split
 from server.models.offline.language import Language, plain
 from server.models.offline.quote import Answer, answer
 from server.models.offline.rank import MAYBE, ranked_for, starts
@@ -19,7 +19,7 @@ from server.models.offline.steps import Context, Pending, Plan, Step, Views
 from server.models.offline.tidy import new_calls, new_starts, tidied
 from server.models.offline.understand import Part, is_value, topic
 from server.models.offline.values import values_of
-from server.ports import Heard, Prompt
+from server.ports import Heard, OpenRun, Prompt
 from tools import ToolSpec
 from tools.workflow.view import Function
 
@@ -54,8 +54,10 @@ def plan_for(
     context = Context(prompt, language, {spec.name: spec for spec in prompt.tools}, prompt.mode == "waiting")
     heard: tuple[Heard, ...] = ()
     steps: list[Step] = []
+    again: list[Step] = []
     run = prompt.run
     if run is not None and not context.waiting and run.view.program.name not in prompt.began:
+        again, parts, views = _begun_again(run, parts, views, context)
         heard, left = split(
             run,
             parts,
@@ -70,7 +72,7 @@ def plan_for(
         steps.append(step)
     else:
         steps = [_step(part, view, context) for part, view in zip(parts, views, strict=True)]
-    steps = tidied(steps)
+    steps = tidied([*again, *steps])
     if heard:
         steps = [step for step in steps if step.kind not in ("small", "negated")]
     return Plan(
@@ -82,6 +84,22 @@ def plan_for(
         told.readings(steps, views, MAYBE, context.tools),
         language.code,
     )
+
+
+def _begun_again(
+    run: OpenRun, parts: Sequence[Part], views: Sequence[Views], context: Context
+) -> tuple[list[Step], list[Part], list[Views]]:
+    """Steps that begin an open run's workflow once more, and the parts and views that are left."""
+    steps: list[Step] = []
+    left: list[tuple[Part, Views]] = []
+    spec = context.tools.get(run.view.program.name)
+    for part, view in zip(parts, views, strict=True):
+        ranked = [(score, one.name) for score, one, _ in ranked_for(part, view, context)]
+        if spec is not None and is_begun_again(run, part, ranked, context.language):
+            steps.append(call_step(part, spec, 1.0, context, said=(part.text,)))
+        else:
+            left.append((part, view))
+    return steps, [part for part, _ in left], [view for _, view in left]
 
 
 def _is_elsewhere(part: Part, view: Views, context: Context) -> bool:
