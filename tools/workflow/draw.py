@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tools.workflow.model import Ask, Call, End, HandOver, OnError, Parallel, Say, When, text_in
+from tools.workflow.outline import WITHOUT_A_WAY, words_of
 from tools.workflow.program import Node, Program
 
 MAX_LABEL_CHARS: Final = 90
@@ -86,20 +87,21 @@ class _Chart:
 
     def _step(self, node: Node, tails: list[Tail]) -> list[Tail]:
         step, here = node.step, f"n{node.number}"
+        words = words_of(step, self.locale)
         match step:
             case Call():
                 return self._call(node, step, tails)
             case Ask():
-                self.box(here, "[/", f"ask: {step.ask.replace('_', ' ')}", "/]")
+                self.box(here, "[/", words, "/]")
             case Say():
-                self.box(here, "(", text_in(step.say, self.locale), ")")
+                self.box(here, "(", words, ")")
             case When():
-                self.box(here, "{", step.when, "}")
+                self.box(here, "{", words, "}")
                 self.edges(tails, here)
                 yes = self.steps(node.bodies[0], [(here, "yes")])
                 return yes + self.steps(node.bodies[1], [(here, "no")])
             case Parallel():
-                self.box(here, "{{", "at the same time", "}}")
+                self.box(here, "{{", words, "}}")
                 self.edges(tails, here)
                 ends = [tail for body in node.bodies for tail in self.steps(body, [(here, "")])]
                 join = f"{here}j"
@@ -109,7 +111,6 @@ class _Chart:
             case HandOver() | End():
                 if isinstance(step, HandOver):
                     self._people.append(here)
-                words = f"a person: {step.hand_over}" if isinstance(step, HandOver) else f"end: {step.end}"
                 self.box(here, "([", words, "])")
                 self.edges(tails, here)
                 return []
@@ -119,10 +120,10 @@ class _Chart:
     def _call(self, node: Node, step: Call, tails: list[Tail]) -> list[Tail]:
         here = f"n{node.number}"
         tool = self.program.tools.get(step.call)
-        self.box(here, "[[", f"{step.call}({', '.join(step.args)})", "]]")
+        self.box(here, "[[", words_of(step, self.locale), "]]")
         if tool is not None and tool.effect != "read":
             self._effects.append(here)
-        self._later.append((node, step.on_error or OnError(hand_over="failed")))
+        self._later.append((node, step.on_error or WITHOUT_A_WAY))
         self.edges(tails, here)
         return [(here, "")]
 
