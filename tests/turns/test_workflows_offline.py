@@ -125,7 +125,8 @@ async def test_a_return_from_the_first_message_to_the_other_pair(talk):
     assert await chat.say("the Alpin boots") == ["Why are you sending it back?"]
     (said,) = await chat.say("they don't fit")
     assert said.startswith("Your return of Alpin boots from order 1042 is set up. Here is the label:")
-    (said,) = await chat.say("no, the other pair")
+    taken_back, said = await chat.say("no, the other pair")
+    assert taken_back == "Return R1 is cancelled."
     assert said.startswith("Your return of Scree boots from order 1042 is set up.")
     assert [name for name in chat.done if name != "send_confirmation"] == [
         "create_return", "cancel_return", "create_return",
@@ -190,7 +191,8 @@ async def test_what_is_said_in_german_is_done_and_answered_in_german(talk):
     assert "2 to 4 days" in said[0] and said[1] == "Warum schicken Sie es zurück?"
     (said,) = await chat.say("zu klein")
     assert said.startswith("Die Rückgabe von Alpin boots aus Bestellung 1042 ist angelegt.")
-    (said,) = await chat.say("nein, das andere Paar")
+    taken_back, said = await chat.say("nein, das andere Paar")
+    assert taken_back.startswith("Die Rückgabe ") and taken_back.endswith(" ist zurückgenommen.")
     assert said.startswith("Die Rückgabe von Scree boots")
 
 

@@ -226,6 +226,7 @@ def _call(look: Looked, node: Node, step: Call, names: dict[str, Type]) -> dict[
         inner = {**names, "done": _result(look, step), "args": ANY}
         args = {k: look_at_argument(look, (*node.path, "undo", "args", k), v, inner) for k, v in step.undo.args.items()}
         _arguments(look, (*node.path, "undo"), step.undo.call, step.undo.args, args)
+        look_at_text(look, (*node.path, "undo", "say"), step.undo.say, {"done": inner["done"], "args": ANY})
         if effect == "read":
             look.warn((*node.path, "undo"), f"{step.call} only reads: there is nothing to undo")
     if step.on_error is not None:

@@ -35,7 +35,7 @@ from tools.workflow.expr import ExprError, expression, text
 from tools.workflow.model import Call as CallStep
 from tools.workflow.model import text_in
 from tools.workflow.program import Node, Program, Tool
-from tools.workflow.values import Stop
+from tools.workflow.values import Blocked, Stop, Values
 from tools.workflow.walk import Walk
 
 State = JsonObject | None
@@ -118,6 +118,7 @@ def _first(program: Program, event: Started) -> JsonObject:
         "flight": {},
         "said": [],
         "undone": [],
+        "news": [],
         "ending": None,
         "over": False,
         "events": 0,
@@ -234,7 +235,9 @@ def _call_ended(program: Program, state: JsonObject, event: CallEnded) -> bool:
             state["results"][key] = {**note, "ok": False, "error": fault, "value": None}
         elif entry["undoes"] is not None:
             state["undone"].append(entry["undoes"])
-            state["results"].pop(entry["undoes"], None)
+            done = state["results"].pop(entry["undoes"], None)
+            if done is not None:
+                state["news"] += _undone_words(program, state, node, done)
         else:
             state["results"][key] = {**note, "ok": True, "value": value}
     elif event.code in WAITING_CODES:
@@ -253,6 +256,18 @@ def _call_ended(program: Program, state: JsonObject, event: CallEnded) -> bool:
         state["barred"] = event.code in ("denied", "over_limit")
         state["results"][key] = {**note, "ok": False, "error": event.error, "value": None}
     return state["status"] != "ended" and (state["paused"] is None or state["ending"] is not None)
+
+
+def _undone_words(program: Program, state: JsonObject, node: Node | None, done: JsonObject) -> list[str]:
+    """What the customer is told once something is taken back, if the step says so."""
+    undo = node.step.undo if node is not None and isinstance(node.step, CallStep) else None
+    if undo is None or undo.say is None:
+        return []
+    was = {"done": types.dress(done["value"], types.ANY), "args": types.dress(done["args"], types.ANY)}
+    try:
+        return [Values(program, state).text_of(undo.say, **was)]
+    except (ExprError, Blocked):
+        return []  # the tool's result lacks what the text names: what comes next is said all the same
 
 
 def _has_other_way(node: Node | None) -> bool:
@@ -296,7 +311,8 @@ def _go(program: Program, state: JsonObject) -> tuple[State, tuple[Action, ...]]
         stop = Stop(HandOver(reason="broken", detail=str(error)))
     if stop is not None and in_flight:
         return state, ()
-    says = walk.commit_says()
+    says = [*(Say(text=words) for words in state["news"]), *walk.commit_says()]
+    state["news"] = []
     if stop is not None:
         return _ended(state, says, stop.action)
     wanted: list[Action] = [*says]

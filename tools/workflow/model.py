@@ -143,6 +143,7 @@ class Undo(Part):
 
     call: str = Field(description="The tool.")
     args: dict[str, Any] = Field(default_factory=dict, description="Its arguments; `done` is the result to take back.")
+    say: Text | None = Field(default=None, description="Said once it is taken back; `done` and `args` are what was.")
 
 
 class Step(Part):

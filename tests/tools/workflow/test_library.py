@@ -68,8 +68,8 @@ def test_a_return_and_then_the_other_pair():
     assert end.outcome == "returned"
     (undo,) = run.send(Corrected(slot="item_id", value="no, the other pair"))
     assert (undo.tool, undo.args) == ("cancel_return", {"return_id": "R1"})
-    (call,) = run.end()
-    assert call.args["item_id"] == "2"
+    said, call = run.end()
+    assert said.text == "Return R1 is cancelled." and call.args["item_id"] == "2"
     said, mail = run.end({"id": "R2", "label_url": None})
     assert said.text == "Your return of Scree boots from order 1042 is set up." and mail.tool == "send_confirmation"
 
