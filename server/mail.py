@@ -3,14 +3,17 @@
 It decides nothing about what is sent to whom, and writes no address and no text into the log.
 """
 
+import asyncio
+import contextlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from server.settings import Settings, SettingsError
 from server.site import Site
-from tools.connectors.mail import FolderMailer, Mail, Mailer, MailRefused, is_address, make_mailer
+from tools.connectors.mail import FolderMailer, Mail, Mailer, MailFailed, MailRefused, is_address, make_mailer
 
 NOBODY: Final = "no-reply@shop.invalid"
 """The sender of mails that only go into a directory (RFC 2606: `.invalid` is nobody's)."""
@@ -34,6 +37,21 @@ class ShopMail:
             tools.connectors.mail.MailFailed: it can be tried again later.
         """
         await self._mailer.send(Mail(to, subject, text))
+
+
+async def send_patiently(mail: ShopMail, parts: tuple[str, str, str], *, pauses_s: Sequence[float]) -> None:
+    """Send one mail (to, subject, text), and try again after each of these pauses while it may be tried again.
+
+    Raises:
+        tools.connectors.mail.MailRefused: as `ShopMail.send` says.
+        tools.connectors.mail.MailFailed: no attempt succeeded.
+    """
+    for pause_s in pauses_s:
+        with contextlib.suppress(MailFailed):
+            await mail.send(*parts)
+            return
+        await asyncio.sleep(pause_s)
+    await mail.send(*parts)
 
 
 def directory_of(settings: Settings) -> Path | None:

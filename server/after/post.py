@@ -18,7 +18,7 @@ from server.conversation import Conversation
 from server.events import Event, NewEvent
 from server.hub import Hub
 from server.log import Log
-from server.mail import ShopMail
+from server.mail import ShopMail, send_patiently
 from server.ports import Conflict, Find, Gone, IdempotencyMismatch, Mode, OverLimit, Spend
 from server.site import Site
 from tools.connectors.mail import MailError, MailFailed
@@ -206,19 +206,11 @@ class Post:
     async def _send(self, office: PostOffice, key: str, claim: NewEvent, parts: tuple[str, str, str]) -> None:
         body = {**claim.body, "state": "sent"}
         try:
-            await self._try(office, parts)
+            await send_patiently(office.mail, parts, pauses_s=PAUSES_S)
         except MailError as error:
             logger.error("site %s: an answer could not be mailed: %s", office.site.key, error)  # noqa: TRY400 - no address
             body |= {"state": "failed", "why": "refused" if not isinstance(error, MailFailed) else "no_answer"}
         await self._write(key, NewEvent(f"{claim.id}:done", "mailed", "system", body))
-
-    async def _try(self, office: PostOffice, parts: tuple[str, str, str]) -> None:
-        for pause_s in PAUSES_S:
-            with contextlib.suppress(MailFailed):
-                await office.mail.send(*parts)
-                return
-            await asyncio.sleep(pause_s)
-        await office.mail.send(*parts)
 
     async def _write(self, key: str, event: NewEvent) -> None:
         with contextlib.suppress(Gone):

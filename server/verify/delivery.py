@@ -14,9 +14,9 @@ from typing import Final
 from server import phrases, prompt, proof
 from server.conversation import Conversation
 from server.kit import Guest, GuestLookup
-from server.mail import ShopMail
+from server.mail import ShopMail, send_patiently
 from server.site import Site
-from tools.connectors.mail import MailError, MailFailed
+from tools.connectors.mail import MailError
 
 logger = logging.getLogger(__name__)
 
@@ -121,19 +121,11 @@ class Delivery:
                 guest = await self.guest(state, target)
                 address = guest.email if guest is not None else None
             if address is not None:
-                await self._mail(desk, address, subject, text)
+                await send_patiently(desk.mail, (address, subject, text), pauses_s=self._pauses_s)
         except MailError as error:
             log_failure(desk.site.key, f"a code could not be mailed: {error}")
         except Exception as error:  # noqa: BLE001 - the top of this task; the lookup is a merchant's own code
             log_failure(desk.site.key, f"a guest could not be looked up: {type(error).__name__}")
-
-    async def _mail(self, desk: Desk, address: str, subject: str, text: str) -> None:
-        for pause_s in self._pauses_s:
-            with contextlib.suppress(MailFailed):
-                await desk.mail.send(address, subject, text)
-                return
-            await asyncio.sleep(pause_s)
-        await desk.mail.send(address, subject, text)
 
 
 def log_failure(site: str, what: str) -> None:
