@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from retrieval.text import sentences
 from server import prompt
-from server.conversation import CallRecord, Conversation
+from server.conversation import CallRecord, Conversation, is_blocked
 from server.policy import AskPerson, HandOver, Reason, RunCall, Step
 from server.ports import Mode, Summary
 from server.site import HandOverRules, Site
@@ -344,7 +344,7 @@ def may_close(state: Conversation) -> bool:
 
 def rests(row: Summary, now_ms: int) -> bool:
     """Whether staff have put a conversation aside for now: it is neither offered, nor too long unanswered, nor closed."""
-    return row.blocked or now_ms < (row.snoozed_until_ms or 0)
+    return is_blocked(row, now_ms) or now_ms < (row.snoozed_until_ms or 0)
 
 
 def closing_phrase(mode: Mode) -> str:

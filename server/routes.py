@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from server import app, auth, desk, socket
+from server import app, auth, blocks, desk, socket
 from server.app import Running
 from server.conversation import key_of, site_of
 from server.events import Event, NewEvent, Viewer, visible
@@ -29,6 +29,7 @@ from server.metrics import Metrics
 from server.passes import Pass
 from server.ports import Find
 from server.settings import signing_secret
+from server.socket import reopening
 from server.staff import Accounts, Staff
 
 DEMO_IDENTITY_S = 3_000
@@ -80,7 +81,7 @@ def _desk(running: Running) -> list[BaseRoute]:
     async def people() -> Sequence[Staff]:
         return await asyncio.to_thread(accounts.everybody)
 
-    marks = desk.Marks(running.log, people=people, clock_ms=app.clock_ms, new_id=app.new_id)
+    marks = desk.Marks(running.log, running.door.blocks, people=people, clock_ms=app.clock_ms, new_id=app.new_id)
     asides = desk.Asides(running.log, running.approvals, running.parts.agents, clock_ms=app.clock_ms)
     beside = desk.Beside(running.log, marks, asides)
     canned = {key: [one.model_dump(mode="json") for one in site.canned] for key, site in configured.items()}
@@ -225,11 +226,15 @@ def _rest(running: Running) -> rest.RestPorts:
     async def say(site: str, conversation: str, said: str | None, text: str) -> Event:
         key = await known(site, conversation)
         said = said or f"m:{app.new_id()}"
+        state = await log.load(key)
+        if said not in state.said and await running.door.blocks.holds(state):
+            raise auth.Refused("blocked", blocks.sentence(state))
         for taker in (running.line.words, running.line.contacts):
             if (event := await taker.take(key, said, text)) is not None:
                 running.turns.poke(key)
                 return event
-        [event] = await log.append(key, [NewEvent(said, "message", "customer", {"text": text})])
+        again = [reopening(said)] if state.mode == "closed" and said not in state.said else []
+        *_, event = await log.append(key, [*again, NewEvent(said, "message", "customer", {"text": text})])
         running.turns.poke(key)
         return event
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from server import auth, wire
 from server.auth import Identity, Refused, VisitorToken
+from server.blocks import Blocks
 from server.conversation import Conversation, key_of
 from server.events import NewEvent, Viewer
 from server.log import Log
@@ -70,6 +71,8 @@ class Door:
         clock_ms: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:
+        self.blocks = Blocks(log, clock_ms=clock_ms)
+        """Visitors from whom nothing is taken, though they may look at what was said."""
         self._log = log
         self._gates = gates
         self._origins = origins
@@ -184,7 +187,7 @@ class Door:
         """
         token = auth.read(self._secret, text, self._clock_ms() / 1000)
         state = await self._log.load(key_of(token.site, token.conversation))
-        if token.site not in self._gates or state.head == 0 or state.blocked:
+        if token.site not in self._gates or state.head == 0 or await self.blocks.holds(state):
             raise Refused("forbidden", "there is no such conversation to send anything to")
         await self._admit(state, token, None)
         return token

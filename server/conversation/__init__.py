@@ -19,7 +19,7 @@ from server.conversation.records import (
     key_of,
     site_of,
 )
-from server.conversation.summary import PREVIEW_CHARS, summarize
+from server.conversation.summary import PREVIEW_CHARS, is_blocked, summarize
 
 __all__ = [
     "PREVIEW_CHARS",
@@ -35,6 +35,7 @@ __all__ = [
     "RunRecord",
     "fold",
     "id_of",
+    "is_blocked",
     "key_of",
     "site_of",
     "summarize",

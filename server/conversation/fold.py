@@ -314,7 +314,7 @@ def _note(state: Conversation, event: Event) -> None:
     if event.body.get("escalated"):
         state.escalated = event.seq
     if named := event.body.get("mentions"):
-        state.mentions = dict.fromkeys(named, event.seq) | state.mentions
+        state.mentions = {**dict.fromkeys(named, event.seq), **state.mentions}
 
 
 def _alerted(state: Conversation, event: Event) -> None:
@@ -328,6 +328,7 @@ def _tagged(state: Conversation, event: Event) -> None:
 
 def _blocked(state: Conversation, event: Event) -> None:
     state.blocked = bool(event.body.get("on"))
+    state.blocked_until_ms = event.body.get("until_ms")
 
 
 def _contact(state: Conversation, event: Event) -> None:

@@ -239,7 +239,8 @@ class Conversation:
     """What staff who are not at the desk were told, or need not be told, by the ids of these events."""
     tags: tuple[str, ...] = ()
     blocked: bool = False
-    """Staff have blocked this visitor: nothing more is taken from them."""
+    """Staff have blocked this visitor: nothing more is taken from them until `blocked_until_ms`, or for good."""
+    blocked_until_ms: int | None = None
     erased: bool = False
     """A message has lost its body: only an erasure does that."""
 

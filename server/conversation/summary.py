@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from server.conversation.records import site_of
+from server.conversation.records import Conversation, site_of
 from server.events import Event
 from server.ports import Mode, Summary
 
@@ -84,6 +84,11 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
             return summary
 
 
+def is_blocked(seen: Summary | Conversation, now_ms: int) -> bool:
+    """Whether staff have blocked this conversation's visitor here, and that has not ended by itself."""
+    return seen.blocked and (seen.blocked_until_ms is None or now_ms < seen.blocked_until_ms)
+
+
 def _aside(summary: Summary, kind: str, body: Mapping[str, Any]) -> Summary:
     """What staff do among themselves."""
     match kind:
@@ -96,7 +101,7 @@ def _aside(summary: Summary, kind: str, body: Mapping[str, Any]) -> Summary:
         case "snoozed":
             return replace(summary, snoozed_until_ms=body.get("until_ms"))
         case "blocked":
-            return replace(summary, blocked=bool(body.get("on")))
+            return replace(summary, blocked=bool(body.get("on")), blocked_until_ms=body.get("until_ms"))
         case _:
             return summary
 

@@ -65,7 +65,7 @@ class Beside:
                 case frames.Snooze():
                     await self.marks.snooze(key, staff, frame.until_ms)
                 case frames.Block():
-                    await self.marks.block(key, staff, on=frame.on)
+                    await self.marks.block(key, staff, on=frame.on, until_ms=frame.until_ms)
         except NotMarked as error:
             raise NotDone("busy", str(error)) from error
 

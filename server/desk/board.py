@@ -211,6 +211,7 @@ def wire_row(row: Summary) -> dict[str, Any]:
         "tags": list(row.tags),
         "snoozed_until_ms": row.snoozed_until_ms,
         "blocked": row.blocked,
+        "blocked_until_ms": row.blocked_until_ms,
         "mentions": list(row.mentions),
         "unread": row.unread,
         "asked": row.asked_staff,

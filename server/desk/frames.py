@@ -138,10 +138,11 @@ class Snooze(On):
 
 
 class Block(On):
-    """Take nothing more from this visitor; or take it again."""
+    """Take nothing more from this visitor, until then or for good; or take it again."""
 
     t: Literal["block"]
     on: bool
+    until_ms: Annotated[int, Field(ge=0, le=2**53)] | None = None
 
 
 class Typing(On):

@@ -7,7 +7,9 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from server import phrases
+from server import blocks
+from server.blocks import Blocks
+from server.conversation import Conversation, is_blocked
 from server.events import NewEvent
 from server.log import Log
 from server.ports import Conflict
@@ -16,6 +18,7 @@ from server.staff import Staff
 MAX_TAGS: Final = 12
 """On one conversation; more of them tell nothing any more."""
 MAX_SNOOZE_MS: Final = 30 * 24 * 3_600_000
+MAX_BLOCK_MS: Final = 366 * 24 * 3_600_000
 
 _NAMED: Final = re.compile(r"@([\w.-]+(?: [\w.-]+)?)")
 
@@ -30,8 +33,11 @@ class NotMarked(Exception):
 class Marks:
     """Staff's marks on any conversation of a site that they see."""
 
-    def __init__(self, log: Log, *, people: People, clock_ms: Callable[[], int], new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, log: Log, blocked: Blocks, *, people: People, clock_ms: Callable[[], int], new_id: Callable[[], str]
+    ) -> None:
         self._log = log
+        self._blocks = blocked
         self._people = people
         self._clock_ms = clock_ms
         self._new_id = new_id
@@ -59,32 +65,38 @@ class Marks:
             raise NotMarked("expected a time within the next 30 days")
         await self._append(key, "snoozed", staff, {"until_ms": until_ms} if until_ms is not None else {})
 
-    async def block(self, key: str, staff: Staff, *, on: bool) -> None:
-        """Take nothing more from this visitor, who is told so; or take it again.
+    async def block(self, key: str, staff: Staff, *, on: bool, until_ms: int | None = None) -> None:
+        """Take nothing more from this visitor, who is told so, until then or for good; or take it again.
+
+        Whoever is signed in is blocked, and freed, in all their conversations.
 
         Raises:
-            NotMarked: something else happened first.
+            NotMarked: a time that is over, or too far away; or something else happened first.
         """
+        now_ms = self._clock_ms()
+        if on and until_ms is not None and not now_ms < until_ms <= now_ms + MAX_BLOCK_MS:
+            raise NotMarked("expected a time within the next year")
         state = await self._log.load(key)
-        if state.blocked == on:
+        if not on:
+            await self._free(state, staff)
             return
-        event = NewEvent(f"s:{self._new_id()}", "blocked", "staff", {"on": on, "by": staff.id, "name": staff.name})
-        events = [event]
-        if on:
-            language = phrases.language(state.route.language if state.route else None, state.locale or "en")
-            said = {"text": phrases.say("blocked", language)} | staff.signature
-            events.append(NewEvent(f"{event.id}:said", "message", "staff", said))
-            if state.turn is not None:
-                body = {"reason": "handed_over", "answers": list(state.unanswered)}
-                turn = state.turn.id
-                events.append(NewEvent(f"{turn}:blocked:{state.head}", "turn.ended", "system", body, turn))
-            if state.mode != "closed":
-                closed = {"mode": "closed", "reason": "blocked", "by": staff.id}
-                events.append(NewEvent(f"{event.id}:closed", "mode", "staff", closed))
+        before = is_blocked(state, now_ms)
+        if before and state.blocked_until_ms == until_ms:
+            return
+        end = {"until_ms": until_ms} if until_ms is not None else {}
+        event = NewEvent(f"s:{self._new_id()}", "blocked", "staff", {"on": True, **_whose(staff), **end})
+        events = [event, *([] if before else blocks.ending(state, event.id, staff.signature))]
         try:
             await self._log.append(key, events, after=state.head)
         except Conflict as error:
             raise NotMarked("something else happened first; please look again") from error
+        await self._blocks.shut_all(state)
+
+    async def _free(self, state: Conversation, staff: Staff) -> None:
+        """Take the visitor's words again, wherever they were blocked; this conversation comes last, so that a second try helps."""
+        others = [row.conversation for row in await self._blocks.of(state) if row.conversation != state.key]
+        for key in [*others, *([state.key] if state.blocked else [])]:
+            await self._append(key, "blocked", staff, {"on": False})
 
     async def named(self, text: str, site: str) -> list[str]:
         """Ids of the colleagues who see this site and whom a note names: `@` and a first name, name or address."""
@@ -95,8 +107,11 @@ class Marks:
         return sorted(one.id for one in people if words & _names(one))
 
     async def _append(self, key: str, kind: Any, staff: Staff, body: dict[str, Any]) -> None:  # noqa: ANN401 - a Literal
-        whose = {"by": staff.id, "name": staff.name}
-        await self._log.append(key, [NewEvent(f"s:{self._new_id()}", kind, "staff", body | whose)])
+        await self._log.append(key, [NewEvent(f"s:{self._new_id()}", kind, "staff", body | _whose(staff))])
+
+
+def _whose(staff: Staff) -> dict[str, Any]:
+    return {"by": staff.id, "name": staff.name}
 
 
 def _readings(found: str) -> list[str]:

@@ -28,6 +28,7 @@ STATUS: Final[Mapping[str, int]] = {
     "bad_token": 401,
     "forbidden": 403,
     "forbidden_origin": 403,
+    "blocked": 403,
     "not_found": 404,
     "unknown_site": 404,
     "method_not_allowed": 405,

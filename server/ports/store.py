@@ -95,6 +95,8 @@ class Summary:
     """Until then it is out of the queues; a customer's word ends that."""
     blocked: bool = False
     """Nothing more is taken from this visitor."""
+    blocked_until_ms: int | None = None
+    """None: until staff take them again."""
     mentions: tuple[str, ...] = ()
     """Ids of colleagues whom a note names, and who have not done or said anything here since."""
     unread: int = 0
@@ -137,6 +139,8 @@ class Find:
     """True: an open turn, a call in flight, or words or decisions that no turn has taken up, where the agent should."""
     asked: bool | None = None
     """True: at least one call waits for a decision."""
+    blocked: Literal[True] | None = None
+    """True: staff have blocked this visitor, whether or not that has ended by itself since."""
     updated_before_ms: int | None = None
     limit: int = 100
     offset: int = 0

@@ -29,6 +29,8 @@ SLOW_S: Final = 0.1
 """The longest wait before the next message of somebody who is over the rate: 10 messages a second are read at most."""
 FRAMES_PER_S: Final = 50.0
 """Frames of other kinds (typing, seen, pong): far more than a person causes."""
+_DEEDS: Final = (wire.Human, wire.Transcript, wire.Rate, wire.Decide, wire.Verify, wire.Code)
+"""Frames beside words that do something."""
 PENDING: Final = 64
 """Error and control frames waiting for a reader; more than that is a reader that does not read."""
 
@@ -187,6 +189,7 @@ class Connection:
         entered = await self._line.door.hello(frame, self._origin, linked=self._linked)
         await self._enter(entered)
         if frame.identity is not None:
+            await self._line.door.blocks.shut(entered.session.key)
             self._line.turns.poke(entered.session.key)
 
     async def _enter(self, entered: Entered) -> None:
@@ -206,8 +209,8 @@ class Connection:
 
     async def _take(self, session: Session, frame: wire.ClientFrame) -> None:
         line = self._line
-        if not isinstance(frame, wire.Say) and self._frames.take(self._loop.time()) > 0:
-            await self._too_fast(self._frames)
+        if await self._is_not_taken(session, frame):
+            return
         match frame:
             case wire.Say():
                 await self._customer.say(session, frame, self._pace)
@@ -237,6 +240,16 @@ class Connection:
             case _:
                 pass  # pong: that something came is all it says
 
+    async def _is_not_taken(self, session: Session, frame: wire.ClientFrame) -> bool:
+        """Whether a frame is passed over: of a visitor whom staff have blocked, who is told so. What is said is looked at later."""
+        if isinstance(frame, wire.Say):
+            return False
+        if self._frames.take(self._loop.time()) > 0:
+            await self._too_fast(self._frames)
+        if not isinstance(frame, _DEEDS):
+            return False
+        return await self._customer.is_refused(session, frame.call if isinstance(frame, wire.Decide) else frame.id)
+
     async def _pace(self) -> None:
         """Read on more slowly for somebody who is over the rate, and not at all for somebody far over it."""
         assert self._says is not None  # noqa: S101 - set by hello
@@ -253,6 +266,7 @@ class Connection:
     async def _identify(self, session: Session, frame: wire.Identify) -> None:
         if not await self._change(self._line.door.identify(session, frame.identity)):
             self._send({"t": "token", "token": self._line.door.token_for(session)})
+            await self._line.door.blocks.shut(session.key)
         self._line.turns.poke(session.key)  # what waited to know who is asking goes on
 
     async def _change(self, change: Awaitable[Entered | None]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from server import handoff, phrases, prompt, wire
+from server import blocks, handoff, phrases, prompt, wire
 from server.after import Contacts, NoAddress, Post
 from server.consent import decision_id
 from server.events import NewEvent
@@ -60,9 +60,7 @@ class Customer:
         state = await line.log.load(session.key)
         if frame.id not in state.said:
             await pace()
-        if state.blocked and frame.id not in state.said:
-            text = phrases.say("blocked", prompt.spoken_in(state, session.site))
-            self._send(wire.error("blocked", text, frame_id=frame.id))
+        if frame.id not in state.said and await self.is_refused(session, frame.id):
             return
         body: dict[str, Any] = {"text": frame.text}
         if frame.files:
@@ -80,8 +78,7 @@ class Customer:
             line.turns.foresee(state, frame.text)
         events = line.door.opening_events(session)
         if state.mode == "closed" and frame.id not in state.said:
-            reopened = {"mode": "agent", "reason": "reopened"}
-            events.append(NewEvent(f"{frame.id}:reopened", "mode", "system", reopened))
+            events.append(reopening(frame.id))
         events.append(NewEvent(frame.id, "message", "customer", body))
         try:
             await line.log.append(session.key, events)
@@ -90,6 +87,14 @@ class Customer:
             self._send(wire.error("idempotency_mismatch", message, frame_id=frame.id))
             return
         line.turns.poke(session.key)
+
+    async def is_refused(self, session: Session, frame_id: str) -> bool:
+        """Whether staff have blocked this visitor, who then is told so: nothing of theirs reaches agent, tools or staff."""
+        state = await self._line.log.load(session.key)
+        blocked = await self._line.door.blocks.holds(state)
+        if blocked:
+            self._send(wire.error("blocked", blocks.sentence(state), frame_id=frame_id))
+        return blocked
 
     async def stop(self, session: Session, turn: str) -> None:
         """End the turn now, if it is the one that runs; what was shown of the reply stays as a message."""
@@ -113,7 +118,7 @@ class Customer:
         """The customer asks for a person: once is enough, whoever else asked before."""
         line = self._line
         state = await line.log.load(session.key)
-        if state.blocked or state.mode in ("waiting", "staff") or state.message(f"{frame_id}:said") is not None:
+        if state.mode in ("waiting", "staff") or state.message(f"{frame_id}:said") is not None:
             return  # also when a person has handed back since: this asking was heard
         locale = prompt.spoken_in(state, session.site)
         people = prompt.people_text(session.site, locale, line.clock_ms())
@@ -195,4 +200,10 @@ class Customer:
             await self._line.verifier.check(session.key, frame.call, frame.id, frame.code)
         except NotNow as late:
             self._send(wire.error(late.code, late.message, retry_after_s=late.retry_after_s, frame_id=frame.id))
+        await self._line.door.blocks.shut(session.key)  # it may have shown who they are
         self._line.turns.poke(session.key)
+
+
+def reopening(said: str) -> NewEvent:
+    """What goes before a message in a closed conversation: it is open again, and the agent's to answer."""
+    return NewEvent(f"{said}:reopened", "mode", "system", {"mode": "agent", "reason": "reopened"})

@@ -155,6 +155,8 @@ def emptied(summary: Summary) -> Summary:
         name=None,
         tags=(),
         snoozed_until_ms=None,
+        blocked=False,
+        blocked_until_ms=None,
         mentions=(),
         unread=0,
         decided=0,
@@ -179,5 +181,6 @@ def matches(query: Find, summary: Summary) -> bool:
         and query.mode in (None, summary.mode)
         and query.unfinished in (None, unfinished(summary))
         and query.asked in (None, summary.asked > 0)
+        and query.blocked in (None, summary.blocked)
         and (query.updated_before_ms is None or summary.updated_ms < query.updated_before_ms)
     )

@@ -310,6 +310,7 @@ def _find(db: sqlite3.Connection, query: Find) -> list[Summary]:
         "mode = ?": query.mode,
         "unfinished = ?": query.unfinished,
         "asked = ?": query.asked,
+        "json_extract(summary, '$.blocked') = ?": query.blocked,
         "updated_ms < ?": query.updated_before_ms,
     }
     given = {condition: value for condition, value in conditions.items() if value is not None}

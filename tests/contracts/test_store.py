@@ -328,6 +328,24 @@ async def test_what_waits_for_a_decision_is_found_until_it_is_decided(store: Sto
     assert [summary.conversation for summary in await store.find(Find(asked=False, site="pk_one"))] == [A]
 
 
+async def test_blocked_visitors_are_found_by_customer(store: Store):
+    def block(event_id: str, on: bool) -> NewEvent:
+        return NewEvent(event_id, "blocked", "staff", {"on": on, "by": "s:1", "name": "Ada"})
+
+    async def blocked() -> list[str]:
+        query = Find(site="pk_one", customer="c1", blocked=True)
+        return [summary.conversation for summary in await store.find(query)]
+
+    for key in (A, B):
+        who = NewEvent("i", "identified", "system", {"customer": "c1"})
+        await store.append(key, [who])
+    assert await blocked() == []
+    await store.append(A, [block("b1", True)])
+    assert await blocked() == [A]
+    await store.append(A, [block("b2", False)])
+    assert await blocked() == []
+
+
 async def test_unfinished_is_a_decision_not_taken_up_and_a_call_in_flight(store: Store):
     async def is_unfinished() -> bool:
         return bool(await store.find(Find(unfinished=True)))
