@@ -13,6 +13,7 @@ from typing import Any, Final
 from server.site import Problem
 from tools import Caller, Level, Registry
 from tools import run as run_tool
+from tools.workflow import listing
 from tools.workflow.draw import draw as draw_chart
 from tools.workflow.events import (
     Action,
@@ -30,7 +31,7 @@ from tools.workflow.events import (
     Say,
     Started,
 )
-from tools.workflow.load import Loaded, answers_itself, check_loaded, offered, read_library, read_workflows
+from tools.workflow.load import Loaded, check_loaded, read_library, read_workflows
 from tools.workflow.machine import State, advance
 from tools.workflow.program import Program, fits, make_program
 from tools.workflow.schema import json_schema
@@ -48,16 +49,11 @@ Read = Callable[[str], str | None]
 def listed(directory: Path | None, registry: Registry | None, write: Callable[[str], object]) -> int:
     """Print every workflow, whether the shop can offer it, and if not, why. Returns the exit code."""
     shop, library = _read(directory, write)
-    programs = offered(shop, registry, library) if registry is not None else {}
-    taken = {one.base for one in shop} | {one.workflow.name for one in shop}
-    for one in [*shop, *(found for name, found in library.items() if name not in taken)]:
-        where = "library" if one.document.file.parent.name == "library" else one.file.name
-        why = [] if registry is None else fits(one.workflow, registry, one.maps)
-        if registry is not None and where == "library" and not why and (own := answers_itself(one.workflow, registry)):
-            why = [f"{own} answers by itself"]
-        state = "switched off" if not one.enabled else "offered" if one.workflow.name in programs else "not offered"
-        write(f"{one.workflow.name:<24} {where:<28} {state if registry is not None else ''}".rstrip())
-        for reason in why:
+    for one in listing.listed(shop, library, registry or Registry()):
+        where = one.loaded.file.name if one.is_own else "library"
+        state = {"off": "switched off", "offered": "offered", "unfit": "not offered"}[one.state]
+        write(f"{one.name:<24} {where:<28} {state if registry is not None else ''}".rstrip())
+        for reason in one.reasons if registry is not None else ():
             write(f"    {reason}")
     return 0
 
