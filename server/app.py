@@ -26,6 +26,7 @@ from server import auth, socket
 from server.admin import Admin
 from server.after import Contacts, Post, PostOffice, link_of
 from server.agents import Supplies, agent_of
+from server.alerts import Alerts, office_of
 from server.approvals import Approvals
 from server.conversation import Conversation
 from server.files import Files
@@ -40,6 +41,8 @@ from server.records import Records
 from server.session import Door, Gate
 from server.settings import Settings, SettingsError, embedding_class, signing_secret
 from server.shop import Shop, Tagged, load_shops
+from server.shop.connect import egress_of
+from server.site import read_tools
 from server.stores.memory import MemoryStore
 from server.stores.owner import Owner
 from server.stores.sqlite import SqliteStore
@@ -49,6 +52,7 @@ from server.syncing import Syncing
 from server.turns import Agent, Turns
 from server.unattended import Unattended
 from server.verify import Delivery, Desk, Verifier, Words
+from tools.connectors.client import Client
 
 logger = logging.getLogger(__name__)
 
@@ -208,6 +212,7 @@ class Running:
     unattended: Unattended
     post: Post
     syncing: Syncing
+    alerts: Alerts
 
 
 @contextlib.asynccontextmanager
@@ -253,6 +258,8 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
         if can_mail(settings):
             sweep.chores.append(post.look)
             unattended.escalated.append(post.ask)
+        alerts = await stack.enter_async_context(_alerts(parts, log, base))
+        sweep.chores.append(alerts.look)
         syncing = Syncing(parts.index, functools.partial(_knowledge, parts), clock_ms=clock_ms)
         await stack.enter_async_context(syncing)
         async with asyncio.TaskGroup() as group:
@@ -260,7 +267,9 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
             line = socket.Line(
                 log, hub, turns, door, clock_ms, new_id, Buckets(), verifier, words, contacts, files, post
             )
-            yield Running(parts, log, hub, turns, door, gates, line, approvals, admin, sweep, unattended, post, syncing)
+            yield Running(
+                parts, log, hub, turns, door, gates, line, approvals, admin, sweep, unattended, post, syncing, alerts
+            )
             sweeping.cancel()
 
 
@@ -272,6 +281,16 @@ def _knowledge(parts: Parts, site: str) -> tuple[Sequence[Source], str]:
 def _post(parts: Parts, log: Log, hub: Hub, link: Callable[[Conversation], str]) -> Post:
     offices = {shop.site.key: PostOffice(shop.site, shop.kit.mail) for shop in parts.shops}
     return Post(log, hub, offices, link=link, clock_ms=clock_ms, new_id=new_id)
+
+
+def _alerts(parts: Parts, log: Log, base: str) -> Alerts:
+    offices = {
+        shop.site.key: office_of(
+            shop.site, shop.kit.mail, Client(egress_of(read_tools(shop.dir / "tools.yaml", []))), os.environ
+        )
+        for shop in parts.shops
+    }
+    return Alerts(log, offices, base=base, clock_ms=clock_ms)
 
 
 def _link(secret: str, base: str, state: Conversation) -> str:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from server import app, auth, blocks, desk, socket
+from server import alerts, app, auth, blocks, desk, socket
 from server.app import Running
 from server.conversation import key_of, site_of
 from server.events import Event, NewEvent, Viewer, visible
@@ -64,7 +64,7 @@ def _desk(running: Running) -> list[BaseRoute]:
     """The desk's pages and its socket."""
     settings = running.parts.settings
     accounts = Accounts(settings.data, clock_ms=app.clock_ms)
-    board = desk.Board(running.log)
+    board = desk.Board(running.log, clock_ms=app.clock_ms)
     deeds = desk.Deeds(
         running.log,
         running.approvals,
@@ -75,15 +75,16 @@ def _desk(running: Running) -> list[BaseRoute]:
     )
     configured = {key: gate.site for key, gate in running.gates.items()}
     dispatch = desk.Dispatch(running.log, board, configured, clock_ms=app.clock_ms, new_id=app.new_id)
-    running.sweep.chores.append(dispatch.look)
+    running.sweep.chores += [board.look, dispatch.look]
     sites = {key: gate.site.name for key, gate in running.gates.items()}
 
     async def people() -> Sequence[Staff]:
         return await asyncio.to_thread(accounts.everybody)
 
+    running.alerts.attend(alerts.Desk(lambda: board.present, people))
     marks = desk.Marks(running.log, running.door.blocks, people=people, clock_ms=app.clock_ms, new_id=app.new_id)
     asides = desk.Asides(running.log, running.approvals, running.parts.agents, clock_ms=app.clock_ms)
-    beside = desk.Beside(running.log, marks, asides)
+    beside = desk.Beside(running.log, marks, asides, board)
     canned = {key: [one.model_dump(mode="json") for one in site.canned] for key, site in configured.items()}
     line = desk.DeskLine(running.log, running.hub, board, deeds, sites, app.new_id, beside, canned, running.line.files)
 
