@@ -1,0 +1,28 @@
+"""Desk settings: the pages on which admins change what their shop's files say.
+
+The files stay the source: a page writes what a developer would write. Articles and workflows have pages of their own.
+"""
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from server.http.desk import HEADERS
+from server.http.desk_settings.base import NOTHING_WRONG, Asked, Base, Form, SettingsPorts, Wrong, diff
+from server.http.desk_settings.history import HistoryPage
+
+__all__ = ["NOTHING_WRONG", "Asked", "Base", "Form", "SettingsPorts", "Wrong", "diff", "routes"]
+
+
+def routes(ports: SettingsPorts) -> list[BaseRoute]:
+    """The pages below /desk/settings, but those of articles and workflows."""
+
+    async def start(request: Request) -> Response:
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(f"/desk/settings/look{query}", 303, HEADERS)
+
+    both = ["GET", "POST"]
+    return [
+        Route("/desk/settings", start),
+        Route("/desk/settings/history", HistoryPage(ports).show, methods=both),
+    ]
