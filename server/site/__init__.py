@@ -5,7 +5,7 @@ It reads files and decides nothing; it knows no plugin and runs no code of the m
 
 from server.site.agents import DEFAULT_AGENT, Mood, Specialist
 from server.site.alerts import AlertReason, Alerts
-from server.site.articles import FrontMatter, check_articles
+from server.site.articles import FrontMatter, check_article, check_articles
 from server.site.forms import LocaleText, normal_origin, text_for
 from server.site.hand_over import HandOverRules, Topic
 from server.site.hours import Holiday, Hours
@@ -52,6 +52,7 @@ __all__ = [
     "ToolsFile",
     "Topic",
     "check",
+    "check_article",
     "check_articles",
     "normal_origin",
     "parse_yaml",

@@ -58,31 +58,42 @@ def check_articles(folder: Path, tags: set[str] | None = None) -> list[Problem]:
         text = read_text(file, problems, max_bytes=MAX_ARTICLE_BYTES)
         if text is None:
             continue
-        if not text.strip():
-            problems.append(Problem(file, 1, 1, "warning", "the article is empty"))
-            continue
-        before = len(problems)
-        matter, document, body, body_line = _split(file, text, problems)
-        readable = len(problems) == before
+        matter, document = _check(file, text, folder, problems)
         if matter is not None and tags is not None:
             tags.update(matter.tags)
-        html = file.suffix.lower() in (".html", ".htm")
-        if readable:  # else the title may be in what could not be read
-            _check_title(file, matter, body, html, problems)
         if matter is not None and matter.url and document is not None:
             other = urls.setdefault((matter.url, matter.locale), file)
             if other is not file:
                 place = document.place(("url",))
                 message = f"the url {matter.url!r} is also that of {other.relative_to(folder).as_posix()}"
                 problems.append(Problem(file, place.line, place.column, "error", message))
-        links = _html_links(body) if html else _markdown_links(body)
-        for line, column, target in links:
-            if _is_broken(file, folder, target):
-                message = f"the link {target!r} leads to no article"
-                problems.append(Problem(file, line + body_line, column, "warning", message))
     if not files:
         problems.append(Problem(folder, 1, 1, "warning", "the help folder has no articles (.md or .html)"))
     return problems
+
+
+def check_article(file: Path, text: str, folder: Path) -> list[Problem]:
+    """What would be wrong with an article below `folder` if it had this text; other articles only count for its links."""
+    problems: list[Problem] = []
+    _check(file, text, folder, problems)
+    return sorted(problems)
+
+
+def _check(file: Path, text: str, folder: Path, problems: list[Problem]) -> tuple[FrontMatter | None, Document | None]:
+    """Look at one article; its front matter, and the document that this is in."""
+    if not text.strip():
+        problems.append(Problem(file, 1, 1, "warning", "the article is empty"))
+        return None, None
+    before = len(problems)
+    matter, document, body, body_line = _split(file, text, problems)
+    html = file.suffix.lower() in (".html", ".htm")
+    if len(problems) == before:  # else the title may be in what could not be read
+        _check_title(file, matter, body, html, problems)
+    for line, column, target in _html_links(body) if html else _markdown_links(body):
+        if _is_broken(file, folder, target):
+            message = f"the link {target!r} leads to no article"
+            problems.append(Problem(file, line + body_line, column, "warning", message))
+    return matter, document
 
 
 def _files(folder: Path) -> Iterator[Path]:
