@@ -35,6 +35,12 @@ def about_site(site: Site, document: Document, environment: Mapping[str, str]) -
     for variable in site.identity.variables:
         if not environment.get(variable):
             warn(("identity",), f"the environment variable {variable} is not set: nobody can sign in")
+    hook = site.alerts.webhook
+    if hook is not None:
+        if not environment.get(hook.url_env):
+            warn(("alerts", "webhook"), f"the environment variable {hook.url_env} is not set: nobody is told by webhook")
+        if hook.secret_env is not None and not environment.get(hook.secret_env):
+            warn(("alerts", "webhook"), f"the environment variable {hook.secret_env} is not set: nothing is signed")
     if site.languages and not any(language.split("-")[0] == site.locale.split("-")[0] for language in site.languages):
         warn(("languages",), f"the shop's own language {site.locale!r} is not among its languages")
     if site.hours is not None and not any(site.hours.weekly.values()):
