@@ -54,7 +54,8 @@ class Unattended:
             since_ms = summary.waiting_since_ms
             if site is None or summary.escalated or since_ms is None:
                 continue
-            due_ms = handoff.escalates_ms(site, since_ms)
+            # What staff had put aside waits again since its time has come.
+            due_ms = handoff.escalates_ms(site, max(since_ms, summary.snoozed_until_ms or 0))
             if due_ms is None or self._clock_ms() < due_ms:
                 continue
             text = f"Nobody has taken this for {site.hand_over.escalate_after_min} minutes of opening hours."

@@ -326,6 +326,10 @@ def _tagged(state: Conversation, event: Event) -> None:
     state.tags = (*(one for one in state.tags if one != tag), *((tag,) if event.body.get("on") else ()))
 
 
+def _snoozed(state: Conversation, event: Event) -> None:  # noqa: ARG001 - a step of the fold
+    state.offers = ()  # when it is back, everybody is asked anew
+
+
 def _blocked(state: Conversation, event: Event) -> None:
     state.blocked = bool(event.body.get("on"))
     state.blocked_until_ms = event.body.get("until_ms")
@@ -363,6 +367,7 @@ _STEPS = {
     "note": _note,
     "alerted": _alerted,
     "tagged": _tagged,
+    "snoozed": _snoozed,
     "blocked": _blocked,
     "verify.sent": _verify,
     "verify.tried": _verify,

@@ -54,6 +54,7 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
                 offered_name=None,
                 offered_until_ms=None,
                 escalated=False,
+                snoozed_until_ms=None,
                 waiting_since_ms=since if mode == "waiting" else None,
                 reason=body.get("reason"),
                 staff=body.get("by") if mode == "staff" else None,
@@ -99,7 +100,8 @@ def _aside(summary: Summary, kind: str, body: Mapping[str, Any]) -> Summary:
             kept = {tag for tag in summary.tags if tag != body.get("tag")}
             return replace(summary, tags=tuple(sorted({*kept, str(body.get("tag"))} if body.get("on") else kept)))
         case "snoozed":
-            return replace(summary, snoozed_until_ms=body.get("until_ms"))
+            until_ms = body.get("until_ms")
+            return replace(summary, snoozed_until_ms=until_ms, offered=None, offered_name=None, offered_until_ms=None)
         case "blocked":
             return replace(summary, blocked=bool(body.get("on")), blocked_until_ms=body.get("until_ms"))
         case _:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from server import prompt
 from server.approvals import Approvals, NotDecided
 from server.conversation import Conversation, id_of
-from server.desk.board import wire_rows
+from server.desk.board import wire_row
 from server.desk.tables import tabled
 from server.log import Log
 from server.ports import Find, ModelFailed, Text
@@ -82,7 +82,7 @@ class Asides:
         who = {"customer": known.customer, "name": known.name, "email": known.email, "level": level}
         return {
             "known": who | {"guest": known.is_guest, "until_ms": known.until_ms},
-            "earlier": wire_rows(earlier),
+            "earlier": [wire_row(row, now_ms) for row in earlier],
             "tools": [one for one in tools if one is not None],
         }
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from server.conversation import site_of
 from server.desk import frames
 from server.desk.asides import Asides, NotFound
-from server.desk.board import wire_row
+from server.desk.board import Board
 from server.desk.deeds import NotDone
 from server.desk.marks import Marks, NotMarked
 from server.log import Log
@@ -29,6 +29,7 @@ class Beside:
     log: Log
     marks: Marks
     asides: Asides
+    board: Board
 
     async def look(self, key: str, frame: Slow, sites: list[str]) -> dict[str, Any]:
         """The answer to a question, which may take seconds: a tool or a model may be asked.
@@ -46,7 +47,7 @@ class Beside:
                     return {"t": "suggestion", "id": frame.id, "text": await self.asides.suggest(key)}
                 case frames.Search():
                     hits = await self.log.store.search(frame.query, sites=sites, limit=FOUND)
-                    rows = [wire_row(hit.summary) | {"found": hit.text, "seq": hit.seq} for hit in hits]
+                    rows = [self.board.wire(hit.summary) | {"found": hit.text, "seq": hit.seq} for hit in hits]
                     return {"t": "found", "query": frame.query, "rows": rows}
         except NotFound as error:
             raise NotDone("busy", str(error)) from error

@@ -1,15 +1,17 @@
 """Board: the queues of the desk, kept current from what is committed. Holds one summary for each open conversation.
 
-It may be lost at any time: it is read from the store, and every commit on this node moves it.
+It may be lost at any time: it is read from the store, and every commit on this node moves it. Time moves it too: what was
+snoozed, offered or blocked until now is told anew. It writes nothing: that a time has come needs no event.
 """
 
 import asyncio
+import heapq
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from server.conversation import id_of, summarize
+from server.conversation import id_of, is_blocked, summarize
 from server.desk.frames import Queue
 from server.events import Event
 from server.log import Log
@@ -36,8 +38,11 @@ class Watcher:
 class Board:
     """All queues of this node."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, *, clock_ms: Callable[[], int]) -> None:
         self._log = log
+        self._clock_ms = clock_ms
+        self._alarms: list[tuple[int, str]] = []
+        """A heap of times at which a conversation stands in other queues than before, though nothing happened in it."""
         self._rows: dict[str, Summary] = {}
         self._watchers: set[Watcher] = set()
         self._loading: asyncio.Lock = asyncio.Lock()
@@ -59,7 +64,24 @@ class Board:
                         known = self._rows.get(summary.conversation)
                         if known is None or known.head < summary.head:
                             self._rows[summary.conversation] = summary
+                            self._set_alarms(summary)
             self._loaded = True
+
+    async def look(self) -> None:
+        """Tell of what time has moved; to be called every few seconds."""
+        now_ms = self._clock_ms()
+        while self._alarms and self._alarms[0][0] <= now_ms:
+            _, key = heapq.heappop(self._alarms)
+            row = self._rows.get(key)
+            if row is not None:
+                self._tell(row)
+
+    def _set_alarms(self, row: Summary) -> None:
+        now_ms = self._clock_ms()
+        for at_ms in (row.snoozed_until_ms, row.blocked_until_ms if row.blocked else None, row.offered_until_ms):
+            alarm = (at_ms or 0, row.conversation)
+            if alarm[0] > now_ms and alarm not in self._alarms:
+                heapq.heappush(self._alarms, alarm)
 
     def watch(self, staff: Staff, woken: asyncio.Event) -> Watcher:
         """Be told of changes, until `unwatch`."""
@@ -110,17 +132,20 @@ class Board:
                 found[queue] += self.holds(staff, queue, row)
         return dict(found)
 
-    @staticmethod
-    def holds(staff: Staff, queue: Queue, row: Summary) -> bool:
-        """Whether a conversation stands in this queue for this person."""
+    def holds(self, staff: Staff, queue: Queue, row: Summary) -> bool:
+        """Whether a conversation stands in this queue for this person, now."""
         if row.erased or not staff.sees(row.site):
             return False
+        now_ms = self._clock_ms()
+        asleep = now_ms < (row.snoozed_until_ms or 0)
         match queue:
             case "waiting":
-                return row.mode == "waiting"
+                return row.mode == "waiting" and not asleep
             case "mine":
-                named = staff.id in row.mentions and row.mode != "closed"
-                return named or (row.mode == "staff" and row.staff == staff.id)
+                if row.mode == "closed":
+                    return False
+                offered = row.offered == staff.id != row.staff and now_ms < (row.offered_until_ms or 0)
+                return offered or staff.id in row.mentions or (row.staff == staff.id and not asleep)
             case "approvals":
                 return row.asked_staff > 0 and row.mode != "closed"
             case "closed":
@@ -183,14 +208,22 @@ class Board:
         if known is not None and known.head > row.head:
             return
         self._rows[key] = row
+        self._set_alarms(row)
+        self._tell(row)
+
+    def _tell(self, row: Summary) -> None:
         for watcher in self._watchers:
             if watcher.staff.sees(row.site):
-                watcher.changed.add(key)
+                watcher.changed.add(row.conversation)
                 watcher.woken.set()
 
+    def wire(self, row: Summary) -> dict[str, Any]:
+        """A conversation as the desk's frames carry it now."""
+        return wire_row(row, self._clock_ms())
 
-def wire_row(row: Summary) -> dict[str, Any]:
-    """A conversation as the desk's frames carry it."""
+
+def wire_row(row: Summary, now_ms: int) -> dict[str, Any]:
+    """A conversation as the desk's frames carry it at this time."""
     return {
         "conversation": id_of(row.conversation),
         "site": row.site,
@@ -210,7 +243,7 @@ def wire_row(row: Summary) -> dict[str, Any]:
         "waiting_since_ms": row.waiting_since_ms,
         "tags": list(row.tags),
         "snoozed_until_ms": row.snoozed_until_ms,
-        "blocked": row.blocked,
+        "blocked": is_blocked(row, now_ms),
         "blocked_until_ms": row.blocked_until_ms,
         "mentions": list(row.mentions),
         "unread": row.unread,
@@ -220,8 +253,3 @@ def wire_row(row: Summary) -> dict[str, Any]:
         "last_role": row.last_role,
         "erased": row.erased,
     }
-
-
-def wire_rows(rows: Iterable[Summary]) -> list[dict[str, Any]]:
-    """Several rows."""
-    return [wire_row(row) for row in rows]

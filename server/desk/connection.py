@@ -15,7 +15,7 @@ from server import wire
 from server.conversation import id_of, key_of, site_of
 from server.desk import frames
 from server.desk.beside import Beside, Slow
-from server.desk.board import Board, Watcher, wire_row, wire_rows
+from server.desk.board import Board, Watcher
 from server.desk.deeds import Deeds, NotDone
 from server.events import Viewer
 from server.files import Files, attached
@@ -269,9 +269,10 @@ class Desk:
             self._line.hub.detach(old)
 
     async def _list(self, frame: frames.List) -> None:
-        rows = await self._line.board.queue(self._staff, frame.queue, site=frame.site)
-        counts = self._line.board.counts(self._staff)
-        self._send({"t": "queue", "queue": frame.queue, "site": frame.site, "rows": wire_rows(rows), "counts": counts})
+        board = self._line.board
+        rows = [board.wire(row) for row in await board.queue(self._staff, frame.queue, site=frame.site)]
+        counts = board.counts(self._staff)
+        self._send({"t": "queue", "queue": frame.queue, "site": frame.site, "rows": rows, "counts": counts})
 
     # Writing
 
@@ -339,7 +340,7 @@ class Desk:
         rows: list[Summary] = [row for key in changed if (row := board.row(key)) is not None]
         shown = [row for row in rows if listed.site in (None, row.site)]
         queues = {row.conversation: [q for q in frames.QUEUES if board.holds(self._staff, q, row)] for row in shown}
-        told = [wire_row(row) | {"queues": queues[row.conversation]} for row in shown]
+        told = [board.wire(row) | {"queues": queues[row.conversation]} for row in shown]
         return [{"t": "rows", "rows": told, "counts": board.counts(self._staff)}]
 
     def _company(self) -> list[dict[str, Any]]:

@@ -58,8 +58,11 @@ class Marks:
         """Take it out of the queues until then, or until the customer writes; with None, back into them.
 
         Raises:
-            NotMarked: a time that is over, or too far away.
+            NotMarked: a time that is over, or too far away; or a colleague has it.
         """
+        state = await self._log.load(key)
+        if state.mode == "staff" and state.staff != staff.id and staff.role != "admin":
+            raise NotMarked(f"{state.staff_name or 'a colleague'} has this conversation")
         now_ms = self._clock_ms()
         if until_ms is not None and not now_ms < until_ms <= now_ms + MAX_SNOOZE_MS:
             raise NotMarked("expected a time within the next 30 days")

@@ -68,7 +68,7 @@ class Desk:
         self.ids = itertools.count()
         self.store = MemoryStore(clock_ms=lambda: self.now_ms)
         self.log = Log(self.store)
-        self.board = Board(self.log)
+        self.board = Board(self.log, clock_ms=lambda: self.now_ms)
         parts = {"clock_ms": lambda: self.now_ms, "new_id": lambda: f"i{next(self.ids)}"}
         approvals = Approvals(self.log, {}, poke=lambda _: None, **parts)
         self.deeds = Deeds(self.log, approvals, poke=lambda _: None, present=lambda: self.board.present, **parts)
@@ -142,6 +142,18 @@ async def test_what_staff_have_put_aside_is_offered_when_its_time_has_come(desk)
     until = {"until_ms": desk.now_ms + 5_000, "by": "s:ada", "name": "Ada"}
     await desk.log.append(key, [NewEvent("s:1", "snoozed", "staff", until)])
     assert await desk.dispatch.look() == 0
+    desk.now_ms += 5_000
+    assert await desk.dispatch.look() == 1
+
+
+async def test_what_comes_back_is_offered_anew_also_to_who_was_asked_before(desk):
+    await desk.sits_down(ADA)
+    key = await desk.waits("c1")
+    assert await desk.dispatch.look() == 1
+    desk.now_ms += 60_000
+    assert await desk.dispatch.look() == 0, "everybody was asked"
+    until = {"until_ms": desk.now_ms + 5_000, "by": "s:bob", "name": "Bob"}
+    await desk.log.append(key, [NewEvent("s:1", "snoozed", "staff", until)])
     desk.now_ms += 5_000
     assert await desk.dispatch.look() == 1
 

@@ -91,7 +91,7 @@ async def test_what_staff_have_put_aside_is_neither_escalated_nor_closed_before_
     await place.says(WAITS, aside)
     place.now_ms += 100 * HOUR_MS - 1
     assert (await place.unattended.escalate(), await place.unattended.close()) == (0, 0)
-    place.now_ms += 1
+    place.now_ms += 1 + 10 * 60_000
     assert await place.unattended.escalate() == 1
 
 
@@ -160,3 +160,13 @@ async def test_it_looks_at_most_every_ten_seconds():
     place.now_ms += 5_000
     await place.unattended.look()
     assert "note" in await place.kinds()
+
+
+async def test_what_staff_had_put_aside_waits_anew_from_the_moment_it_is_back():
+    place = Place()
+    until_ms = place.now_ms + HOUR_MS
+    await place.says(WAITS, ("snoozed", "staff", {"until_ms": until_ms, "by": "s:ada", "name": "Ada"}))
+    place.now_ms = until_ms + 10 * 60_000 - 1
+    assert await place.unattended.escalate() == 0
+    place.now_ms += 1
+    assert await place.unattended.escalate() == 1
