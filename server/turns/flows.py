@@ -14,6 +14,7 @@ from server.events import NewEvent
 from server.ports import Heard, OpenRun, Start
 from server.runs import Due, Run
 from server.turns.ending import turn_ended, waiting
+from server.turns.offers import was_pressed
 from server.turns.quoting import with_quote
 from server.turns.work import Node, Work
 from tools.workflow.events import Ask, Call, Corrected, Digressed, End, HandOver, Said, Say, Started
@@ -193,7 +194,9 @@ class Flows:
         )
         body = runs.started_body(f"{RUN_PREFIX}{self._node.new_id()}", program, event)
         said = [message.text for message in state.messages if message.role == "customer"]
-        if not (work.quotes_only or is_wish(program.name, program.workflow.examples, event.args, said)):
+        pressed = was_pressed(program, state) and is_told(event.args, said)
+        wished = pressed or is_wish(program.name, program.workflow.examples, event.args, said)
+        if not (work.quotes_only or wished):
             body |= {"unasked": True}
         return work.new("workflow.started", "system", body)
 

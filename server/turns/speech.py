@@ -41,6 +41,7 @@ from server.turns.budget import reserve
 from server.turns.ending import asks_person, turn_ended
 from server.turns.flows import Flows
 from server.turns.knowledge import Knowledge
+from server.turns.offers import with_offers
 from server.turns.quoting import citation_body
 from server.turns.urgent import people_text, urgent
 from server.turns.work import Node, Work
@@ -265,6 +266,7 @@ class Speech:
             events += [*self._flows.digression(work, current), message]
             await self._node.log.append(work.key, events, after=asked.head)
             return
+        message = message if hands_over else with_offers(work, asked, message, self._node.clock_ms())
         events += asks_person(work, asked, message, answer.hand_over) if hands_over and answer.hand_over else [message]
         waits = asked.turn is not None and any(call.state == "asked" for call in asked.turn_calls(asked.turn.id))
         ended = "handed_over" if hands_over else "waiting" if waits else "answered"

@@ -14,6 +14,7 @@ from tools.workflow.model import Ask, Call, Each, End, HandOver, OnError, Parall
 from tools.workflow.policies import check_policies
 from tools.workflow.program import Node, Path, dependencies, misfits, names_in, number_steps, reach
 from tools.workflow.slots import Choice, matcher, read
+from tools.workflow.triggers import CONTEXT
 from tools.workflow.types import ANY, Type
 
 RESERVED: Final = ("settings", "caller", "context", "today", "locale", "error", "item", "done", "args", "loop")
@@ -312,7 +313,7 @@ def _gotos(look: Looked, nodes: Sequence[Node], visible: frozenset[str] = frozen
 
 
 def _triggers(look: Looked) -> None:
-    names = _base_names(look)
+    names = _base_names(look) | {"context": CONTEXT}
     for n, source in enumerate(look.workflow.triggers):
         look_at_expression(look, ("triggers", n), source, names)
 

@@ -165,7 +165,7 @@ def _used(document: Document, library: Mapping[str, Loaded], problems: list[Prob
         return None
     data: dict[str, Any] = copy.deepcopy(base.document.data)
     data["name"] = use.name or use.use
-    for key in ("title", "policy"):
+    for key in ("title", "policy", "triggers"):
         if getattr(use, key) is not None:
             data[key] = getattr(use, key)
     data["examples"] = [*data.get("examples", []), *use.examples]

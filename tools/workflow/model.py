@@ -272,7 +272,7 @@ class Workflow(Part):
     description: str = Field(default="", max_length=1000, description="For the model: when to start it.")
     examples: tuple[str, ...] = Field(default=(), description="Messages that start it.")
     triggers: tuple[str, ...] = Field(
-        default=(), description="Conditions over `caller` and `context` under which it is offered unasked."
+        default=(), description="Conditions over `caller` and `context`: if one holds, it is offered unasked, once."
     )
     policy: str | None = Field(default=None, description="The rule it rests on: an article, `help/returns.md#boots`.")
     settings: dict[Name, Any] = Field(default_factory=dict, description="Values that a shop may set: `{days: 30}`.")
@@ -316,6 +316,9 @@ class Use(Part):
     enabled: bool = Field(default=True, description="`false`: the shop does not offer it.")
     title: Text | None = Field(default=None, description="Another title.")
     examples: tuple[str, ...] = Field(default=(), description="Further messages that start it.")
+    triggers: tuple[str, ...] | None = Field(
+        default=None, description="Conditions under which it is offered unasked, in place of the library's."
+    )
     policy: str | None = Field(default=None, description="The shop's article with the rule.")
     settings: dict[Name, Any] = Field(default_factory=dict, description="The shop's values.")
     tools: dict[str, Annotated[ToolMap, BeforeValidator(_tool_map)]] = Field(

@@ -112,6 +112,9 @@ CASES = [
     (SLOT + "steps:\n  - {call: find, args: {n: '{{ n }}'}, as: n}\n", 4, 44, "already the name of something else"),
     ("steps:\n  - {call: pay, args: {n: x, amount: 1}, retries: 2}\n", 3, 51, "retries never happen"),
     ("triggers: ['page.url']\nsteps: [{end: b}]\n", 2, 12, "there is nothing called `page`"),
+    ("triggers:\n  - context.mod == 'x'\nsteps: [{end: b}]\n", 3, 5, "no field `mod`; did you mean `mood`?"),
+    ("triggers: [context.mood == 'furious']\nsteps: [{end: b}]\n", 2, 12, "it is never 'furious'"),
+    ("triggers: [context.words.__class__]\nsteps: [{end: b}]\n", 2, 12, "names that begin with _ are not allowed"),
     ("policy: help/none.md\nsteps: [{end: b}]\n", 2, 9, "there is no article help/none.md"),
     ("policy: help/returns.md#hw-long\nsteps: [{end: b}]\n", 2, 9, "no heading `#hw-long`; did you mean `how-long`?"),
     (
