@@ -15,7 +15,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from retrieval.embed import make_embedder
@@ -33,6 +33,7 @@ from server.files import Files
 from server.hub import Hub
 from server.insights import Table
 from server.limits import Buckets
+from server.live import Live, Places
 from server.log import Log
 from server.mail import directory_of, mailer_of
 from server.ports import Listener, Store
@@ -42,7 +43,7 @@ from server.session import Door, Gate
 from server.settings import Settings, SettingsError, embedding_class, signing_secret
 from server.shop import Shop, Tagged, load_shops
 from server.shop.connect import egress_of
-from server.site import read_tools
+from server.site import Site, read_tools
 from server.stores.memory import MemoryStore
 from server.stores.owner import Owner
 from server.stores.sqlite import SqliteStore
@@ -76,7 +77,8 @@ class Parts:
     store: Store
     index: Index
     embedder: Embedder
-    agents: Mapping[str, Agent]
+    agents: dict[str, Agent]
+    supplies: Supplies
     switches: Switches
     listener: Listener
     node: str = field(default_factory=new_id)
@@ -109,7 +111,7 @@ async def open_parts(settings: Settings, *, remember: bool = True) -> AsyncItera
         supplies = Supplies(settings, embedder, index)
         stack.push_async_callback(supplies.close)
         agents = {shop.site.key: _under(switches, agent_of(shop, supplies)) for shop in shops}
-        yield Parts(settings, shops, store, index, embedder, agents, switches, supplies.ears)
+        yield Parts(settings, shops, store, index, embedder, agents, supplies, switches, supplies.ears)
 
 
 def open_store(settings: Settings, owner: Owner) -> Store:
@@ -213,6 +215,9 @@ class Running:
     post: Post
     syncing: Syncing
     alerts: Alerts
+    live: Live
+    sites: Mapping[str, Site]
+    """As they are now, by key."""
 
 
 @contextlib.asynccontextmanager
@@ -253,34 +258,50 @@ async def run_parts(parts: Parts, *, demo: bool, port: int) -> AsyncIterator[Run
         unattended = Unattended(log, sites, clock_ms=clock_ms)
         sweep.chores.append(unattended.look)
         base = settings.public_url or f"http://{settings.host}:{port}"
-        post = await stack.enter_async_context(_post(parts, log, hub, functools.partial(_link, secret, base)))
+        offices = {shop.site.key: PostOffice(shop.site, shop.kit.mail) for shop in parts.shops}
+        link = functools.partial(_link, secret, base)
+        post = Post(log, hub, offices, link=link, clock_ms=clock_ms, new_id=new_id)
+        await stack.enter_async_context(post)
         contacts = Contacts(log, gates, on=can_mail(settings))
         if can_mail(settings):
             sweep.chores.append(post.look)
             unattended.escalated.append(post.ask)
         alerts = await stack.enter_async_context(_alerts(parts, log, base))
         sweep.chores.append(alerts.look)
-        syncing = Syncing(parts.index, functools.partial(_knowledge, parts), clock_ms=clock_ms)
+        shops = parts.by_key
+        syncing = Syncing(parts.index, functools.partial(_knowledge, shops), clock_ms=clock_ms)
         await stack.enter_async_context(syncing)
+        places = Places(shops, parts.agents, gates, sites, desks, offices)
+        live = Live(places, parts.supplies, turns, sync=syncing.start, allow=origins.allow)
         async with asyncio.TaskGroup() as group:
             sweeping = group.create_task(sweep.forever())
             line = socket.Line(
                 log, hub, turns, door, clock_ms, new_id, Buckets(), verifier, words, contacts, files, post
             )
             yield Running(
-                parts, log, hub, turns, door, gates, line, approvals, admin, sweep, unattended, post, syncing, alerts
+                parts,
+                log,
+                hub,
+                turns,
+                door,
+                gates,
+                line,
+                approvals,
+                admin,
+                sweep,
+                unattended,
+                post,
+                syncing,
+                alerts,
+                live,
+                sites,
             )
             sweeping.cancel()
 
 
-def _knowledge(parts: Parts, site: str) -> tuple[Sequence[Source], str]:
-    shop = parts.by_key[site]
+def _knowledge(shops: Mapping[str, Shop], site: str) -> tuple[Sequence[Source], str]:
+    shop = shops[site]
     return sources_of(shop), shop.site.locale
-
-
-def _post(parts: Parts, log: Log, hub: Hub, link: Callable[[Conversation], str]) -> Post:
-    offices = {shop.site.key: PostOffice(shop.site, shop.kit.mail) for shop in parts.shops}
-    return Post(log, hub, offices, link=link, clock_ms=clock_ms, new_id=new_id)
 
 
 def _alerts(parts: Parts, log: Log, base: str) -> Alerts:

@@ -6,6 +6,7 @@ It holds no logic of its own.
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
@@ -18,17 +19,20 @@ from starlette.websockets import WebSocket
 from server import alerts, app, auth, blocks, desk, socket
 from server.app import Running
 from server.conversation import key_of, site_of
+from server.editing import Editing
 from server.events import Event, NewEvent, Viewer, visible
-from server.http import admin, assets, desk_account, desk_insights, files, health, links, rest
+from server.http import admin, assets, desk_account, desk_insights, desk_settings, files, health, links, rest
 from server.http import demo as demo_pages
 from server.http import desk as desk_pages
 from server.http.answers import bearer
 from server.insights import Insights, Table
 from server.keys import Keys
+from server.live import later
 from server.metrics import Metrics
 from server.passes import Pass
 from server.ports import Find
 from server.settings import signing_secret
+from server.shop import Shop
 from server.socket import reopening
 from server.staff import Accounts, Staff
 
@@ -73,8 +77,7 @@ def _desk(running: Running) -> list[BaseRoute]:
         clock_ms=app.clock_ms,
         present=lambda: board.present,
     )
-    configured = {key: gate.site for key, gate in running.gates.items()}
-    dispatch = desk.Dispatch(running.log, board, configured, clock_ms=app.clock_ms, new_id=app.new_id)
+    dispatch = desk.Dispatch(running.log, board, running.sites, clock_ms=app.clock_ms, new_id=app.new_id)
     running.sweep.chores += [board.look, dispatch.look]
     sites = {key: gate.site.name for key, gate in running.gates.items()}
 
@@ -85,7 +88,15 @@ def _desk(running: Running) -> list[BaseRoute]:
     marks = desk.Marks(running.log, running.door.blocks, people=people, clock_ms=app.clock_ms, new_id=app.new_id)
     asides = desk.Asides(running.log, running.approvals, running.parts.agents, clock_ms=app.clock_ms)
     beside = desk.Beside(running.log, marks, asides, board)
-    canned = {key: [one.model_dump(mode="json") for one in site.canned] for key, site in configured.items()}
+    canned: dict[str, list[dict[str, Any]]] = {}
+
+    def changed(key: str, shop: Shop) -> None:
+        sites[key] = shop.site.name
+        canned[key] = [one.model_dump(mode="json") for one in shop.site.canned]
+
+    for key, shop in running.live.shops.items():
+        changed(key, shop)
+    running.live.changed.append(changed)
     line = desk.DeskLine(running.log, running.hub, board, deeds, sites, app.new_id, beside, canned, running.line.files)
 
     async def connect(websocket: WebSocket) -> None:
@@ -108,9 +119,18 @@ def _desk(running: Running) -> list[BaseRoute]:
         *desk_pages.routes(desk_pages.DeskPorts(accounts, sites)),
         *desk_account.routes(faces),
         *desk_insights.routes(desk_insights.InsightPorts(accounts, sites, _insights(running))),
+        *desk_settings.routes(_settings(running, accounts)),
         *attached,
         Mount("/c", routes=attached),  # the page for mailed links asks below its own path
     ]
+
+
+def _settings(running: Running, accounts: Accounts) -> desk_settings.SettingsPorts:
+    """What the settings' pages need."""
+    live = running.live
+    places = {key: shop.dir for key, shop in live.shops.items()}
+    editing = Editing(running.parts.settings.data, places, check=live.trial, clock_ms=app.clock_ms)
+    return desk_settings.SettingsPorts(accounts, live.shops, editing, live.trial, live.apply, later)
 
 
 def _files(running: Running, accounts: Accounts) -> files.FilePorts:
@@ -140,9 +160,14 @@ def _files(running: Running, accounts: Accounts) -> files.FilePorts:
 def _insights(running: Running) -> Insights:
     """The merchant's numbers."""
     parts = running.parts
-    zones = {
-        key: ZoneInfo(gate.site.hours.timezone if gate.site.hours else "UTC") for key, gate in running.gates.items()
-    }
+    zones: dict[str, ZoneInfo] = {}
+
+    def changed(key: str, shop: Shop) -> None:
+        zones[key] = ZoneInfo(shop.site.hours.timezone if shop.site.hours else "UTC")
+
+    for key, shop in running.live.shops.items():
+        changed(key, shop)
+    running.live.changed.append(changed)
 
     async def asks(text: str) -> bool:
         # Words of a language that nobody here reads are a question if they have its mark.

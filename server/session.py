@@ -16,11 +16,12 @@ from server.log import Log
 from server.site import Site
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Gate:
     """What the server knows about one site at its door."""
 
     site: Site
+    """As it is now: a change of the merchant's puts another one here, also for those who are in."""
     identity_secrets: Mapping[str | None, str] = field(repr=False, default_factory=dict)
 
 

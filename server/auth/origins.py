@@ -63,15 +63,25 @@ class Origins:
             ValueError: a configured origin is none.
         """
         found: dict[str, set[str]] = {}
-        for key, origins in [*sites.items(), *((key, own) for key in own_sites)]:
+        self._own, self._own_sites = tuple(own), frozenset(own_sites)
+        for key, origins in [*sites.items(), *((key, self._own) for key in self._own_sites)]:
             for given in origins:
-                origin = origin_of(given)
-                if origin is None:
-                    raise ValueError(f"site {key}: expected an origin such as https://shop.example, got {given!r}")
-                found.setdefault(origin, set()).add(key)
+                found.setdefault(_normal(key, given), set()).add(key)
         self._pages = frozenset(filter(None, map(origin_of, pages)))
         self._all = frozenset(sites)
         self._sites: Mapping[str, frozenset[str]] = {origin: frozenset(keys) for origin, keys in found.items()}
+
+    def allow(self, site_key: str, origins: Iterable[str]) -> None:
+        """Other origins for a site from now on, beside the server's own. Whoever is in stays in.
+
+        Raises:
+            ValueError: one of them is no origin; nothing is changed then.
+        """
+        found = {origin: set(keys) - {site_key} for origin, keys in self._sites.items()}
+        given = [*origins, *(self._own if site_key in self._own_sites else ())]
+        for text in given:
+            found.setdefault(_normal(site_key, text), set()).add(site_key)
+        self._sites = {origin: frozenset(keys) for origin, keys in found.items() if keys}
 
     def sites(self, origin: str | None) -> frozenset[str]:
         """The keys of the sites that list this origin; empty when it is missing, `null`, or nobody's: answer 403."""
@@ -94,3 +104,10 @@ class Origins:
             return
         if site_key not in self.sites(origin):
             raise Refused("forbidden_origin", "this page may not open the chat of this site", close=FORBIDDEN)
+
+
+def _normal(site_key: str, given: str) -> str:
+    origin = origin_of(given)
+    if origin is None:
+        raise ValueError(f"site {site_key}: expected an origin such as https://shop.example, got {given!r}")
+    return origin
