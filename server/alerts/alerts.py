@@ -161,7 +161,8 @@ class Alerts:
                 offset += len(found)
                 for summary in found:
                     stands = mode == "waiting" or summary.asked_staff or summary.mentions
-                    if stands and summary.site in self._offices and not summary.erased:
+                    known = summary.site in self._offices and not summary.erased
+                    if stands and known and summary.updated_ms >= since_ms:
                         self._due.setdefault(summary.conversation, self._clock_ms() + START_MS)
                 if found[-1].updated_ms < since_ms:
                     break
