@@ -67,6 +67,7 @@ class Admin:
                     approval = await self._approvals.find(question.call, self._known(question.site))
                     return {"approval": _json(approval) | {"done": await self._done(approval)}}
                 case Decide():
+                    self._known(question.conversation.partition("/")[0])
                     return {"call": await self._decide(question)}
                 case Turn():
                     return self._turn(question)
@@ -78,13 +79,6 @@ class Admin:
             raise AdminRefused(str(error)) from error
 
     async def _decide(self, decision: Decide) -> str:
-        site = decision.conversation.partition("/")[0]
-        if decision.approve:
-            approval = await self._approvals.find(decision.call, self._known(site))
-            spec = self._agents[site].registry.get(approval.call.tool)
-            if spec is not None and self._agents[site].has_off(spec.name):
-                # It would be used up for nothing: what is switched off is denied when it is to run.
-                raise AdminRefused(f"{site}: {spec.name} is switched off; turn it on first, or deny the call")
         return await self._approvals.decide(
             decision.conversation,
             decision.call,

@@ -48,6 +48,8 @@ class Approval:
     limits: tuple[Limit, ...]
     messages: tuple[tuple[str, str], ...]
     """The newest words before it: `(role, text)`."""
+    off: bool = False
+    """Its tool, or the agent, is switched off: it can only be denied."""
 
 
 class Approvals:
@@ -119,7 +121,8 @@ class Approvals:
         one, which names it, is planned and agreed to; the customer is asked again if he had been asked before.
 
         Raises:
-            NotDecided: not waiting any more, expired, other arguments than were seen, or arguments that do not fit.
+            NotDecided: not waiting any more, expired, other arguments than were seen, or arguments that do not fit; or it
+                is to be approved, and its tool is switched off or gone. Nothing is used up then.
         """
         state = await self._log.load(conversation)
         record = state.calls.get(call)
@@ -130,6 +133,12 @@ class Approvals:
             raise NotDecided(f"call {call!r} has expired")
         if seen != asked.args_sha256 or seen != args_sha256(record.args):
             raise NotDecided("the arguments are not those that were shown; look again")
+        if approve:
+            agent = self._agent(state)
+            spec = self._spec(agent, record)
+            if agent.has_off(spec.name):
+                # It would be used up for nothing: what is switched off is denied when it is to run.
+                raise NotDecided(f"{state.site}: {spec.name} is switched off; turn it on first, or deny the call")
         body = {"by": "staff", "args_sha256": seen, "name": name} | ({"comment": comment} if comment else {})
         if args is not None and approve and args_sha256(args) != seen:
             events, goes_on = self._edited(state, record, body, args)
@@ -232,7 +241,8 @@ class Approvals:
             limits = await self._limits(state, agent, spec, call)
         before = [m for m in state.messages if m.seq < asked.seq][-CONTEXT:]
         messages = tuple((message.role, message.text) for message in before)
-        return Approval(state.key, call, asked, args_sha256(call.args), amount, limits, messages)
+        off = spec is None or agent.has_off(spec.name)
+        return Approval(state.key, call, asked, args_sha256(call.args), amount, limits, messages, off)
 
     async def _limits(self, state: Conversation, agent: Agent, spec: ToolSpec, call: CallRecord) -> tuple[Limit, ...]:
         now_ms = self._clock_ms()

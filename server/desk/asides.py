@@ -61,7 +61,7 @@ class Asides:
         limits = [
             {"name": one.name, "booked": one.booked, "cost": one.cost, "limit": one.limit} for one in found.limits
         ]
-        return {"call": call, "amount": found.amount, "limits": limits}
+        return {"call": call, "amount": found.amount, "limits": limits, "off": found.off}
 
     async def card(self, key: str) -> dict[str, Any]:
         """What is known of the customer: how surely, their other conversations, and what the shop's tools say."""

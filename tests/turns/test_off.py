@@ -3,6 +3,7 @@
 import pytest
 
 from server import policy
+from server.approvals import NotDecided
 from server.consent import Rules
 from server.conversation import fold
 from server.events import Event
@@ -130,3 +131,49 @@ async def test_the_log_says_under_which_verdict_a_call_ran(make_node):
     await node.say("pay")
     [started] = bodies(await node.until("turn.ended"), "call.started")
     assert started["why"] == "allowed: the rule for pay says so"
+
+
+@tool(scope="orders.refund", effect="money")
+async def refund(caller: Caller, order_id: str, amount: float) -> dict[str, float]:
+    """Refund an order."""
+    return {"amount": amount}
+
+
+@pytest.mark.parametrize("args", [None, {"order_id": "1", "amount": 50.0}], ids=["as asked", "edited"])
+async def test_what_is_switched_off_cannot_be_approved_by_anybody_and_nothing_is_used_up(make_node, args):
+    rules = {"refund": Rule(permission="approve")}
+    wanted = [call("refund", order_id="1", amount=62.0)]
+    node = await make_node(wanted, [Text("Asked.")], [Text("Done.")], tools=(refund,), rules=rules)
+    await node.signs_in()
+    await node.say("refund it")
+    await node.until("turn.ended")
+    [approval] = await node.approvals.pending()
+
+    async def decide(*, approve):
+        seen = approval.args_sha256
+        return await node.approvals.decide(KEY, approval.call.id, approve=approve, name="Ada", seen=seen, args=args)
+
+    rules["refund"] = Rule(enabled=False)
+    before = await node.events()
+    with pytest.raises(NotDecided, match="refund is switched off"):
+        await decide(approve=True)
+    assert await node.events() == before
+    [still] = await node.approvals.pending()
+    assert (still.call.id, still.off) == (approval.call.id, True)
+    rules["refund"] = Rule(permission="approve")
+    went_on = await decide(approve=True)
+    ended = bodies(await node.until("turn.ended", count=2), "call.ended")[-1]
+    assert (ended["call"], ended["ok"]) == (went_on, True)
+
+
+async def test_what_is_switched_off_can_be_denied(make_node):
+    rules = {"refund": Rule(permission="approve")}
+    wanted = [call("refund", order_id="1", amount=62.0)]
+    node = await make_node(wanted, [Text("Asked.")], [Text("No.")], tools=(refund,), rules=rules)
+    await node.signs_in()
+    await node.say("refund it")
+    await node.until("turn.ended")
+    [approval] = await node.approvals.pending()
+    rules["refund"] = Rule(enabled=False)
+    await node.approvals.decide(KEY, approval.call.id, approve=False, name="Ada", seen=approval.args_sha256)
+    assert await node.approvals.pending() == []
