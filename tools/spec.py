@@ -59,8 +59,8 @@ class ToolSpec:
     """Customer messages that should start this tool."""
     reply: str = ""
     """Sandboxed jinja2 over `result`, `args`, `caller`: the offline engine's answer."""
-    label: str = ""
-    """Sandboxed jinja2 over the arguments: what a customer reads while it runs."""
+    label: words.Text = ""
+    """Sandboxed jinja2 over the arguments: what a customer reads while it runs. Per language possible."""
     aliases: tuple[str, ...] = ()
     """Names it had before: the registry, and rules in tools.yaml, still find it under them."""
     max_output_chars: int = 8000
@@ -130,10 +130,10 @@ class ToolSpec:
         inner = get_args(fields[self.amount].annotation) or (fields[self.amount].annotation,) if self.has_amount else ()
         return any("currency" in getattr(kind, "model_fields", ()) for kind in inner)
 
-    def label_for(self, args: Mapping[str, Any]) -> str:
-        """A sentence that a customer may read, such as "Looking up order 1042"; never raises."""
-        values = {**args, "args": args}
-        return (words.line(self.label, values) if self.label else None) or words.sentence(self.name)
+    def label_for(self, args: Mapping[str, Any], locale: str = "en") -> str:
+        """A sentence that a customer may read, such as "Looking up order 1042", in this language if there is one; never raises."""
+        label = words.text_in(self.label, locale) if self.label else ""
+        return (words.line(label, {**args, "args": args}) if label else None) or words.sentence(self.name)
 
     def _explain(self, error: ValidationError) -> str:
         taken = ", ".join(self.json_schema.get("properties", {})) or "none"
@@ -166,7 +166,7 @@ def tool(  # noqa: PLR0913 - keyword-only: this is the form in which a merchant'
     retries: int = 0,
     examples: Sequence[str] = (),
     reply: str = "",
-    label: str = "",
+    label: words.Text = "",
     name: str | None = None,
     aliases: Sequence[str] = (),
     max_output_chars: int = 8000,
@@ -261,7 +261,10 @@ def _check(spec: ToolSpec) -> None:
             raise BadTool(spec.where, f"{spec.name}: undo has nothing to take back, since the effect is read")
         if any(not _NAME.fullmatch(f"undo_{name}") for name in (spec.name, *spec.aliases)):
             raise BadTool(spec.where, f"{spec.name}: with undo, a name has at most 59 characters")
-    for field, source, check in (("reply", spec.reply, words.check), ("label", spec.label, words.template)):
+    if not (isinstance(spec.label, str) or (spec.label and all(isinstance(one, str) for one in spec.label.values()))):
+        raise BadTool(spec.where, f"{spec.name}: label must be a text, or texts by language, got {spec.label!r}")
+    labels = [("label", source, words.template) for source in words.texts_of(spec.label)]
+    for field, source, check in (("reply", spec.reply, words.check), *labels):
         try:
             check(source)
         except jinja2.TemplateSyntaxError as error:

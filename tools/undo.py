@@ -39,7 +39,7 @@ def undo_spec(spec: ToolSpec) -> ToolSpec:
         needs=spec.needs,
         timeout_s=spec.timeout_s,
         retries=spec.retries,
-        label=f"Taking back: {what}",
+        label={"en": f"Taking back: {what}", "de": f"Rückgängig machen: {what}"},
         aliases=tuple(PREFIX + alias for alias in spec.aliases),
         max_output_chars=spec.max_output_chars,
         circuit=spec.circuit or f"tool {spec.name}",

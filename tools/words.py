@@ -1,13 +1,17 @@
-"""The small sandboxed templates of a tool: its label and its reply.
+"""The small sandboxed templates of a tool: its label and its reply; and texts that are there in several languages.
 
 Pure: templates see the values they are given and can neither change them nor reach anything else.
 """
 
 import re
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
 
 from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+Text: TypeAlias = str | Mapping[str, str]
+"""A text, or the same by language: `{en: …, de: …}`."""
 
 MAX_LABEL_CHARS: Final = 120
 """One line of the widget on a desktop; longer ones are cut."""
@@ -24,6 +28,21 @@ def template(source: str) -> Template:
 
     """
     return _ENVIRONMENT.from_string(source)
+
+
+def text_in(text: Text, locale: str) -> str:
+    """The text in this language, else in English, else the first."""
+    if isinstance(text, str):
+        return text
+    for key in (locale, locale.split("-")[0], "en"):
+        if key in text:
+            return text[key]
+    return next(iter(text.values()))
+
+
+def texts_of(text: Text | None) -> tuple[str, ...]:
+    """The text in every language that it has."""
+    return () if text is None else (text,) if isinstance(text, str) else tuple(text.values())
 
 
 def check(source: str) -> None:

@@ -197,12 +197,12 @@ class Calls:
             body["unknown"] = True
         elif not outcome.ok:
             back = [Spend(key, -amount, 0) for key, amount in call.booked]  # it has moved nothing
-        events = self._instead(work, call, body) if outcome.wants_fallback else []
+        events = await self._instead(work, call, body) if outcome.wants_fallback else []
         events.insert(0, work.new("call.ended", "system", body))
         await self._node.log.append(work.key, events, spend=back)
         self._show(work, call, "done" if outcome.ok else "failed")
 
-    def _instead(self, work: Work, call: CallRecord, body: dict[str, Any]) -> list[NewEvent]:
+    async def _instead(self, work: Work, call: CallRecord, body: dict[str, Any]) -> list[NewEvent]:
         """What the tool has for the case that it fails: a sentence, which goes into `body`, or another call."""
         spec = work.agent.registry.get(call.tool)
         if spec is None:
@@ -215,7 +215,8 @@ class Calls:
         stand_in = work.agent.registry.get(name)
         assert stand_in is not None  # noqa: S101 - `fallback_of` has looked
         planned: dict[str, Any] = {"call": f"call:{self._node.new_id()}", "tool": name, "args": args}
-        planned |= {"label": stand_in.label_for(args), "fallback_for": call.id}
+        locale = prompt.spoken_in(await self._node.log.load(work.key), work.agent.site)
+        planned |= {"label": stand_in.label_for(args, locale), "fallback_for": call.id}
         if call.run is not None:  # the run hears of the one that stands in
             planned |= {"run": call.run, "key": call.key}
             body["code"] = "replaced"

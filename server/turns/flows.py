@@ -50,10 +50,10 @@ class Flows:
             if isinstance(one.action, HandOver):
                 events += self._hand_over(work, state, one, one.action, after_words=_said_before(events))
                 break
-            events.append(await self._event(work, one))
+            events.append(await self._event(work, state, one))
         await self._node.log.append(work.key, events, after=state.head)
 
-    async def _event(self, work: Work, due: Due) -> NewEvent:
+    async def _event(self, work: Work, state: Conversation, due: Due) -> NewEvent:
         turn = work.runner.turn
         match due.action:
             case Say(text=text, choices=choices, policy=article):
@@ -67,7 +67,8 @@ class Flows:
                 return NewEvent(due.id, "message", "agent", body, turn)
             case Call() as call:
                 spec = work.agent.registry.get(call.tool)
-                label = spec.label_for(call.args) if spec is not None else call.tool
+                locale = prompt.spoken_in(state, work.agent.site)
+                label = spec.label_for(call.args, locale) if spec is not None else call.tool
                 planned: dict[str, Any] = {"call": runs.carried(due), "tool": call.tool, "args": call.args}
                 planned |= {"label": label, "run": due.run, "key": call.call}
                 planned |= {"timeout_s": call.timeout_s} if call.timeout_s is not None else {}

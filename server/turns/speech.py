@@ -227,11 +227,11 @@ class Speech:
         """Write down all calls of one answer in one commit; words before a call are thoughts, not a message."""
         if answer.text.strip():
             events.append(work.new("thought", "agent", {"text": answer.text}))
-        used = state.turn.tool_calls if state.turn else 0
+        used, locale = state.turn.tool_calls if state.turn else 0, prompt.spoken_in(state, work.agent.site)
         room = max(0, work.agent.site.limits.tool_calls_per_turn - used)
         for call in answer.calls[:room]:
             spec = work.agent.registry.get(call.tool)
-            label = spec.label_for(call.args) if spec is not None else call.tool
+            label = spec.label_for(call.args, locale) if spec is not None else call.tool
             body: dict[str, Any] = {"call": f"call:{self._node.new_id()}", "tool": call.tool, "args": dict(call.args)}
             body["label"] = label
             if spec is not None and spec.effect != "read" and not work.quotes_only:

@@ -223,6 +223,9 @@ def test_something_that_is_no_function_is_refused_where_it_is_decorated():
         ({"examples": "refund order 1042"}, "examples must be a list of texts"),
         ({"examples": [1]}, "examples must be a list of texts"),
         ({"label": "Looking up {{ order_id"}, "label, line 1"),
+        ({"label": {"en": "Looking", "de": "Suche {{ order_id"}}, "label, line 1"),
+        ({"label": {}}, "label must be a text, or texts by language"),
+        ({"label": {"en": 7}}, "label must be a text, or texts by language"),
         ({"reply": "a\n{% if %}"}, "reply, line 2"),
     ],
     ids=str,
@@ -319,41 +322,6 @@ def test_a_parameter_called_title_stays_in_the_schema():
     schema = made(search).json_schema
     assert schema["properties"]["title"] == {"type": "string"}
     assert "title" not in schema["$defs"]["Money"]
-
-
-# Labels
-
-
-@pytest.mark.parametrize(
-    ("label", "args", "shown"),
-    [
-        ("Looking up order {{ order_id }}", {"order_id": "1042"}, "Looking up order 1042"),
-        ("Looking up order {{ args.order_id }}", {"order_id": 1042}, "Looking up order 1042"),
-        ("Looking up order {{ order_id }}", {}, "Find order"),
-        ("", {"order_id": "1042"}, "Find order"),
-        ("{{ order_id.x.y }}", {"order_id": "1"}, "Find order"),
-        ("{{ 1 / 0 }}", {}, "Find order"),
-        ("{{ ''.__class__.__mro__ }}", {}, "Find order"),
-        ("{{ order_id.append(1) }}", {"order_id": []}, "Find order"),
-        ("Order {{ order_id }}", {"order_id": "1\n2\x00\x1b[31m"}, "Order 1 2 [31m"),
-    ],
-)
-def test_a_label_is_one_safe_line_or_the_tools_name_in_words(label, args, shown):
-    assert made(find_order, label=label).label_for(args) == shown
-
-
-def test_a_label_is_cut_at_120_characters():
-    text = made(find_order, label="{{ order_id }}").label_for({"order_id": "x" * 500})
-    assert len(text) == 120
-    assert text.endswith("x…")
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [("find_order", "Find order"), ("trackParcel", "Track parcel"), ("book-ski_service", "Book ski service")],
-)
-def test_a_name_becomes_words(name, words):
-    assert made(find_order, name=name).label_for({}) == words
 
 
 # Amounts

@@ -40,6 +40,7 @@ def test_a_tool_with_undo_brings_a_tool_that_takes_it_back():
     assert (undo.undoes, undo.effect, undo.needs, undo.idempotent) == ("refund", "write", "identified", False)
     assert list(undo.json_schema["properties"]) == ["call"]
     assert undo.label_for({"call": "call:9"}) == "Taking back: Refund"
+    assert undo.label_for({"call": "call:9"}, "de") == "Rückgängig machen: Refund"
 
 
 def test_it_has_the_limits_of_its_tool_and_talks_to_the_same_system():

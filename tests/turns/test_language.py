@@ -3,17 +3,31 @@
 import pytest
 
 from server import phrases
-from server.ports import ModelFailed, Prompt, Text
+from server.ports import ModelFailed, Prompt, Start, Text
 from server.prompt import people_text
 from server.site import Site
+from tests.tools.workflow.driver import workflow
 from tests.turns.conftest import bodies, call
-from tools import Caller, tool
+from tools import Caller, Registry, Rule, tool
+from tools.workflow.program import make_program
 
 
 @tool(scope="orders.read", effect="read")
 async def spoken(caller: Caller) -> str:
     """Say which language is spoken."""
     return caller.locale
+
+
+@tool(scope="orders.read", effect="read", label={"en": "Looking it up", "de": "Ich sehe nach"})
+async def looked_up(caller: Caller) -> str:
+    """Look something up."""
+    raise OSError("no answer")
+
+
+@tool(scope="orders.read", effect="read", label={"en": "Asking elsewhere", "de": "Ich frage woanders"})
+async def elsewhere(caller: Caller) -> str:
+    """Look something up elsewhere."""
+    return "found"
 
 
 async def broken(prompt):
@@ -25,6 +39,33 @@ async def test_tools_are_told_the_language_that_the_customer_writes(make_node):
     node = await make_node([call("spoken")], [Text("Ja.")], tools=[spoken])
     await node.say("Wo ist meine Bestellung?")
     assert bodies(await node.until("turn.ended"), "call.ended")[0]["result"] == "de"
+
+
+@pytest.mark.parametrize(
+    ("said", "labels"),
+    [
+        ("Wo ist meine Bestellung?", ["Ich sehe nach", "Ich frage woanders"]),
+        ("Where is my order?", ["Looking it up", "Asking elsewhere"]),
+    ],
+    ids=["German", "English"],
+)
+async def test_what_is_shown_of_calls_is_in_the_language_that_the_customer_writes(make_node, said, labels):
+    rules = {"looked_up": Rule(permission="auto", fallback="elsewhere")}
+    node = await make_node([call("looked_up")], [Text("Ja.")], tools=[looked_up, elsewhere], rules=rules)
+    await node.say(said)
+    events = await node.until("turn.ended")
+    assert [body["label"] for body in bodies(events, "call.planned")] == labels
+    assert [body["label"] for body in bodies(events, "call.ended")] == labels
+
+
+async def test_so_it_is_with_calls_of_a_workflow(make_node):
+    registry = Registry()
+    registry.add(elsewhere)
+    made = make_program(workflow("steps: [{call: elsewhere}, {end: done}]"), registry)
+    node = await make_node([Start("flow")], tools=[elsewhere], workflows={"flow": made})
+    await node.say("Wo ist meine Bestellung?")
+    (planned,) = bodies(await node.until("turn.ended"), "call.planned")
+    assert planned["label"] == "Ich frage woanders"
 
 
 async def test_an_apology_is_in_the_language_that_the_customer_writes(make_node):

@@ -176,8 +176,9 @@ class Described(Strict):
     reply: Template = Field(
         default="", description="The offline engine's answer: a template over `result`, `args`, `caller`."
     )
-    label: Template = Field(
-        default="", description="What the customer reads while it runs: a template over the arguments."
+    label: Template | Annotated[dict[str, Template], Field(min_length=1)] = Field(
+        default="",
+        description="What the customer reads while it runs: a template over the arguments. Per language possible.",
     )
     timeout_s: float = Field(default=10.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds for one attempt, at most 10.")
     retries: int = Field(

@@ -6,7 +6,8 @@ Pure: it makes text.
 from collections.abc import Sequence
 from typing import Final
 
-from tools.workflow.model import Ask, Call, End, HandOver, OnError, Parallel, Say, When, text_in
+from tools.words import text_in
+from tools.workflow.model import Ask, Call, End, HandOver, OnError, Parallel, Say, When
 from tools.workflow.outline import WITHOUT_A_WAY, words_of
 from tools.workflow.program import Node, Program
 

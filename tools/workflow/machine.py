@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from tools.words import text_in
 from tools.workflow import types
 from tools.workflow.events import (
     Action,
@@ -33,7 +34,6 @@ from tools.workflow.events import (
 )
 from tools.workflow.expr import ExprError, expression, text
 from tools.workflow.model import Call as CallStep
-from tools.workflow.model import text_in
 from tools.workflow.program import Node, Program, Tool
 from tools.workflow.values import Blocked, Stop, Values
 from tools.workflow.walk import Walk

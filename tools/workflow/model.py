@@ -38,21 +38,6 @@ def _text(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
 Text = Annotated[str | dict[str, str], BeforeValidator(_text)]
 
 
-def text_in(text: str | Mapping[str, str], locale: str) -> str:
-    """The text in this language, else in English, else the first."""
-    if isinstance(text, str):
-        return text
-    for key in (locale, locale.split("-")[0], "en"):
-        if key in text:
-            return text[key]
-    return next(iter(text.values()))
-
-
-def texts_of(text: "str | Mapping[str, str] | None") -> tuple[str, ...]:
-    """The text in every language that it has."""
-    return () if text is None else (text,) if isinstance(text, str) else tuple(text.values())
-
-
 def _option(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
     return {"value": value} if isinstance(value, str) else value
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from tools.workflow.model import AnyStep, Ask, Call, End, HandOver, OnError, Parallel, Say, When, text_in
+from tools.words import text_in
+from tools.workflow.model import AnyStep, Ask, Call, End, HandOver, OnError, Parallel, Say, When
 from tools.workflow.program import Node, Program
 
 Kind = Literal["call", "effect", "ask", "say", "when", "parallel", "person", "end"]

@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from tools.registry import Registry
 from tools.spec import ToolSpec
+from tools.words import texts_of
 from tools.workflow import expr, types
-from tools.workflow.model import AnyStep, Ask, Call, Each, Need, Parallel, Slot, ToolMap, When, Workflow, texts_of
+from tools.workflow.model import AnyStep, Ask, Call, Each, Need, Parallel, Slot, ToolMap, When, Workflow
 from tools.workflow.slots import matcher
 from tools.workflow.types import Type
 

@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from tools.words import text_in
 from tools.workflow import types
 from tools.workflow.events import End, HandOver, JsonObject
 from tools.workflow.expr import ExprError, Expression, argument, expression, text
-from tools.workflow.model import Each, Slot, Text, text_in
+from tools.workflow.model import Each, Slot, Text
 from tools.workflow.program import Program
 from tools.workflow.slots import BY_FORM, Choice, read, stated
 from tools.workflow.types import Type

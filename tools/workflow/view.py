@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict
 
 from tools.spec import ToolSpec
 from tools.types import Caller
+from tools.words import text_in
 from tools.workflow.expr import ExprError
 from tools.workflow.machine import State
-from tools.workflow.model import Slot, text_in
+from tools.workflow.model import Slot
 from tools.workflow.program import STRENGTH, Program
 from tools.workflow.slots import Choice, Heard, pattern_of, read
 from tools.workflow.values import Blocked, Stop

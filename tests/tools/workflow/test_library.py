@@ -12,10 +12,10 @@ import pytest
 from tests.tools.workflow.driver import TODAY, Run
 from tools import Caller, Registry, tool
 from tools.places import Problem
+from tools.words import texts_of
 from tools.workflow.draw import draw
 from tools.workflow.events import Corrected, Said, Started
 from tools.workflow.load import LIBRARY, check_loaded, offered, read_file, read_library, read_workflows
-from tools.workflow.model import texts_of
 from tools.workflow.program import fits, make_program
 from tools.workflow.schema import json_schema
 
