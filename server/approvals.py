@@ -170,7 +170,7 @@ class Approvals:
             record.turn,
             record.tool,
             dict(args),
-            spec.label_for(args),
+            spec.label_for(args, self._caller(state, agent, now_ms).locale),
             run=record.run,
             key=record.key,
             replaces=record.id,
