@@ -21,7 +21,18 @@ from server.app import Running
 from server.conversation import key_of, site_of
 from server.editing import Editing
 from server.events import Event, NewEvent, Viewer, visible
-from server.http import admin, assets, desk_account, desk_insights, desk_settings, files, health, links, rest
+from server.http import (
+    admin,
+    assets,
+    desk_account,
+    desk_articles,
+    desk_insights,
+    desk_settings,
+    files,
+    health,
+    links,
+    rest,
+)
 from server.http import demo as demo_pages
 from server.http import desk as desk_pages
 from server.http.answers import bearer
@@ -112,14 +123,17 @@ def _desk(running: Running) -> list[BaseRoute]:
 
         await desk.desk(websocket, line, session, still_good)
 
+    insights, settings_ports = _insights(running), _settings(running, accounts)
+    articles = desk_articles.ArticlePorts(settings_ports, running.parts.index, insights, running.syncing)
     faces = desk_account.FacePorts(accounts, running.door.allows)
     attached = [*files.routes(_files(running, accounts)), *desk_account.pictures(faces)]
     return [
         WebSocketRoute("/v1/desk", connect),
         *desk_pages.routes(desk_pages.DeskPorts(accounts, sites)),
         *desk_account.routes(faces),
-        *desk_insights.routes(desk_insights.InsightPorts(accounts, sites, _insights(running))),
-        *desk_settings.routes(_settings(running, accounts)),
+        *desk_insights.routes(desk_insights.InsightPorts(accounts, sites, insights)),
+        *desk_settings.routes(settings_ports),
+        *desk_articles.routes(articles),
         *attached,
         Mount("/c", routes=attached),  # the page for mailed links asks below its own path
     ]

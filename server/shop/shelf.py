@@ -55,9 +55,10 @@ class Article:
         folded = fold(text)
         at = min((at for one in wanted if (at := folded.find(one)) >= 0), default=0)
         # Folding changes lengths a little (ß, ligatures): the place is near enough to read.
-        start = max(0, at - EXCERPT_CHARS // 3)
-        piece = text[start : start + EXCERPT_CHARS].strip()
-        return f"{'…' if start else ''}{piece}{'…' if start + EXCERPT_CHARS < len(text) else ''}"
+        start = text.rfind(" ", 0, max(0, at - EXCERPT_CHARS // 3)) + 1
+        end = len(text) if len(text) <= start + EXCERPT_CHARS else text.rfind(" ", 0, start + EXCERPT_CHARS)
+        piece = text[start : end if end > start else start + EXCERPT_CHARS]
+        return f"{'… ' if start else ''}{piece}{' …' if end < len(text) else ''}"
 
 
 def readable(document: Document) -> str:
