@@ -6,6 +6,8 @@ import { chat as en } from "./locales/en.js";
 import { identityOf, readIdentity } from "./identity.js";
 import { listen } from "./lifecycle.js";
 import { Link } from "./link.js";
+import { withMore } from "./more.js";
+import { explain, tell } from "./notice.js";
 import { plural } from "./plural.js";
 import { direction, translator } from "./shared.js";
 import { Socket } from "./socket.js";
@@ -57,7 +59,8 @@ export class App extends Voice {
     this.unlisten = listen({ again: () => this.again(), seen: () => this.look(), offline: () => this.line.name === "waiting" && this.#state({ name: "offline" }), rest: () => this.#rest(), wake: () => this.#wake() });
     this.unread();
     (window.requestIdleCallback || setTimeout)(() => this.panel.prepare());
-    if (this.store.session().live || this.link.outbox.size || this.identity) this.start();
+    if (host.link) withMore(this, (more) => more.reopen(host.link));
+    else if (this.store.session().live || this.link.outbox.size || this.identity) this.start();
   }
 
   #load() {
@@ -125,7 +128,8 @@ export class App extends Voice {
 
   /** Open the line, or listen to the tab that has it. */
   start() {
-    if (this.running || this.stopped) return;
+    // A mailed link says first which conversation it is.
+    if (this.running || this.stopped || this.host.link) return;
     this.running = true;
     this.#state({ name: "connecting" });
     if (this.tabs) this.tabs.start();
@@ -193,7 +197,7 @@ export class App extends Voice {
     this.renewed = true;
     this.store.forget();
     this.link.reset("", "");
-    this.seen = 0;
+    this.seen = this.toldSeen = 0;
     this.panel.forget();
     return true;
   }
@@ -212,7 +216,7 @@ export class App extends Voice {
     this.link.receive(frame);
     if (frame.t === "welcome") this.#welcome(frame, before);
     else if (frame.t === "token") this.store.save({ token: frame.token });
-    else if (frame.t === "error") this.#error(frame);
+    else if (frame.t === "error") explain(this, frame);
     else if (frame.t === "events") {
       for (const event of frame.events) {
         this.store.drop(event.id);
@@ -232,7 +236,7 @@ export class App extends Voice {
    */
   #welcome(frame, before) {
     if (before !== frame.conversation) {
-      this.seen = 0;
+      this.seen = this.toldSeen = 0;
       this.panel.forget();
     }
     // What a new line brings was said while we were away: news only if we had been there.
@@ -258,25 +262,6 @@ export class App extends Voice {
     if (kind === "mode") this.host.emit("mode", { mode: body.mode, name: body.name });
   }
 
-  /** @param {Frame} frame */
-  #error(frame) {
-    this.host.emit("error", { code: frame.code, message: frame.message });
-    if (frame.code === "bad_token") return;
-    const known = ["too_fast", "busy", "too_large"].includes(frame.code);
-    // What concerns one message is said below that message.
-    this.notice = known ? this.t(`e_${frame.code}`) : frame.id || frame.code === "erased" ? "" : this.t("e_other", { message: frame.message || frame.code });
-    for (const p of this.link.outbox.values()) if (p.failed) this.store.put(p);
-    if (frame.code === "too_fast" || frame.code === "busy") {
-      const again = () => this.leads && this.line.name === "open" && this.link.unsent().forEach((f) => this.socket.send(f));
-      setTimeout(again, 1000 * (frame.retry_after_s || 2));
-    }
-    clearTimeout(this.noticeTimer);
-    this.noticeTimer = setTimeout(() => {
-      this.notice = "";
-      this.panel?.update();
-    }, 8000);
-  }
-
   /** @param {State} state */
   #state(state) {
     this.line = state;
@@ -291,8 +276,9 @@ export class App extends Voice {
   #clear() {
     this.store.clear();
     this.link.outbox.clear();
+    this.link.aside = "";
     this.link.reset("", "");
-    this.seen = 0;
+    this.seen = this.toldSeen = 0;
     this.notice = "";
     this.admitted = false;
     this.panel.forget();
@@ -312,6 +298,7 @@ export class App extends Voice {
     if (frame.t === "retry") this.socket.retry();
     else if (frame.t === "identify") this.identify(frame.identity);
     else if (frame.t === "logout") this.logout();
+    else if (frame.t === "adopt") this.adopt(frame);
     else this.deliver(frame, true);
   }
 
@@ -345,6 +332,15 @@ export class App extends Voice {
     } else this.again();
   }
 
+  /** Go on with the conversation of a mailed link, in all tabs. @param {Record<string, any>} session its token and name */
+  adopt({ token, conversation }) {
+    if (conversation !== this.store.session().conversation) this.#clear();
+    this.store.save({ token, conversation, live: true });
+    this.start();
+    if (this.leads) this.socket.restart();
+    else this.tabs?.ask({ t: "adopt", token, conversation });
+  }
+
   /** @param {any} raw identity */
   identify(raw) {
     this.identity = identityOf(raw);
@@ -367,7 +363,7 @@ export class App extends Voice {
       return;
     }
     this.#anew();
-    this.notice = this.t("bye");
+    tell(this, "bye");
   }
 
   /** End the sign-in of this line and say hello anew; nothing that is still under way on the old line is heard. */

@@ -22,17 +22,14 @@ async function ask(app, path, { headers, ...more } = {}) {
 
 /**
  * The button in the composer, while a person is asked for or there.
- * @param {any} app @param {(key: string, values?: Record<string, any>) => string} t @param {string} what the line that says who is there
- * @returns {HTMLElement}
+ * @param {any} app @param {(key: string, values?: Record<string, any>) => string} t
  */
-export function offer(app, t, what) {
+export function offer(app, t) {
   const { composer } = app.panel;
-  if (what.startsWith("mode_")) {
-    const wanted = what === "mode_waiting" || what === "mode_staff";
-    composer.attach ??= button(app, t, composer);
-    composer.attach.hidden = !wanted;
-  }
-  return h("span", {});
+  const wanted = app.link.mode.mode === "waiting" || app.link.mode.mode === "staff";
+  if (!composer || !(wanted || composer.attach)) return;
+  composer.attach ??= button(app, t, composer);
+  composer.attach.hidden = !wanted;
 }
 
 /** @param {any} app @param {(key: string, values?: Record<string, any>) => string} t @param {any} composer */

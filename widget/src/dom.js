@@ -13,12 +13,9 @@ export function h(tag, props, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(props || {})) {
     if (typeof value === "function") node.addEventListener(name.slice(2), value);
-    else if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value != null) node.setAttribute(name, String(value));
+    else if (value !== false && value != null) node.setAttribute(name, value === true ? "" : value);
   }
-  for (const child of children.flat()) {
-    if (child !== false && child != null && child !== "") node.append(/** @type {any} */ (child));
-  }
+  node.append(.../** @type {any[]} */ (children.flat().filter((child) => child || child === 0)));
   return node;
 }
 

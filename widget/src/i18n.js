@@ -41,7 +41,7 @@ export function translator(locale, packs) {
    */
   function t(key, values) {
     const text = words[key] ?? packs.en[key] ?? key;
-    return values ? text.replace(/\{(\w+)\}/g, (all, field) => String(values[field] ?? all)) : text;
+    return text.replace(/\{(\w+)\}/g, (all, field) => /** @type {string} */ (values?.[field] ?? all));
   }
   return t;
 }

@@ -7,7 +7,8 @@
  * @typedef {{id: string, frame: Frame, at_ms: number, failed: string}} Pending `failed` is an error code, or empty
  * @typedef {{turn: string, base: number, text: string, length: number}} Draft `length` counts code points
  * @typedef {{id: string, label: string, state: "running" | "done" | "failed"}} Step
- * @typedef {{mode: "agent" | "waiting" | "staff" | "closed", reason?: string, name?: string}} Mode
+ * @typedef {{mode: "agent" | "waiting" | "staff" | "closed", reason?: string, name?: string, picture?: string}} Mode
+ * @typedef {{typing: boolean, name: string, picture?: string, seen: number}} Staff `seen`: a person has read up to this seq
  */
 
 /** @param {string} text */
@@ -45,6 +46,8 @@ export class Link {
     this.outbox = new Map();
     /** @type {Record<string, any> | null} the site of the last welcome */
     this.site = null;
+    /** What is to be said below the log, and is in no log: the name of its words. */
+    this.aside = "";
     this.reset("", "");
   }
 
@@ -69,8 +72,8 @@ export class Link {
     this.turn = "";
     /** @type {Mode} */
     this.mode = { mode: "agent" };
-    /** @type {{typing: boolean, name: string}} */
-    this.staff = { typing: false, name: "" };
+    /** @type {Staff} */
+    this.staff = { typing: false, name: "", seen: 0 };
     /** Drafts on an older base than this are late. */
     this.floor = 0;
     /** @type {Set<string>} turns that have ended */
@@ -104,6 +107,7 @@ export class Link {
       case "welcome":
         if (!frame.recovered || frame.conversation !== this.conversation) this.reset(frame.conversation, frame.epoch);
         this.head = frame.head;
+        this.#person({});
         this.site = frame.site;
         break;
       case "events":
@@ -117,7 +121,7 @@ export class Link {
         this.#step(frame.turn, { id: frame.id, label: frame.label, state: frame.state });
         break;
       case "staff":
-        this.staff = { typing: !!frame.typing, name: frame.name || this.staff.name };
+        this.#person(frame);
         break;
       case "error":
         this.#refuse(frame);
@@ -171,6 +175,12 @@ export class Link {
     return frames;
   }
 
+  /** @param {Record<string, any>} said by a person, or told of one; without a name it is the one we know */
+  #person({ typing, name, picture, seen }) {
+    const known = this.staff;
+    this.staff = { typing: !!typing, name: name || known.name, picture: picture || (!name || name === known.name ? known.picture : ""), seen: Math.max(seen || 0, known.seen) };
+  }
+
   /** @param {Frame} frame */
   #draft(frame) {
     const part = frame.part === "thinking" ? "thinking" : "reply";
@@ -204,7 +214,11 @@ export class Link {
     const pending = frame.id && this.outbox.get(frame.id);
     for (const proof of this.proofs.values()) if (frame.id && proof.id === frame.id) proof.error = frame.code;
     // Too fast and busy are answers for now: the message stays and is sent again.
-    if (pending && frame.code !== "too_fast" && frame.code !== "busy") pending.failed = frame.code;
+    if (!pending || frame.code === "too_fast" || frame.code === "busy") return;
+    if (pending.frame.t === "transcript") {
+      this.outbox.delete(pending.id);
+      this.aside = "mail_refused";
+    } else pending.failed = frame.code;
   }
 
   /** @param {Event} event */
@@ -214,7 +228,7 @@ export class Link {
     this.cursor = event.seq;
     this.outbox.delete(event.id);
     if (kind === "message") {
-      if (event.role === "staff") this.staff = { typing: false, name: body.name || this.staff.name };
+      if (event.role === "staff") this.#person({ name: body.name, picture: body.picture });
       if (event.role === "agent" && turn) this.#settle(event.seq);
     } else if (kind === "turn.started" && turn) {
       this.turn = turn;
@@ -222,19 +236,26 @@ export class Link {
       this.#endTurn(turn, event.seq);
     } else if (kind === "mode") {
       this.mode = /** @type {Mode} */ (body);
-      if (body.mode === "staff" && body.name) this.staff.name = body.name;
+      if (body.mode === "staff") this.#person({ name: body.name, picture: body.picture });
       if (body.mode !== "agent") this.#settle(event.seq);
       // While a person is awaited the agent may still answer; once one is here it does not.
       if (body.mode === "staff" || body.mode === "closed") this.turn = "";
-      for (const [id, p] of this.outbox) if (p.frame.t === "human" && body.mode !== "agent") this.outbox.delete(id);
+      if (body.mode !== "agent") this.#heard("human");
     } else if (kind === "rated") {
       // Without `of` it is the whole conversation that was rated.
       this.scores.set(body.of || "", body.score);
+    } else if (kind === "mailed") {
+      if (body.what) this.#heard(body.what);
     } else if (kind === "verify.sent") Object.assign(this.proof(body.call), { sent: body.to, left: 3, error: "" });
     else if (kind === "verify.tried") this.proof(body.call).left = body.left;
     else if (kind.startsWith("call.")) {
       this.#call(event);
     }
+  }
+
+  /** What comes back as another event than the frame that asked for it. @param {string} name of the frame */
+  #heard(name) {
+    for (const [id, p] of this.outbox) if (p.frame.t === name) this.outbox.delete(id);
   }
 
   /** @param {number} seq */

@@ -25,6 +25,14 @@ const script = /** @type {HTMLScriptElement | null} */ (document.currentScript |
 const night = matchMedia("(prefers-color-scheme: dark)");
 const base = new URL(".", script?.src || location.href).href;
 
+/** As a page with Trusted Types wants it. Made once: a second policy of that name is forbidden. */
+let trusted = { createScriptURL: String };
+try {
+  trusted = /** @type {any} */ (window).trustedTypes.createPolicy("shopbell", trusted);
+} catch {
+  // There is no such thing here, or the page allows no such policy.
+}
+
 /**
  * Settles behind the next frame, so that what was changed before is painted; a page in the background gets no frames.
  * @returns {Promise<void>}
@@ -33,6 +41,13 @@ const painted = () => new Promise((done) => {
   requestAnimationFrame(() => setTimeout(done));
   setTimeout(done, 200);
 });
+
+/** @returns {string} the token of a mailed link; taken out of the address at once, so that nothing else keeps it */
+function takeLink() {
+  const [page, link = ""] = location.href.split("#shopbell=");
+  if (link) history.replaceState(history.state, "", page);
+  return link;
+}
 
 class ShopbellChat extends HTMLElement {
   /** Handed to the chat module, which has no copy of its own. */
@@ -45,6 +60,7 @@ class ShopbellChat extends HTMLElement {
   /** @type {Chat | null} */
   chat = null;
   isOpen = false;
+  link = takeLink();
   /** Messages that nobody has looked at. */
   count = 0;
   /** @type {(name: string, detail?: any) => void} */
@@ -143,7 +159,7 @@ class ShopbellChat extends HTMLElement {
     return new Promise((resolve, reject) => {
       // `load` comes after the module has run.
       const node = Object.assign(document.createElement("script"), { type: "module", crossOrigin: "anonymous", integrity, nonce: this.config.nonce || "", onload: resolve, onerror: reject });
-      node.src = /** @type {any} */ (trusted(new URL("widget/" + file, base).href));
+      node.src = /** @type {any} */ (trusted).createScriptURL(new URL("widget/" + file, base).href);
       document.head.append(node);
     });
   }
@@ -188,15 +204,6 @@ class ShopbellChat extends HTMLElement {
   }
 }
 
-/** @param {string} url @returns {string} as a page with Trusted Types wants it */
-function trusted(url) {
-  try {
-    return /** @type {any} */ (window).trustedTypes.createPolicy("shopbell", { createScriptURL: (/** @type {string} */ u) => u }).createScriptURL(url);
-  } catch {
-    return url;
-  }
-}
-
 /** @type {[string, (detail: any) => void, (event: any) => void][]} name, the page's function, what listens for it */
 let listeners = [];
 /** @type {ShopbellChat | null} */
@@ -222,7 +229,7 @@ function boot(options = {}) {
   const { live, visited, open } = el.session();
   // A sheet over the whole phone that nobody asked for drives people away: there, only a press opens it.
   const small = matchMedia("(max-width: 520px)").matches;
-  if (config.open === "true" || (!small && (open || (config.open === "first" && !visited)))) el.show(false);
+  if (el.link || config.open === "true" || (!small && (open || (config.open === "first" && !visited)))) el.show(false);
   else if (live || config.identity) (window.requestIdleCallback || setTimeout)(() => host === el && withChat());
   emit("ready");
 }

@@ -15,10 +15,8 @@
 export function openStorage(kind) {
   if (kind === "none") return null;
   try {
-    const storage = kind === "session" ? sessionStorage : localStorage;
-    storage.setItem("shopbell:?", "1");
-    storage.removeItem("shopbell:?");
-    return storage;
+    // One that is full or takes nothing is store.js's to see.
+    return kind === "session" ? sessionStorage : localStorage;
   } catch {
     return null;
   }

@@ -8,11 +8,13 @@ import { codePoints } from "./link.js";
  * @typedef {import("./link.js").Step} Step
  * @typedef {{key: string, type: "day", at_ms: number}
  *   | {key: string, type: "unread"}
- *   | {key: string, type: "message", id: string, role: string, name: string, text: string, at_ms: number, citations: any[],
+ *   | {key: string, type: "message", id: string, role: string, name: string, picture?: string, text: string, at_ms: number, citations: any[],
  *      choices: {label: string, text: string}[], live: boolean, usable: boolean, first: boolean, last: boolean, score: number, state: string, error: string}
  *   | {key: string, type: "work", steps: Step[], thoughts: string[], thinking: string, running: boolean}
- *   | {key: string, type: "line", what: string, name: string, again: string}
- *   | {key: string, type: "rating", score: number}
+ *   | {key: string, type: "line", seq: number, what: string, again: string}
+ *   | {key: string, type: "note", seq: number, what: string, name: string, picture?: string, left?: string, mail?: boolean}
+ *   | {key: string, type: "rating", seq: number, score: number}
+ *   | {key: string, type: "seen"}
  *   | {key: string, type: "ask", call: string, label: string, args: Record<string, any>, expires_ms: number, state: string, verify: string, to: string, proof: Record<string, any>}} Item
  */
 
@@ -43,6 +45,10 @@ export function items(link, view) {
   let day = "";
   let divided = !view.seen;
   let lastText = "";
+  /** Who of the staff is there, and the last line that said so. */
+  let there = "";
+  /** @type {any} */
+  let mode = null;
   const dayOf = (/** @type {number} */ at_ms) => {
     if (view.day(at_ms) !== day) list.push({ key: `day:${(day = view.day(at_ms))}`, type: "day", at_ms });
   };
@@ -83,17 +89,35 @@ export function items(link, view) {
       // An ending that left no message behind is said in words.
       const silent = b.reason === "failed" && !(e.turn && parts.get(e.turn));
       if (b.reason === "stopped" || b.reason === "interrupted" || silent) {
-        list.push({ key: `end:${e.seq}`, type: "line", what: b.reason, name: "", again: b.reason === "stopped" ? "" : lastText });
+        list.push({ key: `end:${e.seq}`, type: "line", seq: e.seq, what: b.reason, again: b.reason === "stopped" ? "" : lastText });
       }
     } else if (e.kind === "mode") {
-      const back = b.mode !== "agent" || list.some((i) => i.type === "line" && i.what.startsWith("mode_"));
-      if (back) list.push({ key: `mode:${e.seq}`, type: "line", what: `mode_${b.mode}`, name: b.name || "", again: "" });
+      const name = b.mode === "staff" ? b.name || "" : "";
+      // The agent is back only where somebody else was.
+      if (mode || b.mode !== "agent") {
+        mode = { key: `mode:${e.seq}`, type: "note", seq: e.seq, what: `mode_${b.mode}`, name, picture: b.picture, left: there !== name ? there : "" };
+        list.push(mode);
+      }
+      there = name;
+      // Asked at the first end, and answered there or not: who comes back to talk is not asked again.
+      if (b.mode === "closed" && lastText && !list.some((i) => i.type === "rating")) list.push({ key: "rating", type: "rating", seq: e.seq, score: link.scores.get("") || 0 });
+    } else if (e.kind === "mailed" && b.what) {
+      const key = `mail:${e.id.replace(/:done$/, "")}`;
+      const known = list.find((i) => i.key === key);
+      const now = { key, type: /** @type {const} */ ("note"), seq: e.seq, what: `mail_${b.state}`, name: b.to };
+      if (known) Object.assign(known, now);
+      else list.push(now);
     } else if (e.kind === "call.asked" && b.of === "customer") {
       list.push(ask(link, b, view.now_ms));
     }
   }
 
+  if (mode && link.mode.mode === "closed") mode.mail = true;
+  const newest = link.events.findLast((e) => e.kind === "message");
+  if (newest?.role === "customer" && newest.seq <= link.staff.seen) list.push({ key: "seen", type: "seen" });
+
   for (const pending of link.outbox.values()) {
+    if (pending.frame.t === "transcript") list.push({ key: "mail", type: "note", seq: 0, what: "mail_asked", name: "" });
     if (pending.frame.t !== "say") continue;
     dayOf(pending.at_ms);
     const item = message(`m:${pending.id}`, pending.id, "customer", { text: pending.frame.text }, pending.at_ms, 0);
@@ -119,8 +143,7 @@ export function items(link, view) {
     item.live = true;
     list.push(item);
   }
-  // Asked once, at the end; whoever goes on talking has no end yet.
-  if (link.mode.mode === "closed" && lastText) list.push({ key: "rating", type: "rating", score: link.scores.get("") || 0 });
+  if (link.aside) list.push({ key: link.aside, type: "note", seq: Infinity, what: link.aside, name: "" });
   return group(list.filter((i) => i.type !== "work" || i.running || i.steps.length || i.thoughts.length));
 }
 
@@ -136,7 +159,7 @@ export function items(link, view) {
 function message(key, id, role, body, at_ms, score) {
   return {
     key, type: "message", id, role, at_ms, score,
-    name: body.name || "",
+    name: body.name || "", picture: body.picture,
     text: String(body.text ?? ""),
     citations: Array.isArray(body.citations) ? body.citations : [],
     choices: choicesOf(body.choices),

@@ -10,8 +10,9 @@ export class Voice {
   /** @type {import("./store.js").Store} */ store = /** @type {any} */ (null);
   /** @type {any} */ panel = null;
   /** @type {import("./socket.js").State} */ line = { name: "idle" };
-  /** The newest seq that was looked at. */
+  /** The newest seq that was looked at, and the newest that the server was told of. */
   seen = 0;
+  toldSeen = 0;
 
   /**
    * @param {import("./link.js").Frame} _frame
@@ -24,6 +25,7 @@ export class Voice {
     // Half a surrogate pair is no text to the server, and would come back for ever.
     const trimmed = (/** @type {any} */ (text).toWellFormed?.() ?? text).trim();
     if (!trimmed || [...trimmed].length > 4000) return false;
+    this.link.aside = "";
     this.deliver({ t: "say", id: newId(), text: trimmed }, true);
     this.panel.toEnd();
     // Whoever has begun to talk finds the chat open on the next page too.
@@ -46,6 +48,13 @@ export class Voice {
 
   human() {
     this.deliver({ t: "human", id: newId() }, true);
+  }
+
+  /** Have all that was said mailed to the address on file. */
+  transcript() {
+    this.link.aside = "";
+    this.deliver({ t: "transcript", id: newId() }, true);
+    this.panel.toEnd();
   }
 
   /** @param {string} of a message, empty for the conversation @param {number} score */
@@ -76,7 +85,7 @@ export class Voice {
   typing() {
     const now = Date.now();
     // 3 s: a notice that is renewed while it lasts, not one for each key.
-    if (this.link.mode.mode === "agent" || now - (this.typed || 0) < 3000) return;
+    if (!["waiting", "staff"].includes(this.link.mode.mode) || now - (this.typed || 0) < 3000) return;
     this.typed = now;
     this.deliver({ t: "typing" }, false);
   }
@@ -88,7 +97,11 @@ export class Voice {
     if (last && last.seq > this.seen) {
       this.seen = last.seq;
       this.store.save({ seen: this.seen });
-      if (this.line.name === "open") this.deliver({ t: "seen", seq: this.seen }, false);
+    }
+    // Told once the line is there, also of what was looked at without one.
+    if (this.seen > this.toldSeen && this.line.name === "open") {
+      this.toldSeen = this.seen;
+      this.deliver({ t: "seen", seq: this.seen }, false);
     }
     this.unread();
   }

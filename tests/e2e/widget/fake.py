@@ -24,6 +24,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 ROOT = Path(__file__).parents[3]
 DIST = ROOT / "widget" / "dist"
 START_MS = 1_790_000_000_000
+PICTURE = bytes.fromhex("47494638396101000100800000c0a080000000" + "2c00000000010001000002024401003b")
 NONCE = "n0nce"
 STRICT_CSP = (
     f"default-src 'none'; script-src 'nonce-{NONCE}' 'self'; connect-src 'self' ws://127.0.0.1:*; "
@@ -85,6 +86,8 @@ class FakeShop:
             "reasoning": "steps",
         }
         self.answer: Callable[[str], list[Frame]] = plain_answer
+        self.answers = True
+        """Whether an agent answers; without one, what is said is only taken in."""
         self.cut_at: int | None = None
         """Close every line once this many frames of a turn have been sent on it; once."""
         self.refuse_tokens = False
@@ -144,12 +147,12 @@ class FakeShop:
 
         self.run(send)
 
-    def event(self, kind: str, role: str, body: Frame, *, turn: str | None = None) -> None:
+    def event(self, kind: str, role: str, body: Frame, *, turn: str | None = None, event_id: str = "") -> None:
         """Add an event to the newest conversation and send it."""
 
         async def send() -> None:
             talk = list(self.talks.values())[-1]
-            await self.publish(talk, talk.add(kind, role, body, turn=turn))
+            await self.publish(talk, talk.add(kind, role, body, turn=turn, event_id=event_id))
 
         self.run(send)
 
@@ -259,6 +262,8 @@ class FakeShop:
                 await self.broadcast(talk, error)
             return
         await self.publish(talk, talk.add("message", "customer", {"text": frame["text"]}, event_id=frame["id"]))
+        if not self.answers:
+            return
         task = asyncio.create_task(self.turn(talk, frame["id"], frame["text"]))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
@@ -328,6 +333,12 @@ class FakeShop:
         assert path.is_relative_to(ROOT / "widget" / "src")
         return Response(path.read_bytes(), media_type="text/javascript")
 
+    def picture(self, request: Request) -> Response:
+        """A colleague's picture; withdrawn are those whose name begins with 0."""
+        if request.path_params["name"].startswith("0"):
+            return PlainTextResponse("no picture", status_code=404)
+        return Response(PICTURE, media_type="image/gif")
+
     def nothing(self, request: Request) -> Response:
         if request.url.path != "/favicon.ico":  # the browser's own idea
             self.requests.append(request.url.path)
@@ -340,6 +351,7 @@ class FakeShop:
                 Route("/widget.js", self.file),
                 Route("/widget/{name}", self.file),
                 Route("/src/{path:path}", self.source),
+                Route("/picture/{name}", self.picture),
                 WebSocketRoute("/v1/chat", self.chat),
                 Route("/{path:path}", self.nothing),
             ]

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.e2e.widget.fake import FakeShop
 
@@ -42,6 +42,12 @@ def settled(page: Page, messages: int) -> None:
         }""",
         arg=messages,
     )
+
+
+def said(page: Page, text: str) -> None:
+    """Wait until the customer's message with these words has come back from the shop."""
+    mine = page.locator(f"{CHAT} .message.customer", has_text=text)
+    expect(mine.locator("time")).to_be_visible()
 
 
 def cut(page: Page, shop: FakeShop) -> None:

@@ -54,11 +54,11 @@ def test_axe_finds_nothing_closed_open_or_streaming(shop: FakeShop, visit: Opene
     fill(shop, page)
     assert violations(page) == []
     page.click(f"{CHAT} .round >> nth=0")
+    page.wait_for_selector(f"{CHAT} .menu")
     assert violations(page) == []
     shop.event("mode", "system", {"mode": "staff", "name": "Mara"})
     shop.event("message", "staff", {"text": "Hi", "name": "Mara"})
-    shop.drop()
-    page.wait_for_selector(f"{CHAT} .banner.waiting")
+    page.wait_for_selector(f"{CHAT} .staff .face")
     assert violations(page) == []
 
 

@@ -429,7 +429,7 @@ def test_asking_for_a_person_is_said_in_words(shop: FakeShop, visit: Opener) -> 
     open_chat(page)
     page.click(f"{CHAT} .round >> nth=0")
     page.click(f"{CHAT} .menu button")
-    expect(page.locator(f"{CHAT} .line")).to_have_text("A person has been asked to join. You can keep writing.")
+    expect(page.locator(f"{CHAT} .note")).to_have_text("A person has been asked to join. You can keep writing.")
     expect(page.locator(f"{CHAT} .status")).to_have_text("Waiting for a person")
     shop.event("mode", "system", {"mode": "staff", "name": "Mara"})
     expect(page.locator(f"{CHAT} .status")).to_have_text("Mara is here")
@@ -455,25 +455,6 @@ def test_one_page_cited_twice_is_one_source_and_a_long_list_of_short_things_stan
     assert inside(page, "(root) => new Set([...root.querySelectorAll('li')].map((li) => li.offsetLeft)).size") >= 2
     assert inside(page, "(root) => root.querySelectorAll('summary').length") == 0, "one step has nothing to unfold"
     expect(page.locator(f"{CHAT} .work")).to_have_text("Looking, done")
-
-
-def test_a_closed_conversation_is_rated_once(shop: FakeShop, visit: Opener) -> None:
-    page = visit()
-    open_chat(page)
-    say(page, "thanks")
-    settled(page, 2)
-    expect(page.locator(f"{CHAT} .rating")).to_have_count(0)
-    shop.event("mode", "system", {"mode": "closed"})
-    expect(page.locator(f"{CHAT} .rating button")).to_have_count(5)
-    assert violations(page) == []
-    page.get_by_role("button", name="4 of 5").click()
-    expect(page.locator(f"{CHAT} .rating")).to_have_text("Thank you for telling us")
-    page.wait_for_function("() => !Object.keys(localStorage).some((key) => key.includes(':out:'))")
-    rates = [f for f in shop.heard if f["t"] == "rate"]
-    assert [(f.get("of"), f["score"]) for f in rates] == [(None, 4)]
-    page.reload()
-    expect(page.locator(f"{CHAT} .rating")).to_have_text("Thank you for telling us")
-    assert len([f for f in shop.heard if f["t"] == "rate"]) == 1
 
 
 @pytest.mark.parametrize("storage", ["local", "none"])
@@ -550,7 +531,7 @@ def test_german_words_have_the_same_keys_and_are_used(shop: FakeShop, visit: Ope
     page = visit({"locale": "de-AT"})
     keys = page.evaluate("""async () => Promise.all(['en', 'de'].map(async (n) => {
       const m = await import(`/src/locales/${n}.js`);
-      return [Object.keys(m.launcher).sort(), Object.keys(m.chat).sort()];
+      return [Object.keys(m.launcher).sort(), Object.keys(m.chat).sort(), Object.keys(m.cards).sort()];
     }))""")
     assert keys[0] == keys[1]
     open_chat(page)

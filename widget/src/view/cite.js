@@ -1,4 +1,4 @@
-// The small card that shows a source's title and words while its chip is pointed at or focused.
+// The small card that shows a source's title and words while its chip is pointed at or focused. Part of the cards.
 // Must not fetch anything: it shows what the citation holds.
 
 import { h } from "../shared.js";
@@ -8,21 +8,6 @@ export class Popover {
   constructor(frame) {
     this.frame = frame;
     this.node = h("div", { class: "popover", role: "tooltip", id: "sb-source", hidden: true });
-    frame.append(this.node);
-  }
-
-  /**
-   * @param {HTMLElement} chip
-   * @param {{title?: string, quote?: string, document?: string}} source
-   */
-  attach(chip, source) {
-    const show = () => this.show(chip, source);
-    const hide = () => this.hide();
-    chip.addEventListener("pointerenter", show);
-    chip.addEventListener("pointerleave", hide);
-    chip.addEventListener("focus", show);
-    chip.addEventListener("blur", hide);
-    if (chip.tagName === "BUTTON") chip.addEventListener("click", show);
   }
 
   /**
@@ -30,6 +15,9 @@ export class Popover {
    * @param {{title?: string, quote?: string, document?: string}} source
    */
   show(chip, source) {
+    // The first one is fetched: meanwhile the pointer may be elsewhere.
+    if (!chip.matches(":hover, :focus")) return;
+    this.frame.append(this.node);
     const quote = (source.quote || "").trim();
     this.node.replaceChildren(
       h("strong", { dir: "auto" }, source.title || source.document || ""),

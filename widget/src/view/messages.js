@@ -3,11 +3,9 @@
 
 import { safeUrl } from "../inline.js";
 import { render } from "../markdown.js";
+import { withMore } from "../more.js";
 import { h, icon } from "../shared.js";
 import { ICONS } from "./icons.js";
-
-/** @type {{file: string, integrity: string}} put in by build.mjs */
-const CARDS = __CARDS__;
 
 /**
  * @typedef {import("../app.js").App} App
@@ -18,12 +16,10 @@ export class Messages {
   /**
    * @param {App} app
    * @param {HTMLElement} box
-   * @param {import("./cite.js").Popover} popover
    */
-  constructor(app, box, popover) {
+  constructor(app, box) {
     this.app = app;
     this.box = box;
-    this.popover = popover;
     /** @type {Map<string, {node: any, sig: string}>} */
     this.drawn = new Map();
   }
@@ -48,7 +44,8 @@ export class Messages {
     /** @type {ChildNode | null} */
     let at = this.box.firstChild;
     for (const item of list) {
-      const sig = JSON.stringify(item);
+      // Faces come with the part that few visits need.
+      const sig = JSON.stringify(item) + (item.role === "staff" && !!this.app.more);
       let known = this.drawn.get(item.key);
       if (!known) {
         known = { node: this.#make(item), sig: "" };
@@ -80,16 +77,14 @@ export class Messages {
     const { t } = this.app;
     if (item.type === "message") this.#message(node, item);
     else if (item.type === "work") this.#work(node, item);
-    else if (item.type === "ask") this.#ask(node, item);
-    else if (item.type === "rating") this.#rating(node, item);
     else if (item.type === "day") node.replaceChildren(h("span", {}, this.day(item.at_ms)));
     else if (item.type === "unread") node.replaceChildren(h("span", {}, t("unread")));
-    else {
-      const name = item.name || t("person");
+    else if (item.type === "line") {
       const again = item.again && h("button", { class: "link", type: "button", onclick: () => this.app.say(item.again) }, t("ask_again"));
-      node.replaceChildren(h("span", {}, t(item.what, { name })), again || "");
-      // With a person in the chat, files can be sent: that is in the cards, too.
-      this.#ask(h("div", {}), item);
+      node.replaceChildren(h("span", {}, t(item.what)), again || "");
+    } else {
+      node.replaceChildren(h("p", { class: "label", dir: "auto" }, item.label));
+      withMore(this.app, (more) => more.draw(node, item));
     }
   }
 
@@ -118,9 +113,10 @@ export class Messages {
     const { t } = this.app;
     const mine = item.role === "customer";
     node.className = `item message ${item.role}${item.first ? " first" : ""}${item.last ? " last" : ""}${item.live ? " live" : ""}${item.state === "failed" ? " bad" : ""}`;
-    const name = mine ? t("you") : item.name || t(item.role === "staff" ? "person" : "assistant");
-    const mark = mine ? "" : item.role === "staff" ? h("span", { class: "face", "aria-hidden": "true" }, [...name][0] || "") : h("span", { class: "face" }, icon(ICONS.bell));
-    node.who.replaceChildren(mark || "", h("span", {}, name));
+    const staff = item.role === "staff";
+    const kind = t(mine ? "you" : staff ? "person" : "assistant");
+    const mark = mine ? "" : staff ? this.app.more?.face(item.name || kind, item.picture) : h("span", { class: "face" }, icon(ICONS.bell));
+    node.who.replaceChildren(mark || "", h("span", {}, item.name || kind), (item.name && h("span", { class: "kind" }, kind)) || "");
     node.who.classList.toggle("hide", mine || !item.first);
     if (mine) {
       node.text.dir = "auto";
@@ -132,7 +128,11 @@ export class Messages {
     const foot = /** @type {any[]} */ ([]);
     if (!mine && !item.live) foot.push(this.#sources(item), this.#choices(item));
     if (item.last || item.state !== "sent") foot.push(this.#meta(item, mine));
-    if (item.files) this.#ask((foot[foot.length] = h("div", {})), item);
+    if (item.files) {
+      const place = h("div", {});
+      foot.push(place);
+      withMore(this.app, (more) => place.replaceWith(more.files(item)));
+    }
     node.foot.replaceChildren(...foot.filter(Boolean));
   }
 
@@ -143,10 +143,12 @@ export class Messages {
     if (!c) return item.live ? h("span", { class: "chip" }, n) : null;
     const href = safeUrl(c.url || "");
     const label = this.app.t("source", { n, title: c.title || c.document || "" });
+    const onfocus = () => withMore(this.app, (more) => more.popover.show(chip, c));
+    const onblur = () => this.app.more?.popover.hide();
+    const look = { class: "chip", onfocus, onblur, onpointerenter: onfocus, onpointerleave: onblur };
     const chip = href
-      ? h("a", { class: "chip", href, target: "_blank", rel: "noopener noreferrer nofollow", "aria-label": `${label}, ${this.app.t("new_tab")}` }, n)
-      : h("button", { class: "chip", type: "button", "aria-label": label }, n);
-    this.popover.attach(chip, c);
+      ? h("a", { ...look, href, target: "_blank", rel: "noopener noreferrer nofollow", "aria-label": `${label}, ${this.app.t("new_tab")}` }, n)
+      : h("button", { ...look, type: "button", "aria-label": label, onclick: onfocus }, n);
     return chip;
   }
 
@@ -237,28 +239,5 @@ export class Messages {
     const focused = node.contains(/** @type {any} */ (node.getRootNode()).activeElement);
     node.replaceChildren(details);
     if (focused) /** @type {HTMLElement} */ (details.firstChild).focus();
-  }
-
-  /** @param {any} node @param {Item} item */
-  #rating(node, item) {
-    const { t } = this.app;
-    if (item.score) return node.replaceChildren(h("p", { class: "over" }, t("rated")));
-    const press = (/** @type {number} */ score) => () => {
-      this.app.rate("", score);
-      this.app.panel.tell(t("rated"));
-      this.app.panel.composer.area.focus();
-    };
-    const marks = [1, 2, 3, 4, 5].map((n) => h("button", { type: "button", class: "choice", "aria-label": t("rate_of", { n }), onclick: press(n) }, n));
-    const ends = h("p", { class: "ends", "aria-hidden": "true" }, h("span", {}, t("rate_low")), h("span", {}, t("rate_high")));
-    node.replaceChildren(h("p", { class: "over" }, t("rate")), h("div", { class: "choices", role: "group", "aria-label": t("rate") }, ...marks), ends);
-  }
-
-  /** @param {any} node @param {Item} item */
-  #ask(node, item) {
-    const { host } = this.app;
-    if (host.constructor.card) return node.replaceChildren(host.constructor.card(item, { app: this.app, when: (/** @type {number} */ ms) => this.when(ms) }));
-    node.replaceChildren(h("section", { class: "card" }, h("p", { class: "label", dir: "auto" }, item.label)));
-    // Most chats never ask anything: the cards come with the first question.
-    host.script(CARDS).then(() => this.#ask(node, item), () => {});
   }
 }

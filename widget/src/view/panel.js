@@ -2,10 +2,10 @@
 // Must not talk to the server: everything goes through the app.
 
 import { safeUrl } from "../inline.js";
+import { withMore } from "../more.js";
 import { h, icon, parseColor } from "../shared.js";
 import { choicesOf, items } from "../transcript.js";
 import { Announcer } from "./announcer.js";
-import { Popover } from "./cite.js";
 import { Composer } from "./composer.js";
 import { ICONS } from "./icons.js";
 import { Messages } from "./messages.js";
@@ -22,6 +22,8 @@ export class Panel {
     this.open = false;
     this.atEnd = true;
     this.divider = 0;
+    /** Closes the open menu. @type {(() => void) | null} */
+    this.shut = null;
     app.host.adopt(chatCss);
   }
 
@@ -47,12 +49,10 @@ export class Panel {
     this.dot = h("span", { class: "presence", "aria-hidden": "true" });
     this.title = h("h2", { id: "sb-title" });
     this.status = h("p", { class: "status" });
-    this.menuButton = h("button", { class: "round", type: "button", "aria-label": t("menu"), "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => this.menu(!!this.menuBox?.hidden) }, icon(ICONS.more, "dots"));
+    this.menuButton = h("button", { class: "round", type: "button", "aria-label": t("menu"), "aria-haspopup": "menu", "aria-expanded": "false", onpointerenter: () => withMore(app), onclick: () => withMore(app, (more) => more.menu()) }, icon(ICONS.more, "dots"));
     this.closeButton = h("button", { class: "round", type: "button", "aria-label": t("close"), onclick: () => this.app.host.hide() }, icon(ICONS.down));
-    this.humanItem = h("button", { type: "button", role: "menuitem", onclick: () => this.#human() }, icon(ICONS.person), h("span", {}, t("human")));
-    this.menuBox = h("div", { class: "menu", role: "menu", "aria-label": t("menu"), hidden: true }, this.humanItem);
     this.logo = h("div", { class: "logo" });
-    const header = h("div", { class: "head" }, this.logo, h("div", { class: "heads" }, this.title, this.status), this.menuButton, this.closeButton, this.menuBox);
+    const header = h("div", { class: "head" }, this.logo, h("div", { class: "heads" }, this.title, this.status), this.menuButton, this.closeButton);
     this.banner = h("div", { class: "banner", role: "status" });
     this.hello = h("div", { class: "hello" });
     this.list = h("div", { class: "list" });
@@ -66,8 +66,7 @@ export class Panel {
     for (const [name, value] of Object.entries({ "aria-labelledby": "sb-title", lang: t("lang"), dir: app.dir })) node.setAttribute(name, value);
     node.onkeydown = (e) => this.#key(e);
     node.replaceChildren(header, this.banner, middle, this.composer.node, this.announcer.node);
-    this.popover = new Popover(this.node);
-    this.messages = new Messages(app, this.list, this.popover);
+    this.messages = new Messages(app, this.list);
     this.sized = new ResizeObserver(() => this.atEnd && this.#stick());
     this.sized.observe(this.list);
     this.sized.observe(this.log);
@@ -109,8 +108,8 @@ export class Panel {
     const inside = this.node.contains(this.app.host.root.activeElement);
     this.open = false;
     this.node.hidden = true;
-    this.menu(false);
-    this.popover?.hide();
+    this.shut?.();
+    this.app.more?.popover.hide();
     this.app.store.save({ open: undefined });
     this.app.host.toggleAttribute("open", false);
     window.visualViewport?.removeEventListener("resize", this.#fit);
@@ -146,11 +145,11 @@ export class Panel {
   forget() {
     this.messages?.clear();
     this.announcer?.clear();
-    this.popover?.hide();
+    this.app.more?.popover.hide();
     this.typing?.replaceChildren();
-    this.divider = this.lineCount = this.lastAtEnd = 0;
-    this.lastLine = "";
+    this.divider = this.lastAtEnd = 0;
     this.#header();
+    this.app.more?.update();
   }
 
   /** @param {string} text for screen readers */
@@ -203,8 +202,7 @@ export class Panel {
     this.#header();
     this.#banner();
     this.#hello(list);
-    const { mode, staff } = { mode: app.link.mode.mode, staff: app.link.staff };
-    this.typing?.replaceChildren(staff.typing && mode === "staff" ? h("span", {}, app.t("typing", { name: staff.name || app.t("person") })) : "");
+    app.more?.update();
     this.messages.show(list);
     this.log.setAttribute("aria-busy", String(list.some((i) => i.type === "message" && i.live)));
     this.#announce(list, opening);
@@ -230,26 +228,23 @@ export class Panel {
     }[mode];
     if (this.status && this.status.textContent !== words) this.status.replaceChildren(this.dot || "", h("span", {}, words));
     this.dot?.setAttribute("class", `presence ${app.line.name === "open" ? mode : "away"}`);
-    const asked = mode !== "agent" && mode !== "closed";
-    const pending = [...link.outbox.values()].some((p) => p.frame.t === "human");
-    this.humanItem?.toggleAttribute("disabled", asked || pending);
-    const label = this.humanItem?.lastChild;
-    if (label) label.textContent = t(asked || pending ? "human_asked" : "human");
   }
 
   #banner() {
     const { t, line, notice } = this.app;
-    const again = (/** @type {string} */ key) => h("button", { class: "link", type: "button", onclick: () => this.app.retryNow() }, t(key));
+    // What hardly ever happens is said in words that are fetched for it.
+    const rare = (/** @type {string} */ key) => (this.app.more ? this.app.more.t(key) : void withMore(this.app));
+    const again = (/** @type {string} */ words) => h("button", { class: "link", type: "button", onclick: () => this.app.retryNow() }, words);
     /** @type {Record<string, () => any[]>} */
     const all = {
       // A first connection takes a blink: no words for it unless there is something to wait for.
       connecting: () => (this.app.link.site ? [t("reconnecting_now")] : [t("connecting")]),
-      waiting: () => [t("reconnecting", { n: Math.max(1, Math.ceil(((line.until_ms || 0) - Date.now()) / 1000)) }), again("retry_now")],
+      waiting: () => [t("reconnecting", { n: Math.max(1, Math.ceil(((line.until_ms || 0) - Date.now()) / 1000)) }), again(t("retry_now"))],
       offline: () => [t("offline")],
-      refused: () => [t("refused")],
-      outdated: () => [t("outdated")],
-      broken: () => [t("broken"), again("start_again")],
-      erased: () => [t("erased"), again("start_again")],
+      refused: () => [rare("refused")],
+      outdated: () => [rare("outdated")],
+      broken: () => [rare("broken"), again(rare("start_again"))],
+      erased: () => [rare("erased"), again(rare("start_again"))],
     };
     const kids = all[line.name]?.() || (notice ? [notice] : []);
     const sig = `${line.name}|${kids[0] || ""}`;
@@ -284,36 +279,16 @@ export class Panel {
     if (!announcer) return;
     const news = new Set(app.link.events.filter((e) => e.seq > app.newsFrom).map((e) => e.id));
     for (const item of list) {
-      if (item.type !== "message" || item.role === "customer") continue;
-      if (this.open && !opening && (item.live || news.has(item.id))) announcer.follow(item.key, item.text, !item.live);
-      else if (!item.live && !announcer.told.has(item.key)) announcer.skip(item.key, item.text);
-    }
-    const lines = list.filter((i) => i.type === "line");
-    const last = lines.at(-1);
-    if (this.open && !opening && last && last.key !== this.lastLine && lines.length > (this.lineCount || 0)) announcer.say(app.t(last.what, { name: last.name || app.t("person") }));
-    this.lastLine = last?.key;
-    this.lineCount = lines.length;
-  }
-
-  #human() {
-    this.menu(false);
-    this.app.human();
-    this.composer?.area.focus();
-  }
-
-  /** @param {boolean} open */
-  menu(open) {
-    if (!this.menuBox || this.menuBox.hidden === !open) return;
-    this.menuBox.hidden = !open;
-    this.menuButton?.setAttribute("aria-expanded", String(open));
-    if (open) {
-      this.humanItem?.focus();
-      const away = (/** @type {Event} */ e) => {
-        if (e.composedPath().some((n) => n === this.menuBox || n === this.menuButton)) return;
-        this.menu(false);
-        removeEventListener("pointerdown", away, true);
-      };
-      addEventListener("pointerdown", away, true);
+      const { key, type, seq } = item;
+      if (type === "message" && item.role !== "customer") {
+        if (this.open && !opening && (item.live || news.has(item.id))) announcer.follow(key, item.text, !item.live);
+        else if (!item.live && !announcer.told.has(key)) announcer.skip(key, item.text);
+      } else if (seq && !announcer.told.has(key + item.what)) {
+        announcer.skip(key + item.what, "");
+        if (!this.open || opening || seq <= app.newsFrom) continue;
+        if (type === "line") announcer.say(app.t(item.what));
+        else withMore(app, (more) => announcer.say(more.words(item)));
+      }
     }
   }
 
@@ -321,9 +296,9 @@ export class Panel {
   #key(e) {
     if (e.key === "Escape" && !e.isComposing) {
       e.stopPropagation();
-      if (this.popover?.hide()) return;
-      if (this.menuBox && !this.menuBox.hidden) {
-        this.menu(false);
+      if (this.app.more?.popover.hide()) return;
+      if (this.shut) {
+        this.shut();
         this.menuButton?.focus();
       } else this.app.host.hide();
     } else if (e.key === "Tab") this.#trap(e);
@@ -344,7 +319,7 @@ export class Panel {
     const { log } = this;
     if (!log) return;
     this.atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX;
-    this.popover?.place();
+    this.app.more?.popover.place();
     this.#jumpers();
   }
 

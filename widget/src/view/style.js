@@ -41,10 +41,6 @@ h2 { font: 600 17px/1.25 var(--display); white-space: nowrap; overflow: hidden; 
 .round:hover, .round[aria-expanded=true] { background: var(--wash); color: var(--ink) }
 .round + .round { margin-inline-start: -8px }
 .dots { stroke-width: 2.6 }
-.menu { position: absolute; z-index: 3; top: calc(100% - 8px); inset-inline-end: 14px; min-width: 220px; padding: 6px; border-radius: 14px; background: var(--paper); box-shadow: var(--shadow) }
-.menu button { display: flex; align-items: center; gap: 10px; width: 100%; min-height: 44px; padding: 0 12px; border-radius: 9px; text-align: start }
-.menu button:hover:not([disabled]) { background: var(--wash) }
-.menu button[disabled] { color: var(--soft); cursor: default }
 
 .banner { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 2px 12px; padding: 8px 20px; font-size: 13px; line-height: 1.4; background: var(--wash); color: var(--soft); border-block-end: 1px solid var(--line); flex: none }
 .banner:empty, .typing:empty, .hello:empty { display: none }
@@ -67,16 +63,16 @@ h2 { font: 600 17px/1.25 var(--display); white-space: nowrap; overflow: hidden; 
 .small { padding-block: 14px 4px; font-size: 12px; line-height: 1.45; color: var(--soft) }
 
 .item { flex: none }
-.day, .unread, .line { display: flex; justify-content: center; flex-wrap: wrap; gap: 4px 10px; padding-block: 16px 6px; font-size: 12.5px; line-height: 1.45; color: var(--soft); text-align: center }
-.line { padding-inline: 12px }
+.day, .unread, .line, .note { display: flex; justify-content: center; flex-wrap: wrap; gap: 4px 10px; padding-block: 16px 6px; font-size: 12.5px; line-height: 1.45; color: var(--soft); text-align: center }
+.line, .note { padding-inline: 12px }
 .unread { align-items: center; flex-wrap: nowrap; color: var(--mark); font-weight: 600 }
 .unread::before, .unread::after { content: ""; flex: 1; height: 1px; background: currentColor; opacity: .3 }
 .message { padding-block-start: 5px }
 .message.first { padding-block-start: 16px }
 .who { display: flex; align-items: center; gap: 8px; font-size: 12.5px; font-weight: 600; color: var(--soft); padding-block-end: 5px }
+.kind { font-weight: 400 }
 .face { width: 22px; height: 21px; display: grid; place-items: center; border-radius: 11px 11px 6px 6px; background: var(--tint); color: var(--mark); font-size: 11.5px; font-weight: 700; line-height: 1; flex: none }
 .face .icon { width: 14px; height: 14px; stroke-width: 2 }
-.staff .face { border-radius: 50%; width: 22px; height: 22px; background: var(--accent); color: var(--on-accent) }
 .customer { display: flex; flex-direction: column; align-items: flex-end }
 .customer .text { max-width: 86%; padding: 9px 14px 10px; border-radius: 18px; background: var(--tint); white-space: pre-wrap }
 .customer.last .text { border-end-end-radius: 6px }
@@ -112,10 +108,9 @@ a.chip:hover, button.chip:hover { background: var(--mark); color: var(--paper); 
 .sources a:hover { color: var(--mark); text-decoration: underline }
 .num { color: var(--mark); font: 650 11px/1.5 var(--font); font-variant-numeric: tabular-nums }
 .choices { display: flex; flex-wrap: wrap; gap: 8px; padding-block-start: 12px }
-.choice, .plain, .solid { min-height: 40px; padding: 7px 16px; border-radius: 20px; border: 1px solid color-mix(in srgb, var(--mark) 45%, var(--paper)); color: var(--mark); font-weight: 500; text-align: start; line-height: 1.35; transition: background .12s }
-.choice:hover:not([disabled]), .plain:hover { background: var(--tint) }
+.choice { min-height: 40px; padding: 7px 16px; border-radius: 20px; border: 1px solid color-mix(in srgb, var(--mark) 45%, var(--paper)); color: var(--mark); font-weight: 500; text-align: start; line-height: 1.35; transition: background .12s }
+.choice:hover:not([disabled]) { background: var(--tint) }
 .choice[disabled] { color: var(--soft); border-color: var(--line); cursor: default }
-.solid { background: var(--accent); border-color: transparent; color: var(--on-accent) }
 .meta { display: flex; align-items: center; gap: 5px; min-height: 30px; padding-block-start: 3px; font-size: 12px; line-height: 1.4; color: var(--soft); font-variant-numeric: tabular-nums }
 .meta > .icon { width: 13px; height: 13px; stroke-width: 2 }
 .bad .meta { color: var(--bad) }
@@ -144,13 +139,6 @@ details[open] summary .icon { transform: rotate(90deg) }
 .work li.failed { color: var(--bad) }
 .thought { white-space: pre-wrap; font-style: italic }
 
-.ask { padding-block-start: 16px }
-.over { font-size: 12.5px; font-weight: 600; color: var(--soft) }
-.rating { padding-block: 16px 6px; text-align: center }
-.rating .choices { justify-content: center; padding-block: 9px 3px }
-.rating .choice { min-width: 44px; padding-inline: 0; text-align: center }
-.ends { display: flex; justify-content: space-between; width: 252px; margin: auto; font-size: 12px; color: var(--soft) }
-.typing { padding-block: 12px 4px; font-size: 13px; color: var(--soft); font-style: italic }
 .jump { position: absolute; inset-block-end: 10px; inset-inline-start: 50%; translate: -50% 0; display: flex; align-items: center; gap: 6px; min-height: 36px; min-width: 36px; padding: 0 8px; border-radius: 18px; background: var(--paper); color: var(--mark); box-shadow: var(--shadow); font-size: 13px; font-weight: 600 }
 [dir=rtl] .jump { translate: 50% 0 }
 .jump span { padding-inline-end: 6px }
@@ -166,8 +154,6 @@ textarea::placeholder { color: var(--soft); opacity: 1 }
 .send.stopping .icon { fill: currentColor; width: 18px }
 .count { position: absolute; inset-block-end: 100%; inset-inline-end: 12px; padding: 0 6px; font-size: 12px; background: var(--paper); color: var(--soft); font-variant-numeric: tabular-nums }
 .count.bad { color: var(--bad); font-weight: 600 }
-.popover { position: absolute; z-index: 4; width: max-content; max-width: min(300px, 100% - 24px); padding: 11px 14px 12px; border-radius: 12px; background: var(--paper); box-shadow: var(--shadow); font-size: 13px; line-height: 1.45; pointer-events: none; display: grid; gap: 4px }
-.popover q { color: var(--soft) }
 
 @keyframes rise { from { opacity: 0; transform: translateY(10px) scale(.985) } }
 @keyframes breathe { 50% { opacity: .3; transform: scale(.8) } }
@@ -181,7 +167,7 @@ textarea::placeholder { color: var(--soft); opacity: 1 }
   .round, .send, .tool { width: 44px; height: 44px }
   .send { border-radius: 22px 22px 13px 13px } .send.stopping { border-radius: 22px }
   .field { border-radius: 28px } textarea { padding-block: 11px }
-  .choice, .plain, .solid, .jump { min-height: 44px; border-radius: 22px }
+  .choice, .jump { min-height: 44px; border-radius: 22px }
   .jump { min-width: 44px; padding-inline: 12px }
   .now, .link, .sources :is(a, li > span) { min-height: 44px; align-items: center }
   .meta:has(button) { min-height: 44px } .tools { opacity: 1 }
@@ -189,8 +175,8 @@ textarea::placeholder { color: var(--soft); opacity: 1 }
 }
 @media (max-height: 460px) { .panel { inset-block-end: 8px; height: calc(100dvh - 16px) } .fresh .greeting { font-size: 19px; padding-block-end: 10px } }
 @media (forced-colors: active) {
-  .panel, .menu, .popover, .jump { border: 1px solid CanvasText }
-  .customer .text, .chip, .choice, .solid, .plain, .send, .tool, .logo { border: 1px solid CanvasText }
-  .solid, .send { forced-color-adjust: none; background: ButtonFace; color: ButtonText }
+  .panel, .jump { border: 1px solid CanvasText }
+  .customer .text, .chip, .choice, .send, .tool, .logo { border: 1px solid CanvasText }
+  .send { forced-color-adjust: none; background: ButtonFace; color: ButtonText }
 }
 `;
