@@ -2,6 +2,8 @@
 // Must not sign anybody out by itself: the page's form does, with its token.
 
 import { h } from "../dom.js";
+import { keyed, setText } from "./keyed.js";
+import { Menu } from "./menu.js";
 
 const KEY = "shopbell-desk";
 
@@ -63,31 +65,49 @@ export class Alerts {
 /** @param {string} name */
 const initials = (name) => name.split(/\s+/).map((word) => word[0]).join("").slice(0, 2).toUpperCase();
 
-/**
- * @param {HTMLElement} bar
- * @param {{me: Record<string, any>, people: Record<string, any>[], alerts: Alerts, help: () => void}} view
- */
-export function drawBar(bar, view) {
-  const sign = JSON.stringify([view.me, view.people]);
-  if (bar.dataset.sign === sign) return;
-  bar.dataset.sign = sign;
-  const { alerts } = view;
-  const box = (/** @type {string} */ name, /** @type {string} */ text) => {
+/** Colleagues shown by their picture or initials; how many more there are stands beside. */
+const FACES = 6;
+
+export class Bar {
+  /**
+   * @param {HTMLElement} node
+   * @param {{alerts: Alerts, help: () => void}} desk
+   */
+  constructor(node, desk) {
+    this.desk = desk;
+    this.people = h("ul", { class: "people", "aria-label": "Colleagues at the desk" });
+    this.more = h("p", { class: "quiet" });
+    this.menu = new Menu("…", { up: true, title: "Your account" });
+    node.append(this.people, this.more, this.menu.node);
+  }
+
+  /** @param {{me: Record<string, any>, people: Record<string, any>[]}} view */
+  draw({ me, people }) {
+    const others = people.filter((p) => !p.me);
+    keyed(this.people, others.slice(0, FACES), (p) => p.id, (p) => `${p.name}|${p.picture}`, (p) =>
+      h("li", { title: p.name }, h("span", { "aria-hidden": "true" }, p.picture ? h("img", { src: p.picture, alt: "" }) : initials(p.name)), h("span", { class: "hidden-text" }, p.name)));
+    setText(this.more, others.length ? (others.length > FACES ? `and ${others.length - FACES} more` : "") : "Nobody else is here");
+    setText(this.menu.summary, me.name || "…");
+    const links = [...document.querySelectorAll("template.desk-link")];
+    this.menu.fill(JSON.stringify([me.email, me.role, links.length]), () => [
+      { text: `${me.email || ""}${me.role === "admin" ? " · admin" : ""}` },
+      { text: "", node: this.box("notify", "Desktop notifications") },
+      { text: "", node: this.box("sound", "Sound") },
+      ...links.map((t) => ({ text: "", node: h("a", { href: t.getAttribute("data-href") }, t.getAttribute("data-name")) })),
+      { text: "Keyboard (?)", act: this.desk.help },
+      { text: "", node: h("button", { form: "logout" }, "Sign out") },
+      { text: "", node: h("button", { form: "logout", name: "everywhere", value: "1" }, "Sign out everywhere") },
+    ]);
+  }
+
+  /** @param {string} name @param {string} text */
+  box(name, text) {
+    const { alerts } = this.desk;
     const input = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", onchange: async () => {
       await alerts.turn(name, input.checked);
       input.checked = !!alerts.set[name];
     } }));
     input.checked = !!alerts.set[name];
     return h("label", {}, input, " ", text);
-  };
-  const links = [...document.querySelectorAll("template.desk-link")].map((t) => h("a", { href: t.getAttribute("data-href") }, t.getAttribute("data-name")));
-  const menu = h("details", { class: "menu up", name: "menu" },
-    h("summary", {}, view.me.name || "…"),
-    h("div", {}, h("p", { class: "quiet" }, view.me.email || "", view.me.role === "admin" ? " · admin" : ""), box("notify", "Desktop notifications"), box("sound", "Sound"), ...links,
-      h("button", { type: "button", onclick: view.help }, "Keyboard"), h("button", { form: "logout" }, "Sign out"), h("button", { form: "logout", name: "everywhere", value: "1" }, "Sign out everywhere")));
-  const others = view.people.filter((p) => !p.me);
-  bar.replaceChildren(
-    h("ul", { class: "people", "aria-label": "Colleagues at the desk" }, others.slice(0, 6).map((p) => h("li", { title: p.name }, h("span", { "aria-hidden": "true" }, initials(p.name)), h("span", { class: "hidden-text" }, p.name)))),
-    h("p", { class: "quiet" }, others.length ? (others.length > 6 ? `and ${others.length - 6} more` : "") : "Nobody else is here"),
-    menu);
+  }
 }

@@ -4,7 +4,7 @@
 import { h } from "../dom.js";
 import { callsOf } from "./timeline.js";
 import { nameOf } from "./queue.js";
-import { plain, reasonOf, when } from "./words.js";
+import { languageOf, plain, reasonOf, when } from "./words.js";
 
 const LEVELS = /** @type {Record<string, string>} */ ({ anonymous: "sign-in has run out", guest: "showed an order's e-mail by a code", identified: "signed in by the shop", step_up: "confirmed by a code" });
 
@@ -19,19 +19,21 @@ const LEVELS = /** @type {Record<string, string>} */ ({ anonymous: "sign-in has 
  */
 export function drawCard(side, view) {
   const { row, link, card } = view;
-  const sign = `${row?.site}/${row?.conversation}|${link.cursor}|${card?.at || 0}|${row?.tags}`;
-  if (side.dataset.sign === sign || side.contains(document.activeElement) && document.activeElement?.tagName === "INPUT") return;
+  const last = (/** @type {string} */ kind) => link.events.findLast((e) => e.kind === kind);
+  const found = { identified: last("identified"), routed: last("routed"), contact: last("contact") };
+  const calls = [...callsOf(link).values()];
+  // Of every event only what is shown here makes it anew.
+  const sign = JSON.stringify([row?.site, row?.conversation, row?.name, row?.tags, card?.at, !!link.cursor, Object.values(found).map((e) => e?.seq), calls.map((c) => c.state)]);
+  if (side.dataset.sign === sign || (side.contains(document.activeElement) && document.activeElement?.tagName === "INPUT")) return;
   side.dataset.sign = sign;
-  const last = (/** @type {string} */ kind) => [...link.events].reverse().find((e) => e.kind === kind)?.body;
-  const known = last("identified");
+  const known = found.identified?.body;
   const opened = link.events.find((e) => e.kind === "opened")?.body;
-  const routed = last("routed");
+  const routed = found.routed?.body;
   const level = !known?.customer ? "not signed in" : LEVELS[card?.known?.level] || (known.guest ? LEVELS.guest : known.verified === "step_up" ? LEVELS.step_up : LEVELS.identified);
   const pair = (/** @type {string} */ name, /** @type {any} */ value) => (value ? [h("dt", {}, name), h("dd", {}, plain(String(value)))] : []);
-  const calls = [...callsOf(link).values()];
   side.replaceChildren(
     h("h2", {}, row ? nameOf(row) : "Customer"),
-    h("dl", {}, pair("Known", level), pair("Customer", known?.customer), pair("E-mail", known?.email), pair("Language", routed?.language || opened?.locale), pair("Mood", routed?.mood), pair("Page", opened?.page?.title || opened?.page?.url)),
+    h("dl", {}, pair("Known", level), pair("Customer", known?.customer), pair("E-mail", known?.email), pair("Left for answers", found.contact?.body.email), pair("Language", languageOf(routed?.language || opened?.locale)), pair("Mood", routed?.mood), pair("Page", opened?.page?.title || opened?.page?.url)),
     h("h2", {}, "Tags"),
     tags(row?.tags || [], view.tag),
     ...(card?.tools || []).flatMap((/** @type {any} */ t) => [h("h2", {}, plain(t.tool.replaceAll("_", " "))), table(t)]),

@@ -2,6 +2,7 @@
 // Must not send anything by itself: what is sent goes through `desk.submit`.
 
 import { h } from "../dom.js";
+import { setText } from "./keyed.js";
 
 /** Choices shown at once: what fits above the field on a phone. */
 const SHOWN = 6;
@@ -25,6 +26,8 @@ export class Composer {
     /** @type {{insert: string, from: number, name: string, about: string}[]} */
     this.choices = [];
     this.chosen = 0;
+    this.empty = "";
+    this.sign = "";
     this.text = /** @type {HTMLTextAreaElement} */ (h("textarea", { id: "words", rows: 2, maxlength: 4000, "aria-label": "Message", "aria-controls": "choices", "aria-autocomplete": "list",
       onkeydown: (/** @type {KeyboardEvent} */ e) => this.key(e), oninput: () => this.look(), onblur: () => this.close() }));
     this.list = h("div", { id: "choices", class: "choices", role: "listbox", "aria-label": "Suggestions", hidden: true });
@@ -48,6 +51,13 @@ export class Composer {
     this.text.focus();
     this.look();
     this.desk.changed();
+  }
+
+  /** Another conversation, with what was being written there. @param {string} text */
+  begin(text) {
+    this.text.value = text;
+    this.noting = false;
+    this.close();
   }
 
   send() {
@@ -97,7 +107,7 @@ export class Composer {
     } else this.choices = [];
     this.choices = this.choices.slice(0, SHOWN);
     this.chosen = 0;
-    this.empty = canned && !this.noting && !this.choices.length ? "No canned reply begins like that." : "";
+    this.empty = canned && !this.noting && !this.choices.length ? "No canned reply begins like that." : named?.[1] && !this.choices.length ? "Nobody at the desk is called that; whoever has an account can be named all the same." : "";
     this.draw();
   }
 
@@ -155,17 +165,24 @@ export class Composer {
    * @param {{open: boolean, mine: boolean, typing: boolean, canned: boolean, thinking: boolean}} view
    */
   show(view) {
+    const sign = JSON.stringify([view.open, view.mine, view.canned, view.thinking, this.noting]);
+    if (this.sign !== sign) this.turn(view);
+    this.sign = sign;
+    const hint = this.empty || (view.typing ? "The customer is writing…" : "");
+    setText(this.hint, hint);
+  }
+
+  /** @param {{open: boolean, mine: boolean, canned: boolean, thinking: boolean}} view */
+  turn(view) {
     const can = view.mine || this.noting;
     this.text.disabled = !view.open;
     this.text.placeholder = this.noting ? "Only colleagues see this; @ names one" : view.mine ? "Write to the customer; / for canned replies" : "Take over to write to the customer; notes are always possible";
     this.sender.toggleAttribute("disabled", !can || !view.open);
     this.sender.textContent = this.noting ? "Save note" : "Send";
     this.noter.setAttribute("aria-pressed", String(this.noting));
-    this.canner.hidden = !view.canned || !view.mine;
+    this.canner.hidden = !view.canned || !view.mine || this.noting;
     this.attacher.hidden = !view.mine || this.noting;
     this.suggester.toggleAttribute("disabled", view.thinking);
     this.suggester.textContent = view.thinking ? "Thinking…" : "Suggest";
-    const hint = this.empty || (view.typing ? "The customer is writing…" : "");
-    if (this.hint.textContent !== hint) this.hint.textContent = hint;
   }
 }

@@ -3,12 +3,14 @@
 
 import { h } from "../dom.js";
 import { render } from "../markdown.js";
-import { clock, plain, reasonOf, span } from "./words.js";
+import { approval, expiry } from "./approval.js";
+import { packetCard } from "./packet.js";
+import { clock, plain, reasonOf, when } from "./words.js";
 
 /**
  * @typedef {import("./timeline.js").Item} Item
  * @typedef {import("./timeline.js").Call} Call
- * @typedef {{decide: (call: Call, approve: boolean, comment: string, args?: Record<string, any>) => void, retry: (id: string) => void, file: (id: string) => string, about: (call: Call) => any}} Act
+ * @typedef {{decide: (call: Call, approve: boolean, comment: string, args?: Record<string, any>) => void, retry: (id: string) => void, file: (id: string) => string, customer: () => string, about: (call: Call) => any}} Act
  */
 
 /**
@@ -30,11 +32,11 @@ export function draw(item, act, now_ms) {
     case "tagged":
       return h("p", { class: "line quiet" }, `${item.body.name} ${item.body.on ? "put on" : "took off"} the tag “${plain(item.body.tag)}”`);
     case "snoozed":
-      return h("p", { class: "line quiet" }, item.body.until_ms ? `${item.body.name} snoozed this until ${new Date(item.body.until_ms).toLocaleString(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" })}` : `${item.body.name} woke this`);
+      return h("p", { class: "line quiet" }, item.body.until_ms ? `${item.body.name} snoozed this until ${when(item.body.until_ms, now_ms)}, ${clock(item.body.until_ms)}` : `${item.body.name} woke this`);
     case "blocked":
       return h("p", { class: "line" }, `${item.body.name} ${item.body.on ? "blocked" : "unblocked"} this visitor`);
     case "assigned":
-      return h("p", { class: "line quiet" }, `offered to ${item.body.name}`, " ", h("time", {}, clock(item.at_ms)));
+      return h("p", { class: "line quiet" }, item.body.name ? `offered to ${item.body.name}` : "offered to nobody any more", " ", h("time", {}, clock(item.at_ms)));
     case "mode":
       return h("p", { class: "line" }, modeWords(item.body), " ", h("time", {}, clock(item.at_ms)));
     case "thought":
@@ -61,17 +63,18 @@ export function draw(item, act, now_ms) {
 }
 
 /**
- * A note; of a hand-over's packet the lines that begin with a word and a colon stand out.
+ * A note of a colleague's, with the names in it standing out; or the card of a hand-over.
  * @param {Item} item
  */
 function note(item) {
   const { body } = item;
-  if (!body.packet) return h("article", { class: "item note" }, head(item, `Note · ${body.name || "system"}`), words(body.text));
-  const lines = String(body.text).split("\n").map((line) => {
-    const cut = /^([\p{L} ]{2,24}): /u.exec(line);
-    return h("p", {}, cut ? h("b", {}, `${cut[1]}: `) : false, cut ? line.slice(cut[0].length) : line);
-  });
-  return h("article", { class: "item note packet" }, head(item, "Hand-over"), h("div", { class: "text" }, lines));
+  if (typeof body.packet === "object" && body.packet) return packetCard(body.packet, item.at_ms);
+  const box = h("div", { class: "text" });
+  for (const line of String(body.text).split("\n")) {
+    // Whom a note names it names to the server, by id; here it is only shown.
+    box.append(h("p", {}, body.mentions?.length ? line.split(/(@[\p{L}\w.-]+)/u).map((part) => (part.startsWith("@") ? h("b", { class: "named" }, part) : part)) : line));
+  }
+  return h("article", { class: `item note${item.pending ? " pending" : ""}` }, head(item, `Note · ${body.name || (item.pending ? "You" : "system")}`), box);
 }
 
 /** @param {Record<string, any>} body of `mailed` */
@@ -93,7 +96,7 @@ function modeWords(body) {
  * @param {Item} item
  * @param {string} who
  */
-const head = (item, who) => h("header", {}, h("b", {}, who), item.at_ms ? h("time", {}, clock(item.at_ms)) : false);
+const head = (item, who) => h("header", {}, h("b", {}, who), item.at_ms > 0 && h("time", {}, clock(item.at_ms), item.read && h("span", { class: "read" }, " · Seen")));
 
 /** @param {string} text */
 function words(text) {
@@ -108,7 +111,7 @@ function words(text) {
  */
 function message(item, act) {
   const { body, role } = item;
-  const who = role === "customer" ? "Customer" : role === "staff" ? body.name || "You" : "Agent";
+  const who = role === "customer" ? act.customer() : role === "staff" ? body.name || "You" : "Agent";
   const node = h("article", { class: `item message ${role}${item.live ? " live" : ""}${item.pending ? " pending" : ""}` }, head(item, item.live ? "Agent is writing" : who), words(body.text));
   if (body.citations?.length) {
     node.append(h("ol", { class: "cites" }, body.citations.map((/** @type {any} */ c) => h("li", { value: c.n }, h("q", {}, c.quote), " ", h("cite", {}, c.title || c.document)))));
@@ -149,28 +152,6 @@ function field(name, value) {
 /** @param {Record<string, any>} args */
 const fields = (args) => h("dl", { class: "args" }, Object.entries(args).flatMap(([name, value]) => field(name, value)));
 
-const LIMITS = /** @type {Record<string, string>} */ ({ per_customer_per_day: "This customer today", per_site_per_day: "The shop today", per_conversation: "This conversation", auto_up_to: "Without approval up to" });
-
-/**
- * The amount, and every limit with what is used of it: before this call, by it, and what is left.
- * @param {{amount?: string | null, limits?: {name: string, booked: string, cost: string, limit: string}[]} | undefined} about
- */
-function bounds(about) {
-  if (!about) return h("p", { class: "bounds quiet" }, "Looking at the limits…");
-  const rows = (about.limits || []).map((l) => {
-    const [booked, cost, limit] = [Number(l.booked), Number(l.cost), Number(l.limit)];
-    const over = booked + cost > limit;
-    return h("li", { class: over ? "over" : "" }, h("span", {}, LIMITS[l.name] || l.name.replaceAll("_", " ")),
-      h("meter", { min: 0, max: limit, high: limit * 0.999, value: Math.min(limit, booked + cost), "aria-label": `${booked + cost} of ${limit}` }),
-      h("span", {}, `${money(booked)} + ${money(cost)} of ${money(limit)}${over ? ": too much" : ""}`));
-  });
-  return h("div", { class: "bounds" }, about.amount != null && h("p", { class: "amount" }, h("span", { class: "quiet" }, "Amount "), h("b", {}, money(Number(about.amount)))),
-    rows.length ? h("ul", {}, rows) : h("p", { class: "quiet" }, "No limit counts here."));
-}
-
-/** @param {number} n */
-const money = (n) => n.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-
 const STATES = /** @type {Record<string, string>} */ ({ planned: "planned", asked: "waits for the customer", decided: "decided", started: "in flight", ended: "done" });
 
 /**
@@ -184,86 +165,10 @@ function call(c, now_ms) {
   const node = h("details", { class: `item fold call ${kind}` }, h("summary", {}, h("b", {}, c.label || c.tool), h("span", { class: "state" }, state)));
   node.append(h("p", { class: "tool" }, c.tool, c.replaces ? " · edited by staff" : ""), fields(c.args));
   if (c.decided) node.append(h("p", {}, `${c.decided.approve ? "Agreed" : c.decided.expired ? "Expired" : "Refused"}${c.decided.name ? ` by ${c.decided.name}` : c.decided.by === "customer" ? " by the customer" : ""}${c.decided.comment ? `: ${c.decided.comment}` : ""}`));
-  if (c.asked && c.state === "asked") node.append(h("p", {}, `expires in ${span(Math.max(0, c.asked.expires_ms - now_ms))}`));
+  if (c.asked && c.state === "asked") node.append(h("p", {}, expiry(c.asked.expires_ms, now_ms)));
   if (c.ended?.error) node.append(h("p", { class: "bad" }, c.ended.error));
   if (c.ended?.ok && c.ended.result !== undefined) node.append(h("pre", { tabindex: 0 }, plain(JSON.stringify(c.ended.result, null, 2))));
   if (c.ended?.ms !== undefined) node.append(h("p", { class: "quiet" }, `${c.ended.ms} ms${c.ended.attempts > 1 ? `, ${c.ended.attempts} attempts` : ""}`));
   return node;
 }
 
-/**
- * @param {Call} c
- * @param {Act} act
- * @param {number} now_ms
- */
-function approval(c, act, now_ms) {
-  const asked = c.asked || {};
-  const left_ms = asked.expires_ms - now_ms;
-  const card = h("section", { class: "item approval", "data-call": c.id, "aria-label": `Approval: ${c.label}` });
-  const inputs = /** @type {Map<string, {input: HTMLInputElement, value: any}>} */ (new Map());
-  const list = h("dl", { class: "args" });
-  for (const [name, value] of Object.entries(asked.args || c.args)) {
-    const flat = typeof value !== "object" || value === null;
-    const shown = h("dd", {}, plain(flat ? String(value) : JSON.stringify(value)));
-    list.append(h("dt", {}, plain(name)), shown);
-    if (flat) {
-      const input = /** @type {HTMLInputElement} */ (h("input", { value: String(value), "aria-label": name, hidden: true, inputmode: typeof value === "number" ? "decimal" : "text" }));
-      shown.append(input);
-      inputs.set(name, { input, value });
-    }
-  }
-  const comment = /** @type {HTMLInputElement} */ (h("input", { class: "comment", placeholder: "Comment (the agent may repeat it)", "aria-label": "Comment", maxlength: 1000 }));
-  const wrong = h("p", { class: "bad", role: "alert" });
-  const edit = h("button", { type: "button" }, "Edit");
-  const yes = h("button", { type: "button", class: "primary", "data-act": "approve" }, "Approve");
-  const no = h("button", { type: "button", class: "danger" }, "Deny");
-  const lock = () => [edit, yes, no].forEach((b) => b.setAttribute("disabled", ""));
-  edit.addEventListener("click", () => {
-    card.classList.add("editing");
-    for (const { input } of inputs.values()) input.hidden = false;
-    yes.textContent = "Approve as edited";
-    edit.remove();
-    [...inputs.values()][0]?.input.focus();
-  });
-  yes.addEventListener("click", () => {
-    const args = { ...asked.args };
-    try {
-      for (const [name, { input, value }] of inputs) if (!input.hidden) args[name] = read(input.value, value, name);
-    } catch (error) {
-      wrong.textContent = String(/** @type {Error} */ (error).message);
-      return;
-    }
-    lock();
-    act.decide(c, true, comment.value.trim(), JSON.stringify(args) === JSON.stringify(asked.args) ? undefined : args);
-  });
-  no.addEventListener("click", () => {
-    lock();
-    act.decide(c, false, comment.value.trim());
-  });
-  card.append(
-    h("header", {}, h("b", {}, c.label || c.tool), h("span", { class: "state" }, left_ms > 0 ? `expires in ${span(left_ms)}` : "expired")),
-    h("p", { class: "why" }, asked.why ? `Why it is asked: ${asked.why}` : ""),
-    list,
-    bounds(act.about(c)),
-    h("p", { class: "quiet" }, `${c.tool} · for ${asked.caller?.customer ? plain(asked.caller.customer) : "a guest"} (${asked.caller?.level || "anonymous"})`),
-    comment,
-    wrong,
-    h("div", { class: "buttons" }, yes, edit, no),
-  );
-  return card;
-}
-
-/**
- * The text of an edited field in the type that it had.
- * @param {string} text
- * @param {any} before
- * @param {string} name
- */
-function read(text, before, name) {
-  if (typeof before === "number") {
-    if (!/^-?\d+([.,]\d+)?$/.test(text.trim())) throw new Error(`${name}: expected a number, got “${text}”`);
-    return Number(text.replace(",", "."));
-  }
-  if (typeof before === "boolean") return text.trim().toLowerCase() === "true";
-  return before === null && text === "null" ? null : text;
-}

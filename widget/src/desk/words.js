@@ -55,7 +55,20 @@ export function plain(text) {
   return text.replace(HIDDEN, (ch) => (ch === "\n" ? "⏎\n" : `⟨U+${(ch.codePointAt(0) || 0).toString(16).toUpperCase().padStart(4, "0")}⟩`));
 }
 
-/** Why a conversation waits for a person, in words. */
+/**
+ * A language by its name, as "German"; what is no language's code stays as it is.
+ * @param {string | undefined} code
+ */
+export function languageOf(code) {
+  if (!code) return "";
+  try {
+    return new Intl.DisplayNames(undefined, { type: "language" }).of(code) || code;
+  } catch {
+    return code;
+  }
+}
+
+/** Why a conversation changed hands, in words. */
 export const REASONS = /** @type {Record<string, string>} */ ({
   asked: "asked for a person",
   anger: "is angry",
@@ -73,6 +86,11 @@ export const REASONS = /** @type {Record<string, string>} */ ({
   reopened: "the customer came back",
   released: "handed back",
   resolved: "resolved",
+  put_back: "put back by a colleague",
+  idle: "nobody wrote for a long time",
+  no_answer: "the customer did not answer",
+  spam: "nothing for a shop",
+  duplicate: "goes on in another conversation",
   blocked: "the visitor was blocked",
   topic: "a topic for people",
   amount: "an amount for people",
@@ -82,4 +100,4 @@ export const REASONS = /** @type {Record<string, string>} */ ({
 });
 
 /** @param {string | null | undefined} reason */
-export const reasonOf = (reason) => (reason ? REASONS[reason] || reason : "");
+export const reasonOf = (reason) => (reason ? REASONS[reason] || reason.replaceAll("_", " ") : "");
