@@ -101,7 +101,7 @@ export function items(link, view) {
       there = name;
       // Asked at the first end, and answered there or not: who comes back to talk is not asked again.
       if (b.mode === "closed" && lastText && !list.some((i) => i.type === "rating")) list.push({ key: "rating", type: "rating", seq: e.seq, score: link.scores.get("") || 0 });
-    } else if (e.kind === "mailed" && b.what) {
+    } else if (e.kind === "mailed" && b.what === "transcript") {
       const key = `mail:${e.id.replace(/:done$/, "")}`;
       const known = list.find((i) => i.key === key);
       const now = { key, type: /** @type {const} */ ("note"), seq: e.seq, what: `mail_${b.state}`, name: b.to };

@@ -51,14 +51,19 @@ def visit(context: BrowserContext, shop: FakeShop) -> Opener:
     """Opens a page of the shop with these data-* attributes; the page's own errors fail the test."""
 
     def go(
-        attrs: dict[str, str] | None = None, *, init: str = "", context: BrowserContext = context, **query: str
+        attrs: dict[str, str] | None = None,
+        *,
+        init: str = "",
+        fragment: str = "",
+        context: BrowserContext = context,
+        **query: str,
     ) -> Page:
         page = context.new_page()
         page.on("pageerror", lambda error: pytest.fail(f"error on the page: {error}"))
         if init:
             page.add_init_script(init)
         given = {"attrs": json.dumps(attrs or {}), **query}
-        page.goto(f"{shop.url}/?" + "&".join(f"{k}={quote(v)}" for k, v in given.items()))
+        page.goto(f"{shop.url}/?" + "&".join(f"{k}={quote(v)}" for k, v in given.items()) + fragment)
         page.wait_for_selector("shopbell-chat", state="attached")
         return page
 

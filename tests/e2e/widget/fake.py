@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -86,6 +86,8 @@ class FakeShop:
             "reasoning": "steps",
         }
         self.answer: Callable[[str], list[Frame]] = plain_answer
+        self.links: dict[str, str] = {}
+        """The conversation that each token of a mailed link opens."""
         self.answers = True
         """Whether an agent answers; without one, what is said is only taken in."""
         self.cut_at: int | None = None
@@ -95,7 +97,7 @@ class FakeShop:
         self.stalled = False
         """Take in everything, answer nothing to `say`."""
         self.news = threading.Condition()
-        """Notified after each frame that was dealt with."""
+        """Notified after each frame that was dealt with, and when a line has ended."""
         self.gate: asyncio.Event | None = None
         self.port = 0
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -198,6 +200,8 @@ class FakeShop:
             pass
         finally:
             self.gone(line)
+            with self.news:
+                self.news.notify_all()
 
     async def hear(self, line: Line, frame: Frame) -> None:
         self.heard.append(frame)
@@ -333,6 +337,20 @@ class FakeShop:
         assert path.is_relative_to(ROOT / "widget" / "src")
         return Response(path.read_bytes(), media_type="text/javascript")
 
+    def reopen(self, request: Request) -> Response:
+        """A link's token, in a header, for a visitor's."""
+        talk = self.talks.get(self.links.get(request.headers["authorization"].removeprefix("Bearer "), ""))
+        if talk is None:
+            return JSONResponse({"error": {"code": "bad_token", "message": "the link has run out"}}, 401)
+        return JSONResponse({"site": "pk_test", "conversation": talk.name, "token": talk.token})
+
+    def talked(self, name: str, *said: tuple[str, str]) -> Talk:
+        """A conversation of before, with what was said by whom."""
+        talk = self.talks[name] = Talk(name, f"token-of-{name}")
+        for role, text in said:
+            talk.add("message", role, {"text": text})
+        return talk
+
     def picture(self, request: Request) -> Response:
         """A colleague's picture; withdrawn are those whose name begins with 0."""
         if request.path_params["name"].startswith("0"):
@@ -352,6 +370,7 @@ class FakeShop:
                 Route("/widget/{name}", self.file),
                 Route("/src/{path:path}", self.source),
                 Route("/picture/{name}", self.picture),
+                Route("/v1/reopen", self.reopen, methods=["POST"]),
                 WebSocketRoute("/v1/chat", self.chat),
                 Route("/{path:path}", self.nothing),
             ]

@@ -22,7 +22,6 @@ from tests.e2e.widget.steps import (
     settled,
     stored,
     transcript,
-    violations,
 )
 from widget.assets import chat_files, dist, manifest, snippet
 
