@@ -125,7 +125,7 @@ class Live:
         places, site, key = self._places, now.site, now.site.key
         if isinstance(now.rules, LiveRules):
             now.rules.change(rules)  # in place: a turn that runs is judged by the new rules as well
-        now = replace(now, workflows=Workflows(now.registry, now.rules, directory=now.dir))
+        now = replace(now, workflows=Workflows(now.registry, now.rules, directory=now.dir, words=now.site.words))
         agent = places.agents[key]
         router = router_of(now, self._supplies.embedder, self._supplies.ears)
         await router.warm()  # before it is asked: embedding a shop's examples takes up to a second

@@ -241,7 +241,7 @@ def _assemble(
     if any(problem.severity == "error" for problem in problems):
         return None, problems
     rules = LiveRules(_by_every_name(written.rules, kit.tools), connectors)
-    workflows = Workflows(kit.tools, rules, own, directory=None if articles else directory)
+    workflows = Workflows(kit.tools, rules, own, directory=None if articles else directory, words=site.words)
     return Shop(directory, site, rules, kit, connectors, workflows, tuple(problems)), problems
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from server.site import Problem
 from tools import Registry, Rule
+from tools.words import Text
 from tools.workflow.load import Loaded, articles_of, check_loaded, offered, read_library, read_workflows
 from tools.workflow.program import Program
 
@@ -32,10 +33,12 @@ class Workflows(Mapping[str, Program]):
         own: tuple[Loaded, ...] = (),
         *,
         directory: Path | None = None,
+        words: Mapping[str, Text] | None = None,
     ) -> None:
         """`own` are those of the shop's folder; else they are read from its `directory`, when first looked at.
 
-        The registry must hold all tools by then. A file that is broken is logged, and its workflow is not offered.
+        `words`: what the shop calls states. The registry must hold all tools by then. A file that is broken is logged,
+        and its workflow is not offered.
 
         A tool that is switched off or denied counts as not there: what cannot be done to its end is not begun.
         """
@@ -43,16 +46,13 @@ class Workflows(Mapping[str, Program]):
         self._rules = rules or {}
         self._own = own
         self._directory = directory
+        self._words = words or {}
 
     @cached_property
     def _programs(self) -> dict[str, Program]:
-        usable = Registry()
-        for spec in self._registry:
-            rule = self._rules.get(spec.name) or Rule()
-            if rule.enabled and rule.permission != "deny":
-                usable.add(spec)
+        usable = usable_of(self._registry, self._rules)
         library = read_library()
-        found = offered(self._read(library), usable, library)
+        found = offered(self._read(library), usable, library, self._words)
         return {name: found[name] for name in sorted(found)}
 
     def _read(self, library: Mapping[str, Loaded]) -> list[Loaded]:
@@ -74,6 +74,16 @@ class Workflows(Mapping[str, Program]):
 
     def __len__(self) -> int:
         return len(self._programs)
+
+
+def usable_of(registry: Registry, rules: Mapping[str, Rule]) -> Registry:
+    """The tools that are neither switched off nor denied."""
+    usable = Registry()
+    for spec in registry:
+        rule = rules.get(spec.name) or Rule()
+        if rule.enabled and rule.permission != "deny":
+            usable.add(spec)
+    return usable
 
 
 def steps_of(workflows: Workflows) -> frozenset[str]:

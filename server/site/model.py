@@ -187,6 +187,11 @@ class SiteMail(Part):
     )
     name: str = Field(default="", max_length=80, description="The sender's name; the shop's name if absent.")
 
+    rating: bool = Field(
+        default=False,
+        description="Whether customers who have gone are asked by mail, once, how a closed chat was.",
+    )
+
     @field_validator("sender")
     @classmethod
     def _can_be_a_sender(cls, value: str | None) -> str | None:
@@ -265,6 +270,10 @@ class Site(Part):
     desk: DeskView = Field(default_factory=DeskView, description="What staff see beside a conversation.")
     canned: tuple[Canned, ...] = Field(
         default=(), max_length=200, description="Replies that are written once, for staff to send."
+    )
+    words: dict[str, LocaleText] = Field(
+        default_factory=dict,
+        description="What states are called in workflows: `in_transit: {de: unterwegs}`. These come before our own.",
     )
     demo: Demo = Field(default_factory=Demo, description="Only used by `serve --demo`.")
 

@@ -36,7 +36,7 @@ _NODES: Final = (
 )  # fmt: skip
 _FILTERS: Final = frozenset(
     (
-        "abs", "bool", "capitalize", "count", "d", "day", "decimal", "default", "first", "int", "join", "last",
+        "abs", "bool", "capitalize", "count", "d", "day", "decimal", "default", "first", "in_words", "int", "join", "last",
         "length", "list", "lower", "map", "max", "min", "money", "number", "reject", "rejectattr", "repeats",
         "round", "select", "selectattr", "sort", "string", "sum", "title", "trim", "unique", "upper",
     )

@@ -14,10 +14,13 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from tools.workflow import types
+from tools.workflow.worded import worded
 
 MAX_REPEATS: Final = 200
 """Entries that `repeats` compares, each with each."""
 MAX_NUMBER: Final = Decimal(10) ** 18
+WORDS: Final = "_words"
+"""Under this name an expression gets the shop's words for states; none that a file could write begins with `_`."""
 
 
 def kind_of(value: Any) -> str:  # noqa: ANN401 - any value
@@ -81,6 +84,14 @@ def _day(context: Context, value: Any) -> str:  # noqa: ANN401 - a date
     return f"{found.day}{'.' if lang == 'de' else ''} {_MONTHS[lang].split()[found.month - 1]} {found.year}"
 
 
+@pass_context
+def _in_words(context: Context, value: Any) -> str:  # noqa: ANN401 - a state, as a tool gives it
+    """What a state is called in the customer's language: `in_transit` is "unterwegs"."""
+    if not isinstance(value, str):
+        raise TypeError(f"in_words wants a text, got {kind_of(value)}")
+    return worded(value, context.get(WORDS) or {}, str(context.get("locale", "en")))
+
+
 def _decimal(value: Any) -> Decimal:  # noqa: ANN401 - any value
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
         raise TypeError(f"expected a number, got {kind_of(value)}")
@@ -126,7 +137,7 @@ def _int(value: Any) -> int:  # noqa: ANN401 - a number
 
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "money": _money, "day": _day, "decimal": _decimal, "number": _decimal, "sum": _sum, "round": _round, "int": _int,
-    "repeats": _repeats, "bool": bool,
+    "repeats": _repeats, "bool": bool, "in_words": _in_words,
 }  # fmt: skip
 CALLABLES: Final[Mapping[str, Callable[..., Any]]] = {
     "days_since": _days_since, "days_until": _days_until, "days_between": _days_between, "one_of": _one_of,

@@ -14,7 +14,9 @@ from tools.workflow.expr import FUNCTIONS, Expression
 from tools.workflow.types import ANY, DATE, MONEY, NUMBER, TEXT, YES_NO, Type
 
 _NUMERIC: Final = frozenset({"number", "money"})
-_TEXT_FILTERS: Final = frozenset({"money", "day", "lower", "upper", "title", "trim", "capitalize", "string", "join"})
+_TEXT_FILTERS: Final = frozenset(
+    {"money", "day", "in_words", "lower", "upper", "title", "trim", "capitalize", "string", "join"}
+)
 _NUMBER_FILTERS: Final = frozenset({"length", "count", "int", "round", "abs", "decimal", "number"})
 _SAME_FILTERS: Final = frozenset({"select", "reject", "sort", "unique", "list", "selectattr", "rejectattr", "repeats"})
 
@@ -161,6 +163,8 @@ class _Walker:
                 return self.wrong(f"{node.name} wants a number, got {of}")
             case "day" if of.kind in ("list", "object", "yes_no", "number", "money"):
                 return self.wrong(f"day wants a date, got {of}")
+            case "in_words" if of.kind not in ("any", "text", "none"):
+                return self.wrong(f"in_words wants a text, got {of}")
             case "map":
                 return Type("list", item=part if isinstance(attribute, str) else ANY)
             case "first" | "last" | "min" | "max":

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from tools.places import Document, Path_, Problem, Severity, check, parse_yaml, read_text
 from tools.registry import Registry
+from tools.words import Text
 from tools.workflow.check import check_workflow
 from tools.workflow.infer import meant
 from tools.workflow.look import Finding
@@ -70,11 +71,16 @@ def read_workflows(folder: Path, problems: list[Problem], library: Mapping[str, 
     return found
 
 
-def offered(shop: list[Loaded], registry: Registry, library: Mapping[str, Loaded] | None = None) -> dict[str, Program]:
+def offered(
+    shop: list[Loaded],
+    registry: Registry,
+    library: Mapping[str, Loaded] | None = None,
+    words: Mapping[str, Text] | None = None,
+) -> dict[str, Program]:
     """The workflows that can run with these tools, by name: the shop's, and those of the library that fit as they are.
 
     A library workflow that the shop uses under its own file, or switches off there, is not offered a second time; nor
-    one that only reads, where the shop's own tool for it answers by itself.
+    one that only reads, where the shop's own tool for it answers by itself. `words`: what the shop calls states.
     """
     library = read_library() if library is None else library
     taken = {one.base for one in shop if one.base is not None} | {one.workflow.name for one in shop}
@@ -85,7 +91,7 @@ def offered(shop: list[Loaded], registry: Registry, library: Mapping[str, Loaded
             continue
         if not fits(one.workflow, registry, one.maps):
             try:
-                programs[one.workflow.name] = make_program(one.workflow, registry, one.maps)
+                programs[one.workflow.name] = make_program(one.workflow, registry, one.maps, words)
             except ValueError:
                 continue  # it calls a tool that is not there: `check_loaded` says so
     return programs
@@ -140,9 +146,16 @@ def _read_folder(folder: Path, library: Mapping[str, Loaded], problems: list[Pro
 
 def read_file(file: Path, problems: list[Problem], library: Mapping[str, Loaded] | None = None) -> Loaded | None:
     """One workflow, or None after saying what is wrong with its file."""
-    before = sum(problem.severity == "error" for problem in problems)
     source = read_text(file, problems)
-    document = parse_yaml(source, file, problems) if source is not None else None
+    return None if source is None else read_source(file, source, problems, library)
+
+
+def read_source(
+    file: Path, source: str, problems: list[Problem], library: Mapping[str, Loaded] | None = None
+) -> Loaded | None:
+    """The workflow that a file with this text would be, or None after saying what is wrong with it."""
+    before = sum(problem.severity == "error" for problem in problems)
+    document = parse_yaml(source, file, problems)
     if document is None or sum(problem.severity == "error" for problem in problems) > before:
         return None
     if "use" in document.data:

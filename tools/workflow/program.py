@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from tools.registry import Registry
 from tools.spec import ToolSpec
-from tools.words import texts_of
+from tools.words import Text, texts_of
 from tools.workflow import expr, types
 from tools.workflow.model import AnyStep, Ask, Call, Each, Need, Parallel, Slot, ToolMap, When, Workflow
 from tools.workflow.slots import matcher
@@ -74,6 +74,8 @@ class Program:
     """The slots; an order number without a pattern has that of the tool's argument."""
     first_use: Mapping[str, int] = field(default_factory=dict)
     """Of each slot, the number of the first step that reads it or asks for it."""
+    words: Mapping[str, Text] = field(default_factory=dict)
+    """What the shop calls states, for `in_words`. Other words make no other workflow: a run that rests goes on."""
 
     @property
     def name(self) -> str:
@@ -87,9 +89,14 @@ class Program:
 
 
 def make_program(
-    workflow: Workflow, registry: Registry | None = None, maps: Mapping[str, ToolMap] | None = None
+    workflow: Workflow,
+    registry: Registry | None = None,
+    maps: Mapping[str, ToolMap] | None = None,
+    words: Mapping[str, Text] | None = None,
 ) -> Program:
     """The workflow ready to run with these tools; without a registry, with the tools that it declares itself.
+
+    `words`: what the shop calls states.
 
     Raises:
         ValueError: a tool that it calls is neither there nor declared as optional.
@@ -108,7 +115,7 @@ def make_program(
     digest = hashlib.sha256(body.encode()).hexdigest()[:16]
     nodes = number_steps(workflow.steps)
     slots = _with_patterns(workflow, tools)
-    return Program(workflow, tools, nodes, digest, closure_of(workflow), slots, _first_uses(nodes))
+    return Program(workflow, tools, nodes, digest, closure_of(workflow), slots, _first_uses(nodes), words or {})
 
 
 def _with_patterns(workflow: Workflow, tools: Mapping[str, Tool | None]) -> dict[str, Slot]:

@@ -11,6 +11,7 @@ from tools.words import text_in
 from tools.workflow import types
 from tools.workflow.events import End, HandOver, JsonObject
 from tools.workflow.expr import ExprError, Expression, argument, expression, text
+from tools.workflow.functions import WORDS
 from tools.workflow.model import Each, Slot, Text
 from tools.workflow.program import Program
 from tools.workflow.slots import BY_FORM, Choice, read, stated
@@ -90,6 +91,7 @@ class Values:
             "context": self.state["context"],
             "today": types.day(self.state["today"]),
             "locale": self.state["locale"],
+            WORDS: self.program.words,
             **self.results,
         }
         for name in sorted(made.names - set(extra)):

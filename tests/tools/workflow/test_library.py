@@ -137,7 +137,7 @@ def test_a_full_refund_after_a_part_is_a_correction_that_a_person_sees():
 def test_an_order_that_is_packed_is_not_cancelled():
     run = run_of("cancel_order", order_id="1042")
     said, end = run.end({"number": "1042", "status": "packing"})
-    assert end.outcome == "too_late" and "packing" in said.text
+    assert end.outcome == "too_late" and "being packed" in said.text
     run = run_of("cancel_order", order_id="1042")
     (call,) = run.end({"number": "1042", "status": "Received"})
     assert call.tool == "cancel_order"
