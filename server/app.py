@@ -24,7 +24,7 @@ from retrieval.sources import MarkdownFolder
 from retrieval.types import Embedder, Source
 from server import auth, socket
 from server.admin import Admin
-from server.after import Contacts, Post, PostOffice, link_of
+from server.after import Contacts, Post, PostOffice, Use, link_of
 from server.agents import Supplies, agent_of
 from server.alerts import Alerts, office_of
 from server.approvals import Approvals
@@ -314,8 +314,8 @@ def _alerts(parts: Parts, log: Log, base: str) -> Alerts:
     return Alerts(log, offices, base=base, clock_ms=clock_ms)
 
 
-def _link(secret: str, base: str, state: Conversation) -> str:
-    return link_of(secret, base, state, clock_ms())
+def _link(secret: str, base: str, state: Conversation, use: Use) -> str:
+    return link_of(secret, base, state, clock_ms(), use)
 
 
 def can_mail(settings: Settings) -> bool:

@@ -66,6 +66,9 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "please keep it to yourself:\n{link}\n\n{shop}\n",
         "letter_notice": "Hello,\n\nin your chat with {shop} somebody has answered. To read it, sign in to the shop and "
         "open the chat there.\n\n{shop}\n",
+        "rating_subject": "How was your chat with {shop}?",
+        "rating_text": "Hello,\n\nyour chat with {shop} has ended. Did we help you? Tell us here, with one click and, if you like, "
+        "a few words. The link is good for 7 days:\n{link}\n\nYou are asked only this once.\n\n{shop}\n",
         "you": "You",
         "transcript_subject": "Your chat with {shop}",
         "transcript_text": "Hello,\n\nthis is what was said in your chat with {shop}:\n\n{said}\n\n{shop}\n",
@@ -144,6 +147,9 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "hat; behalten Sie ihn also für sich:\n{link}\n\n{shop}\n",
         "letter_notice": "Guten Tag,\n\nin Ihrem Chat mit {shop} hat jemand geantwortet. Um es zu lesen, melden Sie sich im "
         "Shop an und öffnen Sie dort den Chat.\n\n{shop}\n",
+        "rating_subject": "Wie war Ihr Chat mit {shop}?",
+        "rating_text": "Guten Tag,\n\nIhr Chat mit {shop} ist beendet. Konnten wir Ihnen helfen? Sagen Sie es uns hier, "
+        "mit einem Klick und, wenn Sie möchten, mit ein paar Worten. Der Link gilt 7 Tage:\n{link}\n\nWir fragen nur dieses eine Mal.\n\n{shop}\n",
         "you": "Sie",
         "transcript_subject": "Ihr Chat mit {shop}",
         "transcript_text": "Guten Tag,\n\ndas wurde in Ihrem Chat mit {shop} geschrieben:\n\n{said}\n\n{shop}\n",

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from server import alerts, app, auth, blocks, desk, socket
+from server.after import Ratings
 from server.app import Running
 from server.conversation import key_of, site_of
 from server.editing import Editing
@@ -67,7 +68,7 @@ def build(running: Running, *, demo: bool, opened: Pass) -> Starlette:
         *assets.routes(),
         *rest.routes(_rest(running)),
         *admin.routes(running.admin.run, opened),
-        *links.routes(running.door.reopen),
+        *links.routes(running.door.reopen, _ratings(running)),
         *_desk(running),  # after the links' own page: the attachments are below /c too
     ]
     if demo:
@@ -145,6 +146,11 @@ def _settings(running: Running, accounts: Accounts) -> desk_settings.SettingsPor
     places = {key: shop.dir for key, shop in live.shops.items()}
     editing = Editing(running.parts.settings.data, places, check=live.trial, clock_ms=app.clock_ms)
     return desk_settings.SettingsPorts(accounts, live.shops, editing, live.trial, live.apply, later)
+
+
+def _ratings(running: Running) -> Ratings:
+    secret = signing_secret(running.parts.settings).get_secret_value()
+    return Ratings(running.log, running.gates, secret, clock_ms=app.clock_ms)
 
 
 def _files(running: Running, accounts: Accounts) -> files.FilePorts:

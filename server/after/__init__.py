@@ -4,7 +4,8 @@ Nothing here is asked before the answer is in the log, and nothing is mailed to 
 """
 
 from server.after.contacts import Contacts
-from server.after.letters import LINK_PATH
+from server.after.letters import LINK_PATH, Use
 from server.after.post import NoAddress, Post, PostOffice, link_of
+from server.after.ratings import Ratings
 
-__all__ = ["LINK_PATH", "Contacts", "NoAddress", "Post", "PostOffice", "link_of"]
+__all__ = ["LINK_PATH", "Contacts", "NoAddress", "Post", "PostOffice", "Ratings", "Use", "link_of"]

@@ -5,7 +5,7 @@ Pure: no I/O, no clock, no ids made here. A customer's own words are never maile
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from server import phrases, prompt, proof
 from server.conversation import Conversation, Message
@@ -14,6 +14,10 @@ from tools.connectors.mail import is_address
 
 LINK_PATH: Final = "/c/#"
 """Behind the `#` the token reaches no server's log and no `Referer`."""
+RATE_PATH: Final = "/c/#rate="
+"""The same page, which then only asks how it was."""
+Use = Literal["open", "rate"]
+"""What a link in a mail is for."""
 WAIT_MS: Final = 90_000
 """After an answer. A line that says nothing is cut after 60 s: whoever still has one then was there. And several answers, said
 one after the other, become one mail."""
@@ -91,6 +95,34 @@ def transcript(state: Conversation, site: Site) -> tuple[str, str]:
     return (
         phrases.say("transcript_subject", locale, shop=site.name),
         phrases.say("transcript_text", locale, shop=site.name, said=said),
+    )
+
+
+def asks_for_rating(state: Conversation, site: Site) -> bool:
+    """Whether this customer is to be asked by mail how it was: it is over, somebody has answered, and nobody has asked or said.
+
+    Only at an address that is known or was left: what a signed-in customer types is not shown to be theirs.
+    """
+    to = receiver(state)
+    if (
+        not site.mail.rating
+        or to is None
+        or not to.may_read
+        or state.mode != "closed"
+        or state.mode_reason == "blocked"
+    ):
+        return False
+    asked = next((m.seq for m in state.messages if m.role == "customer"), None)
+    answered = asked is not None and any(m.role in ("staff", "agent") and m.seq > asked for m in state.messages)
+    return answered and not (state.rated or state.rating_mailed or state.blocked or state.erased)
+
+
+def rating(state: Conversation, site: Site, link: str) -> tuple[str, str]:
+    """Subject and text of the mail that asks how it was."""
+    locale = prompt.spoken_in(state, site)
+    return (
+        phrases.say("rating_subject", locale, shop=site.name),
+        phrases.say("rating_text", locale, shop=site.name, link=link),
     )
 
 

@@ -58,11 +58,11 @@ class Post:
         hub: Hub,
         offices: Mapping[str, PostOffice],
         *,
-        link: Callable[[Conversation], str],
+        link: Callable[[Conversation, letters.Use], str],
         clock_ms: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:
-        """`link` makes the address of a page that opens the conversation again."""
+        """`link` makes the address of a page that opens the conversation again, or asks how it was."""
         self._log = log
         self._hub = hub
         self._offices = offices
@@ -73,6 +73,8 @@ class Post:
         """By conversation, when each answer was said that may have to be mailed."""
         self._wanted: set[str] = set()
         """Conversations whose customer is to be asked for an address."""
+        self._closed: dict[str, int] = {}
+        """By conversation that was closed behind its customer's back, when."""
         self._started = False
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -97,6 +99,9 @@ class Post:
                 self._said.setdefault(key, {})[event.id] = event.at_ms
             elif event.kind == "mode" and event.body.get("mode") == "waiting":
                 self._wanted.add(key)
+            elif event.kind == "mode" and event.body.get("mode") == "closed":
+                if not self._hub.is_there(key):  # who is there is asked in the chat
+                    self._closed[key] = event.at_ms
             elif event.kind == "contact":  # also for what was said before
                 self._said.setdefault(key, {})[event.id] = event.at_ms
 
@@ -117,6 +122,10 @@ class Post:
                 except OSError:
                     self._said.setdefault(key, {}).update(times)  # the store did not answer: once more, later
                     raise
+
+        for key in [key for key, at_ms in self._closed.items() if self._clock_ms() >= at_ms + letters.WAIT_MS]:
+            del self._closed[key]  # if the store does not answer, nobody is asked
+            await self._rating(key)
 
     async def ask(self, key: str) -> None:
         """Ask a customer who waits for a person for an address, or say where answers go; once for each time that they wait."""
@@ -164,8 +173,19 @@ class Post:
             await self._write(key, NewEvent(mail, "mailed", "system", body | {"state": "not_needed"}))
             return
         claims = [Spend(f"{key}/mailed/{message.id}", 1, 1) for message in said]
-        text = letters.letter(state, office.site, said, self._link(state) if to.may_read else None)
+        text = letters.letter(state, office.site, said, self._link(state, "open") if to.may_read else None)
         await self._begin(key, body, claims, (to.email, letters.subject(state, office.site), text))
+
+    async def _rating(self, key: str) -> None:
+        """Ask a customer who has gone how it was, once for each conversation, and only if the shop wants that."""
+        office = self._offices.get(key.partition("/")[0])
+        state = await self._log.load(key)
+        to = letters.receiver(state)
+        if office is None or to is None or not letters.asks_for_rating(state, office.site) or self._hub.is_there(key):
+            return
+        body = {"mail": f"mail:{self._new_id()}", "of": [], "to": proof.masked(to.email), "what": "rating"}
+        text = letters.rating(state, office.site, self._link(state, "rate"))
+        await self._begin(key, body, [Spend(f"{key}/rating", 1, 1)], (to.email, *text))
 
     async def transcript(self, key: str, frame: str) -> str:
         """Mail all that was said to the address on file, once for each frame; returns the address, masked.
@@ -217,7 +237,9 @@ class Post:
             await self._log.append(key, [event])
 
 
-def link_of(secret: str, base: str, state: Conversation, now_ms: int) -> str:
-    """The address of the page that opens this conversation again, for a week."""
+def link_of(secret: str, base: str, state: Conversation, now_ms: int, use: letters.Use = "open") -> str:
+    """The address of the page that opens this conversation again, or only asks how it was, for a week."""
     token = auth.LinkToken(state.site, state.id, state.customer, state.generation)
+    if use == "rate":
+        return f"{base}{letters.RATE_PATH}{auth.mint_rating(secret, token, now_ms / 1000)}"
     return f"{base}{letters.LINK_PATH}{auth.mint_link(secret, token, now_ms / 1000)}"

@@ -13,7 +13,7 @@ from server.auth.identity import (
     verify_identity,
     weak_secret,
 )
-from server.auth.links import LINK_TTL_S, LinkToken, mint_link, read_link
+from server.auth.links import LINK_TTL_S, LinkToken, mint_link, mint_rating, read_link, read_rating
 from server.auth.origins import Origins, origin_of
 from server.auth.signed import FORBIDDEN, Refused
 from server.auth.tokens import GRACE_S, RENEW_AFTER_S, TOKEN_TTL_S, VisitorToken, mint, needs_renewal, read
@@ -34,10 +34,12 @@ __all__ = [
     "VisitorToken",
     "mint",
     "mint_link",
+    "mint_rating",
     "needs_renewal",
     "origin_of",
     "read",
     "read_link",
+    "read_rating",
     "sign_hmac",
     "sign_identity",
     "verify_identity",

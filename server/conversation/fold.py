@@ -341,6 +341,7 @@ def _contact(state: Conversation, event: Event) -> None:
 
 def _mailed(state: Conversation, event: Event) -> None:
     body = event.body
+    state.rating_mailed = state.rating_mailed or body.get("what") == "rating"
     state.mailed = {**state.mailed, **dict.fromkeys(body.get("of") or (), body.get("state", "sending"))}
 
 

@@ -231,6 +231,8 @@ class Conversation:
     """The address that the customer has left for answers, unproven."""
     mailed: Mapping[str, str] = field(default_factory=dict)
     """What became of the mail with each message of staff: `sending`, `sent`, `failed` or `not_needed`."""
+    rating_mailed: bool = False
+    """The customer was asked by mail how it was."""
     escalated: int = 0
     """The seq of the note that says that it waits too long, since the mode last changed; 0: none does."""
     mentions: Mapping[str, int] = field(default_factory=dict)

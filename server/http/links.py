@@ -1,17 +1,18 @@
-"""Links: the page behind a mailed link, and the exchange of its token for a visitor's.
+"""Links: the page behind a mailed link, and the exchange of its token for a visitor's, or for a rating.
 
 The token stands behind the `#`, and comes in a header: it is in no URL that reaches a server, and in no log.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Annotated, Final, Protocol
 
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from server.auth import Refused
-from server.http.answers import as_error, as_json, bearer
+from server.http.answers import as_error, as_json, bearer, body_of
 from widget.assets import link_dir, template_dir
 
 _POLICY: Final = (
@@ -30,8 +31,27 @@ Reopen = Callable[[str], Awaitable[tuple[str, str, str]]]
 """A link's token to site, conversation and a visitor token; raises `Refused`."""
 
 
-def routes(reopen: Reopen) -> list[BaseRoute]:
-    """`/c/` with its files, and `POST /v1/reopen`."""
+class Rates(Protocol):
+    """Takes ratings by a mailed link's token; both raise `Refused`."""
+
+    async def look(self, link: str) -> tuple[str, bool]:
+        """The shop's name, and whether the conversation was rated."""
+
+    async def rate(self, link: str, score: int, text: str | None) -> None:
+        """One to five, and a few words."""
+
+
+class Rating(BaseModel):
+    """What the page of a rating link sends: nothing at first, then what was pressed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    score: Annotated[int, Field(ge=1, le=5)] | None = None
+    text: Annotated[str, Field(max_length=4_000)] | None = None
+
+
+def routes(reopen: Reopen, rates: Rates) -> list[BaseRoute]:
+    """`/c/` with its files, `POST /v1/reopen` and `POST /v1/rating`."""
 
     async def page(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
         return HTMLResponse((template_dir() / "link.html").read_text(encoding="utf-8"), headers=_HEADERS)
@@ -50,8 +70,19 @@ def routes(reopen: Reopen) -> list[BaseRoute]:
             return as_error(refused.code, refused.message)
         return as_json(200, {"site": site, "conversation": conversation, "token": token})
 
+    async def rating(request: Request) -> Response:
+        try:
+            said = await body_of(request, Rating)
+            if said.score is not None:
+                await rates.rate(bearer(request), said.score, said.text)
+            shop, rated = await rates.look(bearer(request))
+        except Refused as refused:
+            return as_error(refused.code, refused.message)
+        return as_json(200, {"shop": shop, "rated": rated})
+
     return [
         Route("/c/", page),
         Route("/c/{name}", file),
         Route("/v1/reopen", exchange, methods=["POST"]),
+        Route("/v1/rating", rating, methods=["POST"]),
     ]

@@ -51,7 +51,7 @@ class Place:
         self.lives += 1
         life, ids = self.lives, iter(range(1_000))
         options = {"clock_ms": lambda: self.now_ms, "new_id": lambda: f"{life}-{next(ids)}"}
-        link = lambda state: link_of(SECRET, "https://chat.example", state, self.now_ms)  # noqa: E731
+        link = lambda state, use: link_of(SECRET, "https://chat.example", state, self.now_ms, use)  # noqa: E731
         offices = {"pk_a": PostOffice(self.gates["pk_a"].site, self.kit.mail)}
         self.post = Post(self.log, self.hub, offices, link=link, **options)
         self.contacts = Contacts(self.log, self.gates, on=True)
