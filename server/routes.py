@@ -98,7 +98,9 @@ def _desk(running: Running) -> list[BaseRoute]:
 
     running.alerts.attend(alerts.Desk(lambda: board.present, people))
     marks = desk.Marks(running.log, running.door.blocks, people=people, clock_ms=app.clock_ms, new_id=app.new_id)
-    asides = desk.Asides(running.log, running.approvals, running.parts.agents, clock_ms=app.clock_ms)
+    asides = desk.Asides(
+        running.log, running.approvals, running.parts.agents, clock_ms=app.clock_ms, new_id=app.new_id
+    )
     beside = desk.Beside(running.log, marks, asides, board)
     canned: dict[str, list[dict[str, Any]]] = {}
 

@@ -1,14 +1,14 @@
 """Asides: what staff look up beside a conversation: an approval's limits, the customer, a suggested reply.
 
-Nothing here changes the log or reaches a customer; tools that are run only read.
+Nothing here reaches a customer, and nothing but what a model has used goes into the log; tools that are run only read.
 """
 
 import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from server import prompt
@@ -16,9 +16,12 @@ from server.approvals import Approvals, NotDecided
 from server.conversation import Conversation, id_of
 from server.desk.board import wire_row
 from server.desk.tables import tabled
+from server.events import NewEvent
 from server.log import Log
-from server.ports import Find, ModelFailed, Text
+from server.ports import Chunk, Find, Gone, ModelFailed, OverLimit, Text, Usage
+from server.staff import Staff
 from server.turns import Agent
+from server.turns.budget import reserve
 from tools import Caller, run
 
 logger = logging.getLogger(__name__)
@@ -41,9 +44,16 @@ class Asides:
     """Looks things up for staff."""
 
     def __init__(
-        self, log: Log, approvals: Approvals, agents: Mapping[str, Agent], *, clock_ms: Callable[[], int]
+        self,
+        log: Log,
+        approvals: Approvals,
+        agents: Mapping[str, Agent],
+        *,
+        clock_ms: Callable[[], int],
+        new_id: Callable[[], str],
     ) -> None:
         self._log = log
+        self._new_id = new_id
         self._approvals = approvals
         self._agents = agents
         self._clock_ms = clock_ms
@@ -95,39 +105,80 @@ class Asides:
             return {"tool": name, "error": outcome.error}
         return {"tool": name, **tabled(outcome.result)}
 
-    async def suggest(self, key: str) -> str:
+    async def suggest(self, key: str, staff: Staff) -> str:
         """What the agent would answer to the customer's newest words, out of the help center; no call is made.
 
+        It is booked against the site's token limits like a turn, and what it used is in the log; the words are not.
+
         Raises:
-            NotFound: there is nothing to answer, or no answer.
+            NotFound: there is nothing to answer, no answer, or no budget left.
         """
         state = await self._log.load(key)
         agent = self._agents.get(state.site)
         asked = _open_words(state)
         if agent is None or not asked:
             raise NotFound("the customer has asked nothing yet")
+        began_ms = self._clock_ms()
+        try:
+            if spend := reserve(agent.site, agent.model, key, began_ms):
+                await self._log.append(key, [], spend=spend)
+        except OverLimit as error:
+            raise NotFound("the shop's budget for the model is used up") from error
         query = "\n".join(message.text for message in state.messages if message.id in asked)
         voice = replace(agent.voice(), tools=(), workflows={}, known={})
         as_agent = replace(state, mode="agent", turn=None, unanswered=asked)
-        now_ms = self._clock_ms()
-        text = ""
+        draft = _Draft()
+        failed = True
         try:
             async with asyncio.timeout(SUGGEST_S):
                 passages = await agent.retriever.search(state.site, query, k=agent.site.knowledge.passages)
-                caller = prompt.caller_of(state, agent.site, now_ms)
-                chunks = agent.model.stream(prompt.build(as_agent, voice, caller, passages, now_ms))
-                async with contextlib.aclosing(chunks):  # type: ignore[type-var]
-                    async for chunk in chunks:
-                        text += chunk.text if isinstance(chunk, Text) else ""
-                        if len(text) > MAX_SUGGESTION_CHARS:
-                            break
+                caller = prompt.caller_of(state, agent.site, began_ms)
+                await draft.written(agent.model.stream(prompt.build(as_agent, voice, caller, passages, began_ms)))
+            failed = False
         except (TimeoutError, ModelFailed) as error:
             logger.warning("conversation %s: no suggestion: %s", id_of(key), error)
             raise NotFound("no suggestion came; please try again") from error
-        text = _MARKERS.sub("", text).strip()
+        finally:
+            await self._called(key, agent, staff, draft.used(self._clock_ms() - began_ms, failed=failed))
+        text = _MARKERS.sub("", draft.text).strip()
         if not text:
             raise NotFound("the agent knows nothing to say to this")
         return text[:MAX_SUGGESTION_CHARS]
+
+    async def _called(self, key: str, agent: Agent, staff: Staff, used: dict[str, Any]) -> None:
+        """Write down that the model was asked, for whom, and what it used; the offline engine uses nothing."""
+        if agent.model.name == "offline":
+            return
+        body = {"model": agent.model.name, "prompt": prompt.VERSION, "suggestion": True, **used}
+        event = NewEvent(f"s:{self._new_id()}", "model.called", "system", body | {"by": staff.id, "name": staff.name})
+        with contextlib.suppress(Gone):
+            await self._log.append(key, [event])
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What a model has written for staff so far, and what it says it used."""
+
+    text: str = ""
+    usage: Usage | None = None
+
+    async def written(self, chunks: AsyncIterator[Chunk]) -> None:
+        """Listen until the end, or until it is longer than a message."""
+        async with contextlib.aclosing(chunks):  # type: ignore[type-var]
+            async for chunk in chunks:
+                if isinstance(chunk, Usage):
+                    self.usage = chunk
+                self.text += chunk.text if isinstance(chunk, Text) else ""
+                if len(self.text) > MAX_SUGGESTION_CHARS:
+                    return
+
+    def used(self, ms: int, *, failed: bool) -> dict[str, Any]:
+        """What the log holds of it."""
+        body: dict[str, Any] = {"ms": ms} | ({"failed": "failed"} if failed else {})
+        if self.usage is not None:
+            body["usage"] = {"input_tokens": self.usage.input_tokens, "output_tokens": self.usage.output_tokens}
+            body["usage"] |= {"cost": self.usage.cost} if self.usage.cost is not None else {}
+        return body
 
 
 def _open_words(state: Conversation) -> list[str]:

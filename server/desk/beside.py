@@ -31,7 +31,7 @@ class Beside:
     asides: Asides
     board: Board
 
-    async def look(self, key: str, frame: Slow, sites: list[str]) -> dict[str, Any]:
+    async def look(self, key: str, staff: Staff, frame: Slow, sites: list[str]) -> dict[str, Any]:
         """The answer to a question, which may take seconds: a tool or a model may be asked.
 
         Raises:
@@ -44,7 +44,7 @@ class Beside:
                 case frames.Card():
                     return {"t": "card", **await self.asides.card(key)}
                 case frames.Suggest():
-                    return {"t": "suggestion", "id": frame.id, "text": await self.asides.suggest(key)}
+                    return {"t": "suggestion", "id": frame.id, "text": await self.asides.suggest(key, staff)}
                 case frames.Search():
                     hits = await self.log.store.search(frame.query, sites=sites, limit=FOUND)
                     rows = [self.board.wire(hit.summary) | {"found": hit.text, "seq": hit.seq} for hit in hits]

@@ -222,7 +222,7 @@ class Desk:
         whose = {"conversation": id_of(key), "site": site_of(key)} if key else {}
         sites = [site for site in self._line.sites if self._staff.sees(site)]
         try:
-            self._send(await self._line.beside.look(key, frame, sites) | whose)
+            self._send(await self._line.beside.look(key, self._staff, frame, sites) | whose)
         except NotDone as error:
             self._refuse(error.code, error.message, getattr(frame, "id", None), whose.get("conversation"))
         except _TooSlow:

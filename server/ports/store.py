@@ -163,7 +163,8 @@ class Store(Protocol):
         """Store the events in one transaction, durably, and return them as stored, in order.
 
         Idempotent by id: a known id with the same kind, role and body is returned as it was stored, and the rest is
-        added. When every id is known nothing else is checked. `after` is the head the caller decided on.
+        added. When every id is known nothing else is checked, and nothing is booked again. `after` is the head the
+        caller decided on. Without events it only books.
 
         Raises:
             Conflict: a fencing event has a seq above `after`.

@@ -49,9 +49,10 @@ class MemoryStore:
         log = self._logs.get(conversation) or _Log()
         known = {item.id: log.by_id[item.id] for item in new if item.id in log.by_id}
         done = plan(conversation, new, log.tail, known, (after, now_ms), lambda: secrets.token_bytes(SALT_BYTES))
-        if done.fresh:
+        if done.fresh or not new:
             totals = book(spend, {item.key: self._spent.get(item.key, (0, 0))[0] for item in spend})
             self._spent.update({key: (total, now_ms) for key, total in totals.items()})
+        if done.fresh:
             log.tail = done.tail
             log.rows += done.fresh
             log.by_id.update({row.event.id: row for row in done.fresh})

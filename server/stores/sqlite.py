@@ -83,13 +83,14 @@ class SqliteStore:
         number, tail = _tail(db, conversation)
         known = _known(db, conversation, number, new) if number is not None else {}
         done = plan(conversation, new, tail, known, (after, now_ms), lambda: secrets.token_bytes(SALT_BYTES))
-        if done.fresh:
+        if done.fresh or not new:
             totals = book(spend, {item.key: _spent(db, item.key) for item in spend})
             db.executemany(
                 "INSERT INTO spend VALUES (?, ?, ?)"
                 " ON CONFLICT (key) DO UPDATE SET total = excluded.total, booked_ms = excluded.booked_ms",
                 [(key, total, now_ms) for key, total in totals.items()],
             )
+        if done.fresh:
             number = _move(db, conversation, number, done.tail)
             _insert(db, number, done.fresh)
             _index(db, number, done.fresh)

@@ -196,8 +196,6 @@ async def test_a_pure_repeat_passes_every_fence_and_books_nothing(store: Store):
     await store.append(A, [ended("2", "t1")])
     assert await store.append(A, [turn("1", "t1")], after=0, spend=[Spend("k", 2, 3)]) == [first]
     assert await store.spent("k") == 2
-    assert await store.append(A, [], after=0, spend=[Spend("k", 2, 3)]) == []
-    assert await store.spent("k") == 2
 
 
 async def test_of_many_that_claim_the_same_head_exactly_one_wins(store: Store):
@@ -384,6 +382,16 @@ async def test_two_bookings_under_one_key_count_together(store: Store):
         await store.append(A, [said("1")], spend=[Spend("k", 3, 5), Spend("k", 3, 5)])
     await store.append(A, [said("1")], spend=[Spend("k", 3, 5), Spend("k", 2, 5)])
     assert await store.spent("k") == 5
+
+
+async def test_without_events_an_append_only_books(store: Store):
+    assert await store.append(A, [], spend=[Spend("k", 3, 5)]) == []
+    with pytest.raises(OverLimit):
+        await store.append(A, [], spend=[Spend("k", 3, 5)])
+    assert (await store.spent("k"), await store.heads([A])) == (3, {A: 0})
+    await store.append(A, [said("1")], spend=[Spend("k", 1, 5)])
+    await store.append(A, [said("1")], spend=[Spend("k", 1, 5)])
+    assert await store.spent("k") == 4, "what is sent again books nothing"
 
 
 async def test_giving_a_reservation_back_always_fits(store: Store):

@@ -70,9 +70,9 @@ class Model:
                 added = True
                 log.append((item, max(now_ms, log[-1][1] if log else 0)))
                 seqs.append(len(log))
-        if not added:
+        if new and not added:
             return seqs
-        if after is not None and any(old.kind in FENCING for old, _ in self.logs[key][after:]):
+        if new and after is not None and any(old.kind in FENCING for old, _ in self.logs[key][after:]):
             raise Conflict
         spent = dict(self.spent)
         for item in spend:
