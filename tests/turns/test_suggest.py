@@ -8,10 +8,12 @@ from server.desk.asides import Asides, NotFound
 from server.events import NewEvent
 from server.ports import ModelFailed, Text, Usage
 from server.staff import Staff
+from server.stores.memory import MemoryStore
 from tests.turns.conftest import KEY, bodies, call
 from tools import Caller, Rule, tool
 
 ADA = Staff("s:ada", "ada@a.example", "Ada", "agent")
+NOW_MS = 1_800_000_000_000
 WITH_ADA = NewEvent("taken", "mode", "staff", {"mode": "staff", "by": "s:ada", "name": "Ada"})
 ASKED = NewEvent("m1", "message", "customer", {"text": "Until when?"})
 
@@ -30,7 +32,7 @@ async def booked(node):
 
 async def test_a_suggestion_is_booked_like_a_turn_and_written_down_without_its_words(make_node):
     node = await make_node([Text("Within 30 days."), Usage(900, 20, 0.01)], limits={"model_tokens_per_day": 100_000})
-    node.now_ms = 1_800_000_000_000
+    node.now_ms = NOW_MS
     await node.log.append(KEY, [WITH_ADA, ASKED])
     assert await asides(node).suggest(KEY, ADA) == "Within 30 days."
     assert await booked(node) == 4_000
@@ -42,7 +44,7 @@ async def test_a_suggestion_is_booked_like_a_turn_and_written_down_without_its_w
 
 async def test_without_budget_no_model_is_asked(make_node):
     node = await make_node(limits={"model_tokens_per_day": 4_000})
-    node.now_ms = 1_800_000_000_000
+    node.now_ms = NOW_MS
     await node.log.append(KEY, [WITH_ADA, ASKED])
     await asides(node).suggest(KEY, ADA)
     before = await node.events()
@@ -73,8 +75,10 @@ async def look(caller: Caller) -> str:
 async def test_every_model_call_of_a_turn_is_booked_not_only_the_first(make_node):
     allowed = {"look": Rule(permission="auto")}
     limits = {"model_tokens_per_day": 100_000}
-    node = await make_node([call("look")], [Text("There it is.")], tools=(look,), rules=allowed, limits=limits)
-    node.now_ms = 1_800_000_000_000
+    store = MemoryStore(clock_ms=lambda: NOW_MS)
+    answers = [call("look")], [Text("There it is.")]
+    node = await make_node(*answers, tools=(look,), rules=allowed, limits=limits, on=store)
+    node.now_ms = NOW_MS
     await node.say("look")
     await node.until("turn.ended")
     assert (len(node.model.prompts), await booked(node)) == (2, 8_000)
