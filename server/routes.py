@@ -29,6 +29,7 @@ from server.http import (
     desk_articles,
     desk_insights,
     desk_settings,
+    desk_workflows,
     files,
     health,
     links,
@@ -137,6 +138,7 @@ def _desk(running: Running) -> list[BaseRoute]:
         *desk_insights.routes(desk_insights.InsightPorts(accounts, sites, insights)),
         *desk_settings.routes(settings_ports),
         *desk_articles.routes(articles),
+        *desk_workflows.routes(settings_ports),
         *attached,
         Mount("/c", routes=attached),  # the page for mailed links asks below its own path
     ]

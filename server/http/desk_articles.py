@@ -63,7 +63,7 @@ def routes(ports: ArticlePorts) -> list[BaseRoute]:
     pages = _Pages(ports)
     both = ["GET", "POST"]
     return [
-        Route("/desk/settings/articles", pages.list, methods=both),
+        Route("/desk/settings/articles", pages.overview, methods=both),
         Route("/desk/settings/articles/sync", pages.progress),
         Route("/desk/settings/articles/edit", pages.edit, methods=both),
         Route("/desk/settings/articles/new", pages.new, methods=both),
@@ -78,7 +78,7 @@ class _Pages(Base):
         self._syncing = ports.syncing
         self._shelf = Shelf()
 
-    async def list(self, request: Request) -> Response:
+    async def overview(self, request: Request) -> Response:
         """All articles, or those with the words that are looked for, and what the agent would find; a POST begins a sync."""
         asked = await self.asked(request)
         if isinstance(asked, Response):

@@ -23,6 +23,8 @@ GAP: Final = 26.0
 LANE: Final = 28.0
 """Between lanes beside each other."""
 MARGIN: Final = 12.0
+BREAKS: Final = "(_.,/-"
+"""Behind these a word that is too long is broken, rather than anywhere."""
 
 Point = tuple[float, float]
 
@@ -225,8 +227,9 @@ def _pieces(word: str) -> Iterator[str]:
     piece = ""
     for char in word:
         if _wide(piece + char) > LINE_CHARS:
-            yield piece
-            piece = ""
+            at = max(piece.rfind(mark) for mark in BREAKS) + 1 or len(piece)
+            yield piece[:at]
+            piece = piece[at:]
         piece += char
     yield piece
 
