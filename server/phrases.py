@@ -149,7 +149,8 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "Shop an und öffnen Sie dort den Chat.\n\n{shop}\n",
         "rating_subject": "Wie war Ihr Chat mit {shop}?",
         "rating_text": "Guten Tag,\n\nIhr Chat mit {shop} ist beendet. Konnten wir Ihnen helfen? Sagen Sie es uns hier, "
-        "mit einem Klick und, wenn Sie möchten, mit ein paar Worten. Der Link gilt 7 Tage:\n{link}\n\nWir fragen nur dieses eine Mal.\n\n{shop}\n",
+        "mit einem Klick und, wenn Sie möchten, mit ein paar Worten. Der Link gilt 7 Tage:\n{link}\n\n"
+        "Wir fragen nur dieses eine Mal.\n\n{shop}\n",
         "you": "Sie",
         "transcript_subject": "Ihr Chat mit {shop}",
         "transcript_text": "Guten Tag,\n\ndas wurde in Ihrem Chat mit {shop} geschrieben:\n\n{said}\n\n{shop}\n",
