@@ -11,6 +11,7 @@ import { build, transform } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
 const DESK = "../desk/desk.js";
+const SETTINGS = "../desk/desk-settings.js";
 // Browsers of the last three years: adoptedStyleSheets, color-mix, Web Locks, private methods.
 const TARGET = ["chrome111", "firefox113", "safari16.4"];
 
@@ -66,11 +67,14 @@ const loader = await bundle("loader.js", "iife", { __CHAT__: JSON.stringify({ fi
 const loaderEntry = entry("widget.js", loader);
 // The desk's one script is no part of the embed: it has no budget, and its name no hash (it is asked for again each time).
 const desk = await bundle("desk/main.js", "esm", {}, []);
+// Nor is the settings' one, which has the chat in it for the preview; cards are not among what it shows.
+const settings = await bundle("desk-settings.js", "esm", { __CARDS__: "null" }, [css]);
 const files = new Map([
   ["widget.js", loader],
   [chatEntry.name, chat],
   [cardsEntry.name, cards],
   [DESK, desk],
+  [SETTINGS, settings],
   ["manifest.json", Buffer.from(JSON.stringify({ loader: loaderEntry, chat: chatEntry, cards: cardsEntry }, null, 2) + "\n")],
 ]);
 

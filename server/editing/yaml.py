@@ -228,6 +228,8 @@ class _Splice:
         end = self._line_end(max(self._end(node), self._key_end(key)))
         line = self._line_start(start)
         if not self._text[line:start].strip():
+            if self._text[:line].endswith("\n\n") and self._text[end:].startswith("\n"):
+                end += 1  # of the empty lines around it one is enough
             return self._cut(line, end, "")
         after = next((int(k.start_mark.index) for k, _ in parent.value if k.start_mark.index > start), end)
         return self._cut(start, after, "")  # the first key of an item, behind its dash

@@ -153,14 +153,18 @@ class Hours(BaseModel):
                 left -= closes - opens
         return now + timedelta(seconds=seconds)
 
+    def spans_on(self, weekday: int) -> tuple[str, ...]:
+        """The spans of a day of the week (Monday is 0), as they are written; none when it is closed."""
+        own = self.weekly.get(DAYS[weekday])
+        if own is not None:
+            return own
+        ranges = [spans for days, spans in self.weekly.items() if "-" in days and _covers(days, weekday)]
+        return tuple(span for spans in ranges for span in spans)
+
     def _of(self, day: Date) -> list[tuple[int, int]]:
         if any(holiday.date == day for holiday in self.holidays):
             return []
-        own = self.weekly.get(DAYS[day.weekday()])
-        if own is not None:
-            return sorted(_minutes(span) for span in own)
-        ranges = [spans for days, spans in self.weekly.items() if "-" in days and _covers(days, day.weekday())]
-        return sorted(_minutes(span) for spans in ranges for span in spans)
+        return sorted(_minutes(span) for span in self.spans_on(day.weekday()))
 
 
 def _covers(days: str, weekday: int) -> bool:

@@ -1,11 +1,11 @@
 // The loader, served as /widget.js: draws the launcher, takes Shopbell(...) calls, fetches the chat when it is wanted.
 // Must open no socket, know no frame, and move nothing on the page.
 
-import { inkOn } from "./color.js";
 import { configOf } from "./config.js";
 import { pickLocale } from "./i18n.js";
 import { launcher as de } from "./locales/de.js";
 import { launcher as en } from "./locales/en.js";
+import { paint } from "./paint.js";
 import { openStorage, readSession } from "./session.js";
 import { BELL, direction, DOWN, h, icon, luminance, parseColor, translator } from "./shared.js";
 import { launcherCss } from "./style.js";
@@ -111,15 +111,7 @@ class ShopbellChat extends HTMLElement {
   /** The accent, and what can be read on it. */
   paint() {
     const theme = this.theme || {};
-    const scheme = this.config.scheme || theme.dark || "auto";
-    this.dark = scheme === "dark" || (scheme === "auto" && night.matches);
-    this.toggleAttribute("dark", this.dark);
-    const accent = this.config.accent || (this.dark && theme.accent_dark) || theme.accent || this.session().accent || "";
-    const known = parseColor(accent);
-    this.style.setProperty("--sb-accent", known ? accent : "");
-    /** The colour that is really used: the page's own property wins. */
-    this.accent = parseColor(getComputedStyle(this).getPropertyValue("--shopbell-accent")) || known || [31, 77, 67];
-    this.style.setProperty("--sb-on-accent", theme.accent_text || inkOn(/** @type {any} */ (this.accent)));
+    paint(this, theme, this.config.scheme || theme.dark || "auto", night.matches, (dark) => this.config.accent || (dark && theme.accent_dark) || theme.accent || this.session().accent || "");
     this.chat?.paint();
   }
 

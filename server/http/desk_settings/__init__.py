@@ -9,7 +9,11 @@ from starlette.routing import BaseRoute, Route
 
 from server.http.desk import HEADERS
 from server.http.desk_settings.base import NOTHING_WRONG, Asked, Base, Form, SettingsPorts, Wrong, diff
+from server.http.desk_settings.canned import CannedPage
 from server.http.desk_settings.history import HistoryPage
+from server.http.desk_settings.hours import HoursPage
+from server.http.desk_settings.look import LookPage
+from server.http.desk_settings.words import GreetingPage, OriginsPage, ReasoningPage
 
 __all__ = ["NOTHING_WRONG", "Asked", "Base", "Form", "SettingsPorts", "Wrong", "diff", "routes"]
 
@@ -22,7 +26,9 @@ def routes(ports: SettingsPorts) -> list[BaseRoute]:
         return RedirectResponse(f"/desk/settings/look{query}", 303, HEADERS)
 
     both = ["GET", "POST"]
+    forms = [page(ports) for page in (LookPage, GreetingPage, HoursPage, OriginsPage, ReasoningPage, CannedPage)]
     return [
         Route("/desk/settings", start),
         Route("/desk/settings/history", HistoryPage(ports).show, methods=both),
+        *[Route(f"/desk/settings/{page.section}", page.show, methods=both) for page in forms],
     ]

@@ -10,7 +10,7 @@ import { luminance } from "../shared.js";
  * @param {Rgb} a
  * @param {Rgb} b
  */
-function contrast(a, b) {
+export function contrast(a, b) {
   const [x, y] = [luminance(a) + 0.05, luminance(b) + 0.05];
   return x > y ? x / y : y / x;
 }
