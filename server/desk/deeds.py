@@ -21,6 +21,10 @@ ASSIGNED_MS: Final = 60_000
 """How long a colleague can take what another has offered: time to read the packet."""
 
 
+_RELEASED: Final[Mapping[str, str]] = {"agent": "released", "waiting": "put_back"}
+"""Why it changed hands, where the person does not say."""
+
+
 class NotDone(Exception):
     """The deed was not done; the message is for the person who wanted it. `code` is an error frame's."""
 
@@ -156,18 +160,20 @@ class Deeds:
             raise NotDone("busy", str(error)) from error
 
     async def release(self, key: str, staff: Staff, frame: frames.Release) -> None:
-        """Hand back to the agent, or close.
+        """Hand back to the agent, put back into the queue, or close.
 
         Raises:
-            NotDone: a colleague has it.
+            NotDone: a colleague has it; or nobody has what is to be put back.
         """
         state = await self._known(key)
         if state.mode == frame.to:
             return
         if state.mode == "staff" and state.staff != staff.id:
             raise NotDone("busy", f"{state.staff_name or 'a colleague'} has this conversation")
+        if frame.to == "waiting" and state.mode != "staff":
+            raise NotDone("busy", "take the conversation first")
         body: dict[str, Any] = {"mode": frame.to, "by": staff.id}
-        body["reason"] = frame.reason or ("released" if frame.to == "agent" else "")
+        body["reason"] = frame.reason or _RELEASED.get(frame.to, "")
         body["open"] = _unanswered(state) if frame.to == "agent" and frame.answer else []
         events = [NewEvent(f"s:{self._new_id()}", "mode", "staff", {k: v for k, v in body.items() if v})]
         try:

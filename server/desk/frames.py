@@ -79,10 +79,10 @@ class Decide(On):
 
 
 class Release(On):
-    """Hand the conversation back to the agent, or close it."""
+    """Hand the conversation back to the agent, put it back into the queue for a colleague, or close it."""
 
     t: Literal["release"]
-    to: Literal["agent", "closed"]
+    to: Literal["agent", "waiting", "closed"]
     reason: Annotated[str, Field(max_length=200)] = ""
     answer: bool = False
     """The agent is to answer what the customer said last; else it waits for new words."""
@@ -145,6 +145,13 @@ class Block(On):
     until_ms: Annotated[int, Field(ge=0, le=2**53)] | None = None
 
 
+class Transcript(On):
+    """Mail all that was said to the address that is known to be the customer's."""
+
+    t: Literal["transcript"]
+    id: ClientId
+
+
 class Typing(On):
     """A person is writing."""
 
@@ -165,7 +172,7 @@ class Pong(Frame):
 
 
 Deed = Take | Reply | Note | Decide | Release | Assign | Typing | Seen
-Beside = Approval | Card | Suggest | Search | Tag | Snooze | Block
+Beside = Approval | Card | Suggest | Search | Tag | Snooze | Block | Transcript
 DeskFrame = Watch | Unwatch | List | Pong | Deed | Beside
 
 _FRAME: Final[TypeAdapter[DeskFrame]] = TypeAdapter(Annotated[DeskFrame, Field(discriminator="t")])

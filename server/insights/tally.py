@@ -204,7 +204,7 @@ class _Counting:
     def _mode_changed(self, event: Event) -> None:
         before, self._mode = self._mode, event.body.get("mode", self._mode)
         tally, self._why = self.tally, event.body.get("reason")
-        if self._mode == "waiting" and before != "waiting":
+        if self._mode == "waiting" and before not in ("waiting", "staff"):  # from staff it is only put back
             tally.reasons.append(str(self._why or "asked"))
             tally.person_asked_ms = tally.person_asked_ms if tally.person_asked_ms is not None else event.at_ms
         if self._mode == "staff":

@@ -99,6 +99,24 @@ async def test_a_conversation_is_passed_to_a_colleague_and_the_customer_reads_wh
         assert "assigned" not in {e["kind"] for e in customer.events.values()}
 
 
+async def test_a_conversation_is_put_back_into_the_queue_and_a_colleague_takes_it(server, colleagues):
+    ada, bob = await colleagues(server), await colleagues(server, "bob@example.com")
+    async with Client(server) as customer:
+        chat = await waiting(customer)
+        for one in (ada, bob):
+            await one.send("watch", conversation=chat, after=0)
+        await ada.send("take", conversation=chat)
+        await ada.send("release", conversation=chat, to="waiting")
+        await bob.until(
+            lambda: [e["body"].get("reason") for e in bob.log(chat) if e["kind"] == "mode"][-1] == "put_back"
+        )
+        await bob.send("take", conversation=chat)
+        await bob.reply(chat, "Hello, Bob here.")
+        await customer.event(lambda e: e["kind"] == "message" and e["role"] == "staff")
+        modes = [e["body"]["mode"] for _, e in sorted(customer.events.items()) if e["kind"] == "mode"]
+        assert modes == ["waiting", "staff", "waiting", "staff"]
+
+
 async def test_typing_and_seen_go_both_ways(server, colleagues):
     ada, bob = await colleagues(server), await colleagues(server, "bob@example.com")
     async with Client(server) as customer:
