@@ -314,8 +314,8 @@ def _alerts(parts: Parts, log: Log, base: str) -> Alerts:
     return Alerts(log, offices, base=base, clock_ms=clock_ms)
 
 
-def _link(secret: str, base: str, state: Conversation, use: Use) -> str:
-    return link_of(secret, base, state, clock_ms(), use)
+def _link(secret: str, base: str, state: Conversation, site: Site, use: Use) -> str:
+    return link_of(secret, base, state, site, clock_ms(), use)
 
 
 def can_mail(settings: Settings) -> bool:

@@ -14,6 +14,8 @@ from tools.connectors.mail import is_address
 
 LINK_PATH: Final = "/c/#"
 """Behind the `#` the token reaches no server's log and no `Referer`."""
+PAGE_LINK: Final = "#shopbell="
+"""The same behind the address of a page of the shop's own: the chat on it takes the token."""
 RATE_PATH: Final = "/c/#rate="
 """The same page, which then only asks how it was."""
 Use = Literal["open", "rate"]

@@ -35,6 +35,7 @@ DAY_MS: Final = 86_400_000
 BACK_MS: Final = 3 * DAY_MS
 """How far back a start looks for answers that nobody mailed; claims are kept as long."""
 BATCH: Final = 200
+_NOBODY: Final[Mapping[str, Any]] = {}
 
 
 class NoAddress(Exception):
@@ -58,7 +59,7 @@ class Post:
         hub: Hub,
         offices: Mapping[str, PostOffice],
         *,
-        link: Callable[[Conversation, letters.Use], str],
+        link: Callable[[Conversation, Site, letters.Use], str],
         clock_ms: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:
@@ -173,7 +174,7 @@ class Post:
             await self._write(key, NewEvent(mail, "mailed", "system", body | {"state": "not_needed"}))
             return
         claims = [Spend(f"{key}/mailed/{message.id}", 1, 1) for message in said]
-        text = letters.letter(state, office.site, said, self._link(state, "open") if to.may_read else None)
+        text = letters.letter(state, office.site, said, self._link(state, office.site, "open") if to.may_read else None)
         await self._begin(key, body, claims, (to.email, letters.subject(state, office.site), text))
 
     async def _rating(self, key: str) -> None:
@@ -184,11 +185,13 @@ class Post:
         if office is None or to is None or not letters.asks_for_rating(state, office.site) or self._hub.is_there(key):
             return
         body = {"mail": f"mail:{self._new_id()}", "of": [], "to": proof.masked(to.email), "what": "rating"}
-        text = letters.rating(state, office.site, self._link(state, "rate"))
+        text = letters.rating(state, office.site, self._link(state, office.site, "rate"))
         await self._begin(key, body, [Spend(f"{key}/rating", 1, 1)], (to.email, *text))
 
-    async def transcript(self, key: str, frame: str) -> str:
+    async def transcript(self, key: str, frame: str, *, asked_by: Mapping[str, Any] = _NOBODY) -> str:
         """Mail all that was said to the address on file, once for each frame; returns the address, masked.
+
+        `asked_by` names the colleague who wants it sent, if it was not the customer; the customer does not see that.
 
         Raises:
             NoAddress: nobody has shown whose address it is: a stranger could be sent somebody's words.
@@ -199,6 +202,7 @@ class Post:
         if office is None or to is None or state.identity is None or not to.may_read:
             raise NoAddress
         body = {"mail": f"mail:{self._new_id()}", "of": [], "to": proof.masked(to.email), "what": "transcript"}
+        body |= {name: asked_by[name] for name in ("by", "name") if name in asked_by}
         claims = [Spend(f"{key}/transcript/{frame}", 1, 1)]
         await self._begin(key, body, claims, (to.email, *letters.transcript(state, office.site)))
         return str(body["to"])
@@ -237,9 +241,13 @@ class Post:
             await self._log.append(key, [event])
 
 
-def link_of(secret: str, base: str, state: Conversation, now_ms: int, use: letters.Use = "open") -> str:
-    """The address of the page that opens this conversation again, or only asks how it was, for a week."""
+def link_of(secret: str, base: str, state: Conversation, site: Site, now_ms: int, use: letters.Use = "open") -> str:
+    """The address that opens this conversation again, or only asks how it was, for a week.
+
+    The first is on the shop's own page where it has set one; else both are on ours, below `base`.
+    """
     token = auth.LinkToken(state.site, state.id, state.customer, state.generation)
     if use == "rate":
         return f"{base}{letters.RATE_PATH}{auth.mint_rating(secret, token, now_ms / 1000)}"
-    return f"{base}{letters.LINK_PATH}{auth.mint_link(secret, token, now_ms / 1000)}"
+    before = f"{base}{letters.LINK_PATH}" if site.mail.page is None else f"{site.mail.page}{letters.PAGE_LINK}"
+    return f"{before}{auth.mint_link(secret, token, now_ms / 1000)}"

@@ -6,8 +6,9 @@ Pure: no files, no environment, no clock. docs/configuration.md describes every 
 import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from server.site.agents import MAX_AGENTS, Specialist
 from server.site.alerts import Alerts
@@ -25,6 +26,7 @@ from server.site.forms import (
     Part,
     Phone,
     Variable,
+    normal_origin,
     pick,
     text_for,
 )
@@ -187,10 +189,22 @@ class SiteMail(Part):
     )
     name: str = Field(default="", max_length=80, description="The sender's name; the shop's name if absent.")
 
+    page: Link | None = Field(
+        default=None,
+        description="The shop's page that links in mails open: one with the chat on it, on one of `origins`; "
+        "a page of this server if absent.",
+    )
     rating: bool = Field(
         default=False,
         description="Whether customers who have gone are asked by mail, once, how a closed chat was.",
     )
+
+    @field_validator("page")
+    @classmethod
+    def _takes_a_fragment(cls, value: str | None) -> str | None:
+        if value is not None and (not urlsplit(value).scheme or "#" in value):
+            raise ValueError(f"expected a whole address without #, such as https://shop.example/chat, got {value!r}")
+        return value
 
     @field_validator("sender")
     @classmethod
@@ -285,6 +299,15 @@ class Site(Part):
             if (canned.name, canned.locale) in seen:
                 raise ValueError(f"expected each canned reply once per language, got {canned.name!r} again")
             seen.add((canned.name, canned.locale))
+        return value
+
+    @field_validator("mail")
+    @classmethod
+    def _links_to_a_page_with_the_chat(cls, value: SiteMail, info: ValidationInfo) -> SiteMail:
+        if value.page is not None and "origins" in info.data:
+            parts = urlsplit(value.page)
+            if normal_origin(f"{parts.scheme}://{parts.netloc}") not in info.data["origins"]:
+                raise ValueError(f"expected mail.page on one of the `origins`, got {value.page!r}")
         return value
 
     @field_validator("origins")

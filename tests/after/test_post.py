@@ -9,7 +9,7 @@ import pytest
 from server import auth
 from server.after import Contacts, NoAddress, Post, PostOffice, link_of
 from server.after.letters import WAIT_MS
-from server.events import NewEvent, Viewer
+from server.events import NewEvent, Viewer, visible
 from server.hub import Hub
 from server.kit import Kit
 from server.log import Log
@@ -51,7 +51,7 @@ class Place:
         self.lives += 1
         life, ids = self.lives, iter(range(1_000))
         options = {"clock_ms": lambda: self.now_ms, "new_id": lambda: f"{life}-{next(ids)}"}
-        link = lambda state, use: link_of(SECRET, "https://chat.example", state, self.now_ms, use)  # noqa: E731
+        link = lambda state, site, use: link_of(SECRET, "https://chat.example", state, site, self.now_ms, use)  # noqa: E731
         offices = {"pk_a": PostOffice(self.gates["pk_a"].site, self.kit.mail)}
         self.post = Post(self.log, self.hub, offices, link=link, **options)
         self.contacts = Contacts(self.log, self.gates, on=True)
@@ -89,6 +89,17 @@ async def left(place, *more):
     await place.says(HELLO, ASKED)
     await place.contacts.take(KEY, "m2", "sure, it is ann@example.com")
     await place.says(TAKEN, REPLY, *more)
+
+
+async def test_the_link_opens_the_page_that_the_shop_has_set(tmp_path):
+    page = "https://shop.example/help/chat?from=mail"
+    place = Place(tmp_path, hours=CLOSED, origins=["https://shop.example"], mail={"page": page})
+    await left(place)
+    await place.looks()
+    [mail] = place.mails()
+    text = mail.get_content()
+    token = text[text.index(f"{page}#shopbell=") :].split("#shopbell=")[1].split()[0]
+    assert (await place.door.reopen(token))[:2] == ("pk_a", "c1")
 
 
 async def test_who_waits_while_nobody_is_there_is_asked_for_an_address_once(place):
@@ -391,3 +402,19 @@ async def test_a_typed_address_gets_no_transcript(place):
     with pytest.raises(NoAddress):
         await place.post.transcript(KEY, "t1")
     assert place.mails() == []
+
+
+async def test_staff_have_a_transcript_sent_to_the_customers_own_address_and_the_log_says_who(place):
+    await place.says(SIGNED_IN, HELLO, TAKEN, REPLY)
+    async with place.post:
+        to = await place.post.transcript(
+            KEY, "s:ada t1", asked_by={"by": "s:ada", "name": "Ada", "picture": "/picture/x"}
+        )
+    [mail] = place.mails()
+    assert (mail["To"], to) == ("cus@example.com", "c…@e…")
+    mailed = await place.events("mailed")
+    assert [(e.body["state"], e.body["by"], e.body["name"]) for e in mailed] == [
+        ("sending", "s:ada", "Ada"),
+        ("sent", "s:ada", "Ada"),
+    ]
+    assert "by" not in visible(mailed[-1], Viewer("customer")).body
