@@ -102,7 +102,7 @@ def _desk(running: Running) -> list[BaseRoute]:
     asides = desk.Asides(
         running.log, running.approvals, running.parts.agents, clock_ms=app.clock_ms, new_id=app.new_id
     )
-    beside = desk.Beside(running.log, marks, asides, board)
+    beside = desk.Beside(running.log, marks, asides, board, running.post)
     canned: dict[str, list[dict[str, Any]]] = {}
 
     def changed(key: str, shop: Shop) -> None:

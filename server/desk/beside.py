@@ -6,6 +6,7 @@ It answers with frames for the one desk that asked; what changes the log comes b
 from dataclasses import dataclass
 from typing import Any, Final
 
+from server.after import NoAddress, Post
 from server.conversation import site_of
 from server.desk import frames
 from server.desk.asides import Asides, NotFound
@@ -19,7 +20,7 @@ FOUND: Final = 50
 """Conversations that a search shows: who does not find it there types another word."""
 
 Slow = frames.Approval | frames.Card | frames.Suggest | frames.Search
-Quick = frames.Tag | frames.Snooze | frames.Block
+Quick = frames.Tag | frames.Snooze | frames.Block | frames.Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Beside:
     marks: Marks
     asides: Asides
     board: Board
+    post: Post
 
     async def look(self, key: str, staff: Staff, frame: Slow, sites: list[str]) -> dict[str, Any]:
         """The answer to a question, which may take seconds: a tool or a model may be asked.
@@ -67,8 +69,13 @@ class Beside:
                     await self.marks.snooze(key, staff, frame.until_ms)
                 case frames.Block():
                     await self.marks.block(key, staff, on=frame.on, until_ms=frame.until_ms)
+                case frames.Transcript():
+                    await self.post.transcript(key, f"{staff.id} {frame.id}", asked_by=staff.signature)
         except NotMarked as error:
             raise NotDone("busy", str(error)) from error
+        except NoAddress as error:
+            message = "nobody has shown which address is this customer's; a transcript goes to no other"
+            raise NotDone("busy", message) from error
 
     async def named(self, key: str, text: str) -> list[str]:
         """Ids of the colleagues whom a note names."""

@@ -204,7 +204,7 @@ class Desk:
                 self._line.hub.tell(key, "customer", {"t": "staff", "typing": False, "seen": frame.seq})
             case frames.Approval() | frames.Card() | frames.Suggest():
                 self._later(key, frame)
-            case frames.Tag() | frames.Snooze() | frames.Block():
+            case frames.Tag() | frames.Snooze() | frames.Block() | frames.Transcript():
                 await self._line.beside.mark(key, staff, frame)
             case _:
                 pass

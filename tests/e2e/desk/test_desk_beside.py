@@ -118,6 +118,20 @@ async def test_a_suggestion_is_shown_to_staff_and_its_words_are_stored_nowhere(s
     await customer.close()
 
 
+async def test_a_transcript_goes_to_the_address_that_the_shop_vouches_for_and_to_no_other(server, ada):
+    customer, key = await chat(server, "hello", identity=identity("cus_2", email="bo@example.com"))
+    await ada.send("watch", conversation=key, after=0)
+    await ada.send("transcript", conversation=key, id="t1")
+    await ada.until(lambda: ada.kinds(key).count("mailed") == 2)
+    mailed = ada.log(key)[-1]["body"]
+    assert (mailed["state"], mailed["what"], mailed["to"], mailed["name"]) == ("sent", "transcript", "b…@e…", "Ada")
+    guest, other = await chat(server, "my address is bo@example.com")
+    await ada.send("transcript", conversation=other, id="t2")
+    assert "no other" in (await came(ada, "error", conversation=other))["message"]
+    await customer.close()
+    await guest.close()
+
+
 async def test_tags_snoozing_and_mentions_show_in_the_queue(server, ada):
     customer, key = await chat(server, "a question about gift wrap")
     await ada.until(lambda: key in ada.rows)

@@ -219,11 +219,11 @@ async def test_an_approval_edited_at_the_desk_survives_a_restart_and_runs_once(p
     assert lines == [["1042", "50.0"]]
 
 
-def identity(customer="cus_1"):
+def identity(customer="cus_1", **more):
 
     import jwt
 
-    claims = {"sub": customer, "aud": "pk_test", "exp": int(time.time()) + 600}
+    claims = {"sub": customer, "aud": "pk_test", "exp": int(time.time()) + 600, **more}
     return jwt.encode(claims, SECRET, "HS256")
 
 
