@@ -205,6 +205,8 @@ class _Step(_Strict):
 class _Rule(_Strict):
     match: str
     """A regular expression, looked for in the newest customer message, upper and lower case alike."""
+    knows: str = ""
+    """One that must be found, too, in what anybody has said in the conversation, as far as the model is shown it."""
     steps: list[_Step] | None = None
     calls: list[list[_Step]] | None = None
     """The steps of the turn's first model call, its second …; the last entry counts for all that follow."""
@@ -216,9 +218,10 @@ class _Rule(_Strict):
         if sum(part is not None for part in (self.steps, self.calls, self.tokens)) != 1 or self.calls == []:
             raise ValueError("expected exactly one of steps, calls, tokens in a rule")
         try:
-            re.compile(self.match)
+            for pattern in (self.match, self.knows):
+                re.compile(pattern)
         except re.error as error:
-            raise ValueError(f"expected a regular expression, got {self.match!r}: {error}") from None
+            raise ValueError(f"expected a regular expression, got {pattern!r}: {error}") from None
         return self
 
     def of_call(self, number: int) -> list[_Step]:
@@ -235,8 +238,9 @@ class _File(_Strict):
 
     def steps(self, prompt: Prompt) -> list[Step]:
         said = prompt.asked[-1] if prompt.asked else ""
+        shown = "\n".join(line.text for line in prompt.history)
         for rule in self.rules:
-            if re.search(rule.match, said, re.IGNORECASE):
+            if re.search(rule.match, said, re.IGNORECASE) and re.search(rule.knows, shown, re.IGNORECASE):
                 return _built(rule.of_call(prompt.call_no), prompt, said)
         return [ModelFailed("no rule of the script matches", retryable=False)]
 

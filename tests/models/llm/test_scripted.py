@@ -3,11 +3,12 @@
 import asyncio
 import json
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
 from server.models.scripted import Hang, Pause, Repeat, Scripted, words
-from server.ports import Call, Choices, HandOver, ModelFailed, Prompt, Text, Thinking, Usage
+from server.ports import Call, Choices, HandOver, Line, ModelFailed, Prompt, Text, Thinking, Usage
 
 
 def prompt(text="hi", **more):
@@ -82,6 +83,19 @@ async def test_a_file_of_rules_answers_by_the_newest_message(tmp_path):
         await said(model, "break")
     with pytest.raises(ModelFailed, match="no rule"):
         await said(model, "something else")
+
+
+async def test_a_rule_can_depend_on_what_the_model_is_shown_of_the_conversation(tmp_path):
+    file = tmp_path / "script.json"
+    rules = [
+        {"match": "boots", "knows": "size 42", "steps": [{"text": "Yours are 42."}]},
+        {"match": "boots", "steps": [{"text": "Which size?"}]},
+    ]
+    file.write_text(json.dumps({"rules": rules}))
+    model = Scripted.load(file)
+    assert await said(model, "the boots") == [Text("Which size?")]
+    shown = replace(prompt("the boots"), history=(Line("staff", "You have size 42."), Line("customer", "the boots")))
+    assert [one async for one in model.stream(shown)] == [Text("Yours are 42.")]
 
 
 @pytest.mark.parametrize(
