@@ -71,6 +71,7 @@ def test_an_admin_sees_what_was_asked_in_vain_and_numbers_with_their_meaning(sig
     assert "Conversations in which the customer wrote something" in page.text
     assert "Other &lt;Shop&gt;" in page.text
     assert PLAIN in page.text
+    assert "/desk/settings/articles/new?site=pk_test&amp;question=%3D1%2B1%20do%20you%20wrap%20presents%3F" in page.text
     assert "How long do I have to return an item?" not in page.text
 
 
