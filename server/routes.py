@@ -69,7 +69,7 @@ def build(running: Running, *, demo: bool, opened: Pass) -> Starlette:
         *assets.routes(),
         *rest.routes(_rest(running)),
         *admin.routes(running.admin.run, opened),
-        *links.routes(running.door.reopen, _ratings(running)),
+        *links.routes(running.door.reopen, _ratings(running), running.door.allows),
         *_desk(running),  # after the links' own page: the attachments are below /c too
     ]
     if demo:

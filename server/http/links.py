@@ -29,6 +29,8 @@ _FILES: Final = {"link.js": "text/javascript", "link.css": "text/css"}
 
 Reopen = Callable[[str], Awaitable[tuple[str, str, str]]]
 """A link's token to site, conversation and a visitor token; raises `Refused`."""
+Allows = Callable[[str | None, str], bool]
+"""Whether a page of this origin may have this site's chat; without a site, whether it may have any."""
 
 
 class Rates(Protocol):
@@ -50,8 +52,8 @@ class Rating(BaseModel):
     text: Annotated[str, Field(max_length=4_000)] | None = None
 
 
-def routes(reopen: Reopen, rates: Rates) -> list[BaseRoute]:
-    """`/c/` with its files, `POST /v1/reopen` and `POST /v1/rating`."""
+def routes(reopen: Reopen, rates: Rates, allows: Allows) -> list[BaseRoute]:
+    """`/c/` with its files, `POST /v1/reopen` (also from the shops' own pages) and `POST /v1/rating`."""
 
     async def page(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
         return HTMLResponse((template_dir() / "link.html").read_text(encoding="utf-8"), headers=_HEADERS)
@@ -64,11 +66,29 @@ def routes(reopen: Reopen, rates: Rates) -> list[BaseRoute]:
         return FileResponse(link_dir() / name, headers=headers, media_type=_FILES[name])
 
     async def exchange(request: Request) -> Response:
+        origin = request.headers.get("origin")
         try:
             site, conversation, token = await reopen(bearer(request))
         except Refused as refused:
-            return as_error(refused.code, refused.message)
-        return as_json(200, {"site": site, "conversation": conversation, "token": token})
+            return shared(origin, as_error(refused.code, refused.message))
+        if origin is not None and not allows(origin, site):
+            return shared(origin, as_error("forbidden_origin", "this page may not open the chat of this site"))
+        return shared(origin, as_json(200, {"site": site, "conversation": conversation, "token": token}))
+
+    async def preflight(request: Request) -> Response:
+        headers = {
+            "Access-Control-Allow-Methods": "POST",
+            "Access-Control-Allow-Headers": "authorization",
+            "Access-Control-Max-Age": "600",
+        }
+        return shared(request.headers.get("origin"), Response(status_code=204, headers=headers))
+
+    def shared(origin: str | None, answer: Response) -> Response:
+        """Let the pages of shops read the answer: whose link it is, is known only once its token has been read."""
+        if origin is not None and allows(origin, ""):
+            answer.headers["Access-Control-Allow-Origin"] = origin
+        answer.headers["Vary"] = "Origin"
+        return answer
 
     async def rating(request: Request) -> Response:
         try:
@@ -84,5 +104,6 @@ def routes(reopen: Reopen, rates: Rates) -> list[BaseRoute]:
         Route("/c/", page),
         Route("/c/{name}", file),
         Route("/v1/reopen", exchange, methods=["POST"]),
+        Route("/v1/reopen", preflight, methods=["OPTIONS"]),
         Route("/v1/rating", rating, methods=["POST"]),
     ]
