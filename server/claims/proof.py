@@ -14,6 +14,7 @@ from server.claims.text import plain
 from server.claims.words import ANY, HAND_OVER, Lexicon, verbs_of, words_of
 from server.conversation import Conversation
 from tools import Registry, ToolSpec
+from tools.words import texts_of
 
 Number = Decimal | str
 
@@ -109,7 +110,7 @@ def actions_of(spec: ToolSpec, lexicon: Lexicon) -> frozenset[str]:
     first = spec.description.partition(". ")[0]
     words = [
         *verbs_of(spec),
-        *words_of(spec.label),
+        *(word for label in texts_of(spec.label) for word in words_of(label)),
         *words_of(first),
         *words_of(reply),
         *words_of(" ".join(spec.examples)),
