@@ -1,6 +1,6 @@
 """Matrix: what a shop's tools may do, by whom and up to which limits, as a table and as JSON; also those inside workflows.
 
-It decides nothing: `tools.permission` does, and this says it in words.
+It decides nothing: `tools.permission` does, and `server.shop.matrix` says it in words.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,16 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.shop import Shop
+from server.shop.matrix import limits_of, permission_of
 from server.shop.workflows import Workflows, read_own
-from tools import Rule, ToolSpec, default_permission, needed_level
+from tools import Rule, ToolSpec, needed_level
 from tools.permission import LIMITS
 
 _HEADINGS = ("tool", "scope", "effect", "needs", "permission", "limits", "decided by")
-_PER = {
-    "per_customer_per_day": "per customer and day",
-    "per_site_per_day": "per shop and day",
-    "per_conversation": "per conversation",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +65,9 @@ def flows(shop: Shop) -> list[Flow]:
     return found
 
 
-def permission_of(spec: ToolSpec, rule: Rule | None) -> tuple[str, str]:
-    """The permission that holds, in words, and what decided it."""
-    if rule is not None and not rule.enabled:
-        return "off", "tools.yaml"
-    if rule is not None and rule.permission is not None:
-        base, by = rule.permission, "tools.yaml"
-    elif spec.ask is not None:
-        base = "confirm" if spec.ask.of == "customer" else "approve"
-        by = "the tool"
-        if spec.ask.when is not None:
-            return f"auto, {base} when it says so", by
-    else:
-        base, by = default_permission(spec), "default"
-    if rule is not None and rule.auto_up_to is not None and base != "deny":
-        return f"auto up to {rule.auto_up_to}, then {'approve' if base == 'auto' else base}", "tools.yaml"
-    return base, by
-
-
 def _row(spec: ToolSpec, rule: Rule | None) -> tuple[str, ...]:
     permission, by = permission_of(spec, rule)
-    return (spec.name, spec.scope, spec.effect, needed_level(spec, rule), permission, _limits(spec, rule), by)
+    return (spec.name, spec.scope, spec.effect, needed_level(spec, rule), permission, limits_of(spec, rule), by)
 
 
 def _entry(spec: ToolSpec, rule: Rule | None, found: Sequence[Flow]) -> dict[str, Any]:
@@ -107,12 +85,6 @@ def _entry(spec: ToolSpec, rule: Rule | None, found: Sequence[Flow]) -> dict[str
         "fallback": rule.fallback if rule is not None and rule.fallback is not None else spec.fallback,
         "workflows": [flow.name for flow in found if spec.name in flow.tools],
     }
-
-
-def _limits(spec: ToolSpec, rule: Rule | None) -> str:
-    unit = "" if spec.has_amount else " calls"
-    named = [(getattr(rule, name, None), _PER[name]) for name in LIMITS]
-    return ", ".join(f"{limit}{unit} {what}" for limit, what in named if limit is not None) or "-"
 
 
 def _calls(flow: Flow, permissions: Mapping[str, str]) -> str:

@@ -241,8 +241,12 @@ class _Splice:
             while self._text[at - 1] in " \n\t":
                 at -= 1
             return self._cut(at, at, f", {kept}" if parent.value else kept)
-        at = self._line_end(self._end(parent))
-        return self._cut(at, at, _block({key: value}, int(parent.start_mark.column)))
+        at, indent = self._line_end(self._end(parent)), int(parent.start_mark.column)
+        neighbour = parent.value[-1][1]
+        if isinstance(neighbour, MappingNode) and _is_flow(neighbour) and isinstance(value, dict) and value:
+            written = f"{_inline({key: value}, None)[1:-1]}\n"  # as the one above it is written
+            return self._cut(at, at, " " * indent + written)
+        return self._cut(at, at, _block({key: value}, indent))
 
     def _insert_item(self, parent: Node, at: int, value: Any) -> str:  # noqa: ANN401 - plain data
         first = parent.value[0]

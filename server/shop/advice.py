@@ -38,7 +38,9 @@ def about_site(site: Site, document: Document, environment: Mapping[str, str]) -
     hook = site.alerts.webhook
     if hook is not None:
         if not environment.get(hook.url_env):
-            warn(("alerts", "webhook"), f"the environment variable {hook.url_env} is not set: nobody is told by webhook")
+            warn(
+                ("alerts", "webhook"), f"the environment variable {hook.url_env} is not set: nobody is told by webhook"
+            )
         if hook.secret_env is not None and not environment.get(hook.secret_env):
             warn(("alerts", "webhook"), f"the environment variable {hook.secret_env} is not set: nothing is signed")
     if site.languages and not any(language.split("-")[0] == site.locale.split("-")[0] for language in site.languages):
@@ -66,7 +68,7 @@ def about_rules(rules: Mapping[str, Rule], document: Document | None, registry: 
             place = document.keys[("tools", name)]
             message = f"`{name}` and `{seen[spec.name]}` are the same tool; one rule must go"
             found.append(Problem(document.file, place.line, place.column, "error", message))
-        findings = _rule_findings(spec, rule)
+        findings = findings_of(spec, rule)
         wrong = fallback_problem(spec, registry, named) if rule.fallback is not None else None
         if wrong is not None:
             findings.append(("fallback", "error", f"fallback: {wrong}"))
@@ -220,7 +222,8 @@ def _instead(name: str, names: Sequence[str], there_are: str = "there are") -> s
     return f"; did you mean `{best[0]}`?" if best else f"; {there_are}: {', '.join(names) or 'none'}"
 
 
-def _rule_findings(spec: ToolSpec, rule: Rule) -> list[tuple[str, Severity, str]]:
+def findings_of(spec: ToolSpec, rule: Rule) -> list[tuple[str, Severity, str]]:
+    """What does not fit between a tool and its rule, or is probably not meant: the rule's key, how bad, and a message."""
     found: list[tuple[str, Severity, str]] = []
     if rule.auto_up_to is not None and not spec.has_amount:
         found.append(("auto_up_to", "error", f"auto_up_to, but the tool has no argument `{spec.amount}`; it is denied"))

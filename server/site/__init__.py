@@ -21,7 +21,7 @@ from server.site.model import (
     Theme,
 )
 from server.site.problem import Problem, Severity
-from server.site.rules import BROKEN, ToolsFile, read_rules, read_tools
+from server.site.rules import BROKEN, ToolsFile, read_rules, read_tools, tools_in
 from server.site.text import Document, Place, check, parse_yaml, read_text
 
 __all__ = [
@@ -60,4 +60,5 @@ __all__ = [
     "read_text",
     "read_tools",
     "text_for",
+    "tools_in",
 ]

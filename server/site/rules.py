@@ -45,7 +45,12 @@ def read_tools(file: Path, problems: list[Problem]) -> ToolsFile:
     if not file.exists():
         return ToolsFile()
     text = read_text(file, problems)
-    if text is None or not _says_anything(text):
+    return ToolsFile() if text is None else tools_in(text, file, problems)
+
+
+def tools_in(text: str, file: Path, problems: list[Problem]) -> ToolsFile:
+    """The same of a text; `file` is for the places of what is wrong."""
+    if not _says_anything(text):
         return ToolsFile()
     document = parse_yaml(text, file, problems)
     if document is None:

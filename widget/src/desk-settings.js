@@ -89,3 +89,16 @@ function preview(form) {
   aside.addEventListener("change", draw);
   draw();
 }
+
+/** A list of which only what is looked for is shown. */
+for (const search of all("[data-filter]")) {
+  search.parentElement.hidden = false;
+  search.addEventListener("input", () => {
+    const wanted = search.value.trim().toLowerCase();
+    for (const item of all(search.dataset.filter)) item.hidden = !!wanted && !(item.dataset.name || "").toLowerCase().includes(wanted);
+  });
+}
+
+/** The part of the page that the address asks for is where one is. */
+const open = $(".tools details[open]");
+if (open && !wrong) open.scrollIntoView({ block: "center" });

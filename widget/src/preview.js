@@ -36,7 +36,7 @@ class PreviewHost extends HTMLElement {
   isOpen = true;
   dark = false;
   /** @type {any} */
-  accent = null;
+  accent = [31, 77, 67];
 
   /** @param {string} css */
   adopt(css) {

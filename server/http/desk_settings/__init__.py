@@ -13,6 +13,7 @@ from server.http.desk_settings.canned import CannedPage
 from server.http.desk_settings.history import HistoryPage
 from server.http.desk_settings.hours import HoursPage
 from server.http.desk_settings.look import LookPage
+from server.http.desk_settings.permissions import PermissionsPage
 from server.http.desk_settings.words import GreetingPage, OriginsPage, ReasoningPage
 
 __all__ = ["NOTHING_WRONG", "Asked", "Base", "Form", "SettingsPorts", "Wrong", "diff", "routes"]
@@ -30,5 +31,6 @@ def routes(ports: SettingsPorts) -> list[BaseRoute]:
     return [
         Route("/desk/settings", start),
         Route("/desk/settings/history", HistoryPage(ports).show, methods=both),
+        Route("/desk/settings/permissions", PermissionsPage(ports).show, methods=both),
         *[Route(f"/desk/settings/{page.section}", page.show, methods=both) for page in forms],
     ]
