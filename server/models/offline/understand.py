@@ -264,6 +264,12 @@ def _one_cue(parts: list[Part]) -> list[Part]:
         rest = [part for part in cues if part.kind not in ("anger", "complaint")]
         return [*rest, *(_with(part, also=("anger", *part.also)) for part in requests)]
     kinds = [part.kind if part.act == "cue" else "" for part in parts]
+    # Either way a person is asked: "a person, now! this is a joke" is answered once, and nothing is offered that is done.
+    beside = {"human"} if "anger" in kinds else {"complaint"} if "human" in kinds else set()
+    parts, kinds = (
+        [p for p, kind in zip(parts, kinds, strict=True) if kind not in beside],
+        [k for k in kinds if k not in beside],
+    )
     return [part for at, part in enumerate(parts) if not kinds[at] or kinds[at] not in kinds[:at]]
 
 

@@ -192,6 +192,17 @@ async def test_some_messages_are_for_a_person(engine: Offline, library: Library,
     assert not reply.calls
 
 
+@pytest.mark.parametrize(
+    "message", ["I'd like to talk to a person. This is a joke!", "Eine Frechheit. Ich will mit einem Menschen sprechen."]
+)
+async def test_who_is_angry_and_asks_for_a_person_is_told_so_once(
+    engine: Offline, library: Library, message: str
+) -> None:
+    reply = await Conversation(engine, library).say(message)
+    assert reply.hand_over == "anger"
+    assert len([line for line in reply.text.split("\n\n") if "person" in line or "Mensch" in line]) == 1
+
+
 @pytest.mark.parametrize(("message", "words"), SMALL)
 async def test_small_talk_gets_a_short_honest_reply(
     engine: Offline, library: Library, message: str, words: str
