@@ -249,8 +249,16 @@ def _settled(state: Conversation, history: Sequence[Line]) -> int:
 def _result(call: CallRecord, locale: str) -> CallResult:
     if call.state == "ended":
         state = "unknown" if call.unknown else "ended"
-        return CallResult(call.id, call.tool, call.args, bool(call.ok), call.result, call.error, state, call.code)  # type: ignore[arg-type]
+        said = refusal(call)
+        return CallResult(call.id, call.tool, call.args, bool(call.ok), call.result, call.error, state, call.code, said)  # type: ignore[arg-type]
     return CallResult(call.id, call.tool, call.args, False, None, waiting_text(call, locale), "waiting")
+
+
+def refusal(call: CallRecord) -> str:
+    """What a colleague said who refused the call; "" if nobody did, or nothing was said. What goes with a yes is for colleagues."""
+    asked = call.question
+    refused = call.code == "refused" and asked is not None and asked.of == "staff" and asked.approve is False
+    return (asked.comment or "") if asked is not None and refused else ""
 
 
 def waiting_text(call: CallRecord, locale: str) -> str | None:

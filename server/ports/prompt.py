@@ -37,6 +37,8 @@ class CallResult:
     state: Literal["ended", "denied", "waiting", "unknown"] = "ended"
     code: str | None = None
     """Why it ended without running, such as `declined`, `refused`, `expired`, `over_limit`."""
+    comment: str = ""
+    """What the colleague who refused it said about that: data, as a result is, which the customer may be told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -300,7 +300,8 @@ class Speech:
             cited = cite(answer.text, work.passages)
             text = without(cited.text, cited.unsupported)
             return merged(Cited(text, cited.citations, cited.unsupported), work.passages)
-        known = " ".join(message.text for message in state.messages)
+        said = [message.text for message in state.messages] + [prompt.refusal(call) for call in state.calls.values()]
+        known = " ".join(said)
         return merged(ground(answer.text, work.passages, known=known), work.passages)
 
     def _called(self, work: Work, state: Conversation, answer: Answer, ms: int, failed: str | None) -> NewEvent:

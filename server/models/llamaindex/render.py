@@ -162,7 +162,9 @@ def _outcome(call: CallResult) -> str:
         return _json({"state": _STATES[call.state]})
     if call.ok:
         return _json({"ok": True, "result": call.result})
-    return _json({"ok": False, "error": call.error or "It failed."})
+    body = {"ok": False, "error": call.error or "It failed."}
+    # The rules say what a result is: data. It is a person's own words, and stands where no instruction is looked for.
+    return _json(body | ({"reason_given_by_the_team": call.comment} if call.comment else {}))
 
 
 def _newest(prompt: Prompt, words: str, key: bytes) -> str:
