@@ -4,6 +4,7 @@ The files in help/ stay the source; what they mean is retrieval's, and saving is
 """
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ DAYS: Final = 90
 """Over which citations are counted: a help center is looked through once a quarter, if at all."""
 SHOWN: Final = 300
 """Articles on one page; more are found by searching."""
+LOOK_S: Final = 1.0
+"""How long who asks for a sync's progress waits for its end: people see a bar move once a second."""
 MAX_QUERY_CHARS: Final = 400
 SLUG_CHARS: Final = 60
 SORTS: Final = ("path", "cited", "changed")
@@ -123,10 +126,13 @@ class _Pages(Base):
         return await self.page("desk-articles.html", asked, SECTION, **values)
 
     async def progress(self, request: Request) -> Response:
-        """How the sync that is under way is getting on, for the page's script."""
+        """How the sync that is under way is getting on, for the page's script: at its end, or in a second."""
         asked = await self.asked(request)
         if isinstance(asked, Response):
             return asked
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await self._syncing.settled(asked.site)
         last = self._syncing.last(asked.site)
         running = last is not None and last.running
         body = {"running": running, "done": last.done if last else 0, "total": last.total if last else 0}

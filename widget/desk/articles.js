@@ -2,7 +2,7 @@
 // Without this script the page does the same with its buttons.
 
 const PAUSE_MS = 500; // after the last key: less, and every word asks the server
-const LOOK_MS = 1000; // between looks at a sync
+const AGAIN_MS = 3000; // after a look that failed; one that did not takes as long as the sync, or a second
 
 const form = /** @type {HTMLFormElement | null} */ (document.getElementById("article"));
 const text = /** @type {HTMLTextAreaElement | null} */ (document.getElementById("text"));
@@ -60,7 +60,7 @@ if (sync) {
     if (now && !now.running) return text ? told(sync) : location.reload();
     const bar = sync.querySelector("progress");
     if (now && now.total && bar) { bar.max = now.total; bar.value = now.done; }
-    setTimeout(look, LOOK_MS);
+    setTimeout(look, now ? 0 : AGAIN_MS);
   };
-  setTimeout(look, LOOK_MS);
+  look();
 }
