@@ -69,6 +69,7 @@ function preview(form) {
     shown.show(theme, { language, night: pick("scheme").value === "dark", scene: pick("scene").value });
   };
 
+  draw();
   const defaults = /** @type {Record<string, string>} */ (shown.defaults());
   for (const picker of all("input[type=color][data-for]")) {
     const typed = document.getElementById(picker.dataset.for);
@@ -85,9 +86,9 @@ function preview(form) {
     typed.addEventListener("input", follow);
     follow();
   }
+  draw(); // asking for the defaults has taken the colours away
   form.addEventListener("input", draw);
   aside.addEventListener("change", draw);
-  draw();
 }
 
 /** A list of which only what is looked for is shown. */

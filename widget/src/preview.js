@@ -113,6 +113,14 @@ export class Preview {
     this.host.adopt(boxCss); // behind the chat's own, so that it wins
     this.panel.show(false);
     this.host.panel.classList.remove("opening");
+    if (view.scene === "start") {
+      // A low window: the greeting counts, not the last of the offers.
+      const { panel } = this;
+      requestAnimationFrame(() => requestAnimationFrame(() => {
+        panel.atEnd = false;
+        if (panel.log) panel.log.scrollTop = 0;
+      }));
+    }
   }
 
   /** @param {Link} link @param {{ask: string, step: string, reply: string, source: string, quote: string}} words */

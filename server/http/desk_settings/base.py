@@ -89,6 +89,8 @@ class Asked:
     shop: Shop
     sites: Mapping[str, str]
     """Names of the shops by key."""
+    path: str
+    """The page's own address, to which its forms go."""
     query: Mapping[str, str] = field(default_factory=dict)
     form: Form | None = None
 
@@ -150,7 +152,8 @@ class Base:
         if wanted not in sites:
             return PlainTextResponse("There is no such shop here.\n", 404, HEADERS)
         shop = self.ports.shops[wanted]
-        return Asked(session.staff, session.csrf, wanted, shop, sites, dict(request.query_params), form)
+        query = dict(request.query_params)
+        return Asked(session.staff, session.csrf, wanted, shop, sites, request.url.path, query, form)
 
     async def page(self, name: str, asked: Asked, section: str, status: int = 200, **values: Any) -> Response:  # noqa: ANN401 - a template's
         """A page of a section, drawn; above it what was saved last, if the address says so."""
@@ -201,9 +204,11 @@ class Base:
         return RedirectResponse(asked.url(section, **more), 303, HEADERS)
 
     async def conflict(self, asked: Asked, section: str, current: FileText, mine: str | None) -> Response:
-        """The file was changed meanwhile: both texts, and their difference."""
+        """The file was changed meanwhile: both texts, their difference, and the same form again, made from what the file says."""
         lines = diff(current.text if current.sha256 else None, mine)
-        values = {"current": current, "mine": mine, "lines": lines}
+        sent = asked.form.fields if asked.form is not None and section != "history" else ()
+        again = [(name, value) for name, value in sent if name not in ("csrf", "site", "base")]
+        values = {"current": current, "mine": mine, "lines": lines, "again": again}
         return await self.page("desk-settings-conflict.html", asked, section, 409, **values)
 
     async def _saved(self, asked: Asked) -> Version | None:
