@@ -45,6 +45,14 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 
 Opener = Callable[..., Page]
 
+PATIENT = (
+    "const wait = setTimeout; window.setTimeout = (fn, ms, ...args) => wait(fn, ms === 3000 ? 60000 : ms, ...args);"
+)
+"""A page that does not go alone when the tab with the line is slow to answer: here it is only the machine that is slow."""
+
+SLOW_TO_RETRY = "Math.random = () => 60;"
+"""The first back-off takes 30 s, so that a page is seen waiting."""
+
 
 @pytest.fixture
 def visit(context: BrowserContext, shop: FakeShop) -> Opener:

@@ -91,14 +91,15 @@ class FakeShop:
         self.answers = True
         """Whether an agent answers; without one, what is said is only taken in."""
         self.cut_at: int | None = None
-        """Close every line once this many frames of a turn have been sent on it; once."""
+        """See `cut_after`."""
         self.refuse_tokens = False
         self.refuse_next: tuple[str, int] | None = None
         self.stalled = False
         """Take in everything, answer nothing to `say`."""
         self.news = threading.Condition()
         """Notified after each frame that was dealt with, and when a line has ended."""
-        self.gate: asyncio.Event | None = None
+        self.gate = asyncio.Event()
+        """What the running turn waits for at a `gate` of its answer; opened by `stop`, or by a test."""
         self.port = 0
         self.loop: asyncio.AbstractEventLoop | None = None
         self.tasks: set[asyncio.Task[None]] = set()
@@ -127,6 +128,20 @@ class FakeShop:
 
     def until_said(self, text: str) -> None:
         self.until(lambda: any(f["t"] == "say" and f["text"] == text for f in self.heard))
+
+    def until_heard(self, name: str, times: int = 1) -> None:
+        """Wait until so many frames of this name were heard."""
+        self.until(lambda: [f["t"] for f in self.heard].count(name) >= times)
+
+    def cut_after(self, frames: int) -> None:
+        """Close every line once this many more frames of a turn have been sent on it; once."""
+
+        def begin() -> None:
+            for line in self.lines:
+                line.sent = 0
+            self.cut_at = frames
+
+        self.run(begin)
 
     def until_greeted(self, times: int) -> None:
         self.until(lambda: len(self.hellos) >= times)
@@ -223,7 +238,7 @@ class FakeShop:
             talk = line.talk
             body = {"call": frame["call"], "approve": frame["approve"]}
             await self.publish(talk, talk.add("call.decided", "customer", body))
-        elif kind == "stop" and self.gate:
+        elif kind == "stop":
             self.gate.set()
 
     async def hello(self, line: Line, frame: Frame) -> None:
@@ -274,12 +289,12 @@ class FakeShop:
 
     async def turn(self, talk: Talk, answers: str, text: str) -> None:
         turn = f"t:{answers[:8]}"
+        self.gate = asyncio.Event()
         base = len(talk.events) + 1
         await self.publish(talk, talk.add("turn.started", "system", {"attempt": 1}, turn=turn))
         written = ""
         for frame in self.answer(text):
             if frame["t"] == "gate":
-                self.gate = asyncio.Event()
                 await self.gate.wait()
             elif frame["t"] == "draft":
                 at = len(written)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.widget.conftest import Opener
+from tests.e2e.widget.conftest import PATIENT, SLOW_TO_RETRY, Opener
 from tests.e2e.widget.fake import CITATIONS, POLICY, FakeShop, words
 from tests.e2e.widget.steps import (
     CHAT,
@@ -64,7 +64,7 @@ def test_a_line_cut_at_every_frame_gives_the_same_transcript(shop: FakeShop, vis
     # Without SHOPBELL_PROVE a sample: the first frames, every fifth draft and the end, at 0.3 s each.
     sample = [1, 2, 3, *range(5, frames, 5), frames]
     for at in range(1, frames + 1) if os.environ.get("SHOPBELL_PROVE") else sample:
-        shop.cut_at = at
+        shop.cut_after(at)
         hellos = len(shop.hellos) + 1
         say(page, "returns?")
         page.evaluate("dispatchEvent(new Event('online'))")
@@ -79,14 +79,14 @@ def test_a_line_cut_at_every_frame_gives_the_same_transcript(shop: FakeShop, vis
 
 
 def test_a_resume_asks_for_exactly_what_is_missing(shop: FakeShop, visit: Opener) -> None:
-    page = visit()
+    page = visit(init=SLOW_TO_RETRY)
     open_chat(page)
     say(page, "returns?")
     settled(page, 2)
     head = len(shop.talks["c1"].events)
     shop.drop()
-    page.wait_for_selector(f"{CHAT} .banner.waiting", state="attached")
-    page.click(f"{CHAT} .banner button")
+    page.click(f"{CHAT} .banner.waiting button")
+    shop.until_greeted(2)
     expect(page.locator(f"{CHAT} .banner")).to_be_empty()
     last = shop.hellos[-1]
     assert (last["conversation"], last["after"], last["epoch"], last["token"]) == ("c1", head, "e1", "token-1")
@@ -122,16 +122,14 @@ def test_transcript_cursor_and_unsent_words_survive_a_reload(shop: FakeShop, vis
     settled(page, 2)
     assert transcript(page) == before
     assert page.input_value(f"{CHAT} textarea") == "and also"
-    page.wait_for_function(
-        "() => !document.querySelector('shopbell-chat').shadowRoot.querySelector('.banner').textContent"
-    )
+    shop.until_greeted(2)
     assert shop.hellos[-1]["after"] == len(shop.talks["c1"].events)
 
 
 def test_two_tabs_share_one_line_and_show_the_same(shop: FakeShop, visit: Opener) -> None:
-    one = visit()
+    one = visit(init=PATIENT)
     open_chat(one)
-    two = visit()
+    two = visit(init=PATIENT)
     two.wait_for_selector(f"{CHAT} .greeting")
     say(two, "from the second tab")
     settled(two, 2)
@@ -142,9 +140,9 @@ def test_two_tabs_share_one_line_and_show_the_same(shop: FakeShop, visit: Opener
 
 
 def test_when_the_tab_with_the_line_closes_another_takes_over(shop: FakeShop, visit: Opener) -> None:
-    one = visit()
+    one = visit(init=PATIENT)
     open_chat(one)
-    two = visit()
+    two = visit(init=PATIENT)
     two.wait_for_selector(f"{CHAT} .greeting")
     say(one, "first")
     settled(two, 2)
@@ -397,6 +395,7 @@ def test_a_guest_shows_who_he_is_with_a_code_from_his_mail(shop: FakeShop, visit
     shop.event("verify.tried", "system", {"call": "k:1", "ok": True, "left": 2})
     shop.event("call.decided", "system", {"call": "k:1", "approve": True})
     expect(page.locator(f"{CHAT} .card .state")).to_have_text("You have shown that it is you.")
+    shop.until_heard("code", 2)
     sent = [{k: v for k, v in f.items() if k != "id"} for f in shop.heard if f["t"] in ("verify", "code")]
     assert sent == [
         {"t": "verify", "call": "k:1", "order": "1042", "email": "mara@example.com"},
@@ -420,7 +419,7 @@ def test_a_code_that_is_used_up_is_asked_for_anew_at_the_address_on_file(shop: F
     page.click(f"{CHAT} .card .solid")
     shop.event("verify.sent", "system", {"call": "k:1", "to": "m…@e…", "expires_ms": 4_000_000_000_000})
     expect(page.locator(f"{CHAT} .card input[name=code]")).to_be_visible()
-    assert [f["t"] for f in shop.heard].count("verify") == 2
+    shop.until_heard("verify", 2)
 
 
 def test_asking_for_a_person_is_said_in_words(shop: FakeShop, visit: Opener) -> None:
@@ -487,8 +486,9 @@ def test_logging_out_clears_what_was_said(shop: FakeShop, visit: Opener) -> None
     expect(page.locator(f"{CHAT} .message")).to_have_count(0)
     page.wait_for_selector(f"{CHAT} .starter")
     assert "private" not in page.evaluate("() => JSON.stringify({...localStorage})")
+    shop.until_greeted(2)
     assert "token" not in shop.hellos[-1]
-    assert any(f["t"] == "logout" for f in shop.heard)
+    shop.until_heard("logout")
 
 
 def test_an_identity_is_sent_once_and_a_stale_one_never(shop: FakeShop, visit: Opener) -> None:

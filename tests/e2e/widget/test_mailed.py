@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.widget.conftest import Opener
+from tests.e2e.widget.conftest import PATIENT, Opener
 from tests.e2e.widget.fake import FakeShop
 from tests.e2e.widget.steps import CHAT, open_chat, said, say, settled, stored, transcript, violations
 
@@ -72,11 +72,11 @@ def test_what_this_browser_had_begun_before_is_put_away_and_nothing_of_it_gets_i
 
 def test_the_other_tabs_go_on_with_the_linked_conversation_too(shop: FakeShop, visit: Opener) -> None:
     mailed(shop)
-    one = visit()
+    one = visit(init=PATIENT)
     open_chat(one)
     say(one, "another matter")
     settled(one, 2)
-    two = visit(fragment=FRAGMENT)
+    two = visit(init=PATIENT, fragment=FRAGMENT)
     for page in (two, one):
         expect(page.locator(f"{CHAT} .message.staff .text")).to_have_text("On Friday.")
         settled(page, 2)
