@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 SEARCH_S: Final = 5.0
 """After that an answer without passages is better than none: the model then says that it does not know."""
+ALSO: Final = 3
+"""Passages that are found by the customer's words in English: half of what a prompt holds by default, in addition."""
 SHOWN_SCORE: Final = 0.35
 """Passages below are not named to the customer as looked up: they are there in case, not because they fit."""
 
@@ -112,12 +114,17 @@ class Knowledge:
         try:
             async with asyncio.timeout(SEARCH_S):
                 search = agent.retriever.search
-                lists = await asyncio.gather(*(search(agent.site.key, query, k=k, **bound) for query in queries))
+                english = await agent.router.in_english(queries) if agent.router is not None else ()
+                wanted = [*queries, *english]
+                lists = await asyncio.gather(*(search(agent.site.key, query, k=k, **bound) for query in wanted))
         except Exception:
             # A search is an outside: without it the agent can still say that it does not know.
             logger.exception("site %s: the help center could not be searched", agent.site.key)
             return _Found((), tags, self._node.clock_ms() - since)
-        return _Found(merge(lists, k), tags, self._node.clock_ms() - since)
+        found = merge(lists[: len(queries)], k)
+        # Found by words put into English, an article may be in another language than the customer's: it comes after.
+        also = [passage for passage in merge(lists[len(queries) :], k) if not _is_among(passage, found)]
+        return _Found((*found, *also[:ALSO]), tags, self._node.clock_ms() - since)
 
     def retrieved(self, work: Work, state: Conversation) -> list[NewEvent]:
         """The `retrieved` event, once for each search."""
@@ -145,6 +152,10 @@ class Knowledge:
             "ms": work.search_ms,
         }
         return [work.new("retrieved", "system", body)]
+
+
+def _is_among(passage: Passage, found: Sequence[Passage]) -> bool:
+    return any((other.document, other.start) == (passage.document, passage.start) for other in found)
 
 
 def merge(lists: Sequence[Sequence[Passage]], k: int) -> tuple[Passage, ...]:

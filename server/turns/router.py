@@ -14,7 +14,7 @@ import numpy as np
 
 from retrieval.text import words
 from retrieval.types import Embedder
-from server import policy, prompt, specialists
+from server import phrases, policy, prompt, specialists
 from server.conversation import Conversation
 from server.ports import Listener, Tone
 from server.site import DEFAULT_AGENT, Site
@@ -196,6 +196,14 @@ class Router:
         heard = replace(tones[-1], mood=mood, parts=tuple(part for tone in tones for part in tone.parts))
         heard = replace(heard, asks=any(tone.asks for tone in tones))
         return replace(heard, cue=cued[0].cue if cued else None, reply=cued[0].reply if cued else "")
+
+    async def in_english(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """Those that are in another language, in English as far as a glossary goes: for articles that are in English alone."""
+        if self._listener is None or phrases.spoken(texts) == "en":
+            return ()
+        await self.warm()
+        heard = [await self._listener.hear(text, before=self.site.locale[:2], known=self._known) for text in texts]
+        return tuple(dict.fromkeys(tone.english for tone in heard if tone.english))
 
     async def near(self, text: str, tone: Tone | None = None) -> list[Near]:
         """All agents that may have this message by itself, the nearest first."""

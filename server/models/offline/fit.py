@@ -8,7 +8,7 @@ from typing import Final
 
 from rapidfuzz import fuzz
 
-from retrieval.text import words
+from retrieval.text import language_of, words
 from retrieval.types import Passage, Vectors
 from server.models.offline.language import plain
 from server.models.offline.lists import Candidate, is_title
@@ -35,6 +35,8 @@ _RESTRICTED: Final = 0.14
 """What speaks against a sentence about a special case that nobody asked about: as much as naming the thing speaks for it."""
 _ANOTHER: Final = 0.3
 """What speaks against a sentence about something else: below "What isn't covered", or about the question before."""
+_FOREIGN: Final = 0.1
+"""What speaks against a sentence in another language than the question's, where the help center has both."""
 _TWIN: Final = 0.5
 """Share of words from which a sentence says of another case what an earlier one says of the usual case."""
 
@@ -87,6 +89,8 @@ def scored(
             fitness += 0.08 if says_no else -0.08
         if shown and candidate.text in shown:
             fitness -= 0.3
+        locale = passages[candidate.n - 1].locale
+        fitness -= _FOREIGN if locale and language_of(locale, language.code) != language.code else 0.0
         rows.append((fitness, candidate, support))
     rows.sort(key=lambda row: (-row[0], row[1].n, row[1].at))
     return [(candidate, support) for _, candidate, support in rows]

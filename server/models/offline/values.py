@@ -13,6 +13,7 @@ from rapidfuzz import fuzz
 
 from retrieval.text import number, stem, words
 from server.models.offline.language import Language, plain
+from server.models.offline.property import thing_in
 from server.models.offline.slots import Slot, Value
 from server.models.offline.understand import noun_phrase
 
@@ -56,7 +57,7 @@ def values_of(
     if slot.kind == "boolean":
         return _boolean(slot, text, language), text
     if slot.kind == "free":
-        value = (phrase(text) if phrase else noun_phrase(text, language))[:_MAX_FREE_CHARS]
+        value = (phrase(text) if phrase else noun_phrase(thing_in(text, language), language))[:_MAX_FREE_CHARS]
         return ([value] if value else []), text
     return [], text
 

@@ -11,6 +11,7 @@ from retrieval.text import language_of
 from server.models.offline import history
 from server.models.offline.ears import REASONS
 from server.models.offline.language import Language, plain
+from server.models.offline.property import untold
 from server.models.offline.say import listed, quoted, reply, unmarked
 from server.models.offline.steps import Plan, Step
 from server.ports import CallResult, Prompt
@@ -133,6 +134,27 @@ def _call(step: Step, draft: _Draft) -> None:
         ]
         if made:
             _result(made[-1], draft)
+            _say_untold(step, made[-1], draft)
+
+
+def _say_untold(step: Step, result: CallResult, draft: _Draft) -> None:
+    """A question whether something is so is not answered by whatever else there is to say of the thing."""
+    if step.tool is None or step.tool.effect != "read" or not (result.ok and result.result):
+        return
+    asked = {str(value) for value in result.args.values()}  # many results repeat what they were asked for
+    told = [*draft.paragraphs[-1:], *(text for text in _texts(result.result) if text not in asked)]
+    if topic := untold(step.part, step.tool, " ".join(told), draft.language):
+        draft.add(draft.say["untold"].format(topic=unmarked(topic)))
+        draft.offer_person()
+
+
+def _texts(value: object) -> list[str]:
+    """All that a result says, names of fields among it: a weight is there where there is one."""
+    if isinstance(value, Mapping):
+        return [text for name, inner in value.items() for text in (str(name).replace("_", " "), *_texts(inner))]
+    if isinstance(value, list | tuple):
+        return [text for inner in value for text in _texts(inner)]
+    return [str(value)]
 
 
 def _result(result: CallResult, draft: _Draft) -> None:
