@@ -5,7 +5,7 @@ It writes nothing to the log. What it holds may be lost at any time: the store i
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 
 TAIL = 64
 """Events kept in memory per watched conversation: a few turns, so that a live viewer never costs a read."""
-NOTICES = 8
-"""Passing frames kept for a viewer who reads slowly; more of them say nothing new."""
+TYPING_S = 6.0
+"""How long somebody is taken to be typing after the last sign of it: as the widget and the desk show it."""
 LOOK_S = 5.0
 """How often a node that shares its store asks for heads, in case the broker lost a wake-up (PROMISES R8: at most 5 s late)."""
 
@@ -51,6 +51,10 @@ class Room:
     erased: bool = False
     tail: list[Event] = field(default_factory=list)
     live: Live | None = None
+    read: dict[Audience, int] = field(default_factory=dict)
+    """Up to which seq each side was seen to have read. No event: it is a courtesy, and lost with the last viewer."""
+    typing_s: dict[Audience, float] = field(default_factory=dict)
+    """When each side last typed, by the loop's clock."""
     watches: set[Watch] = field(default_factory=set)
     listener: asyncio.Task[None] | None = None
     loading: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -68,6 +72,8 @@ class Room:
                 self.turn = None
             case "mode":
                 self.mode = event.body.get("mode", self.mode)
+            case "message" if event.role in ("customer", "staff"):
+                self.typing_s.pop(event.role, None)
 
     def shown(self) -> Live | None:
         """What is being written, unless the log has gone past it: an ended turn, or a person who took over."""
@@ -111,6 +117,9 @@ class Hub:
         watch = Watch(room, Link(viewer, cursor), woken or asyncio.Event())
         room.watches.add(watch)
         await self._catch_up(room)
+        other: Audience = "customer" if viewer.audience == "staff" else "staff"
+        if other in room.read:
+            watch.notices.append(self._sign(room, other))
         watch.woken.set()
         return watch
 
@@ -141,12 +150,41 @@ class Hub:
             watch.notices = []
         return frames
 
-    def tell(self, key: str, audience: Audience, frame: dict[str, Any]) -> None:
-        """Give a passing frame to the viewers of one audience on this node. It may be lost."""
+    def types(self, key: str, by: Audience, who: Mapping[str, str] | None = None) -> None:
+        """Show the other side that somebody is typing: `who`, as customers are shown them. It may be lost."""
+        self._typed(key, by, who or {})
+        self._tell(key, {"types": by, "who": dict(who or {})})
+
+    def saw(self, key: str, by: Audience, seq: int) -> None:
+        """Show the other side, now or when it comes, that somebody has read up to `seq`. It may be lost."""
+        self._read_to(key, by, seq)
+        self._tell(key, {"saw": by, "seq": seq})
+
+    def _typed(self, key: str, by: Audience, who: Mapping[str, str]) -> None:
         room = self._rooms.get(key)
-        for watch in room.watches if room is not None else ():
-            if watch.link.viewer.audience == audience and len(watch.notices) < NOTICES:
-                watch.notices.append(frame)
+        if room is not None:
+            room.typing_s[by] = asyncio.get_running_loop().time()
+            self._give(room, by, {"t": by, "typing": True, **who})
+
+    def _read_to(self, key: str, by: Audience, seq: int) -> None:
+        room = self._rooms.get(key)
+        if room is None or min(seq, room.head) <= room.read.get(by, 0):
+            return
+        room.read[by] = min(seq, room.head)
+        self._give(room, by, self._sign(room, by))
+
+    def _sign(self, room: Room, by: Audience) -> dict[str, Any]:
+        """Up to where this side has read; that it has, does not end its typing."""
+        typed_s = room.typing_s.get(by)
+        typing = typed_s is not None and asyncio.get_running_loop().time() - typed_s < TYPING_S
+        return {"t": by, "typing": typing, "seen": room.read[by]}
+
+    def _give(self, room: Room, by: Audience, frame: dict[str, Any]) -> None:
+        """Give a passing frame to the viewers of the other side; of one who reads slowly the newest of each kind is kept."""
+        for watch in room.watches:
+            if watch.link.viewer.audience != by:
+                kept = [one for one in watch.notices if ("seen" in one) != ("seen" in frame)]
+                watch.notices = [*kept, frame]
                 watch.woken.set()
 
     def notice(self, key: str, events: Sequence[Event]) -> None:
@@ -282,6 +320,10 @@ class Hub:
                 if "head" in message:
                     if message["head"] > room.head:
                         await self._catch_up(room)
+                elif "types" in message:
+                    self._typed(room.key, message["types"], message["who"])
+                elif "saw" in message:
+                    self._read_to(room.key, message["saw"], message["seq"])
                 else:
                     self._take_live(room, message)
 

@@ -196,12 +196,8 @@ class Desk:
                 await deeds.release(key, staff, frame)
             case frames.Assign():
                 await deeds.assign(key, staff, frame.to)
-            case frames.Typing():
-                if await self._has(key):  # who writes a note, or only looks, is not writing to the customer
-                    who = {"name": staff.name} | ({"picture": staff.picture} if staff.picture is not None else {})
-                    self._line.hub.tell(key, "customer", {"t": "staff", "typing": True} | who)
-            case frames.Seen():
-                self._line.hub.tell(key, "customer", {"t": "staff", "typing": False, "seen": frame.seq})
+            case frames.Typing() | frames.Seen():
+                await self._sign(key, frame)
             case frames.Approval() | frames.Card() | frames.Suggest():
                 self._later(key, frame)
             case frames.Tag() | frames.Snooze() | frames.Block() | frames.Transcript():
@@ -232,10 +228,16 @@ class Desk:
             logger.exception("a desk of %s: %s failed", self._staff.id, frame.t)
             self._refuse("busy", "this could not be looked up", getattr(frame, "id", None), whose.get("conversation"))
 
-    async def _has(self, key: str) -> bool:
-        """Whether this person has the conversation."""
+    async def _sign(self, key: str, frame: frames.Typing | frames.Seen) -> None:
+        """Let the customer know that the person who has the conversation writes, or has read. Who only looks on is not shown."""
         state = await self._line.log.load(key)
-        return state.mode == "staff" and state.staff == self._staff.id
+        if state.mode != "staff" or state.staff != self._staff.id:
+            return
+        if isinstance(frame, frames.Seen):
+            self._line.hub.saw(key, "staff", frame.seq)
+        else:
+            who = {name: text for name, text in self._staff.signature.items() if name != "by"}
+            self._line.hub.types(key, "staff", who)
 
     async def _attached(self, key: str, ids: Sequence[str]) -> list[dict[str, Any]]:
         sent = await asyncio.to_thread(attached, self._line.files, key, ids, by_customer=False) if ids else []

@@ -234,9 +234,9 @@ class Connection:
             case wire.Hello():
                 raise wire.BadFrame("expected one hello per connection, got another")
             case wire.Typing():
-                line.hub.tell(session.key, "staff", {"t": "customer", "typing": True})
+                line.hub.types(session.key, "customer")
             case wire.Seen():
-                line.hub.tell(session.key, "staff", {"t": "customer", "typing": False, "seen": frame.seq})
+                line.hub.saw(session.key, "customer", frame.seq)
             case _:
                 pass  # pong: that something came is all it says
 

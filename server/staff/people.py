@@ -4,7 +4,7 @@ Pure: it keeps nothing and checks no password.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from retrieval.text import language_of
 
@@ -39,7 +39,7 @@ class Staff:
     """The path on this server at which customers' browsers find it."""
 
     @property
-    def signature(self) -> dict[str, Any]:
+    def signature(self) -> dict[str, str]:
         """Whose word or deed an event is: `by`, `name`, and `picture` if there is one."""
         signed = {"by": self.id, "name": self.name}
         return signed | ({"picture": self.picture} if self.picture is not None else {})

@@ -77,7 +77,9 @@ async def test_a_signed_in_customer_is_blocked_wherever_they_come_in_and_can_be_
         async with httpx.AsyncClient(base_url=server.url, headers=keyed) as rest:
             answer = await rest.post(f"/v1/conversations/{key}/messages", json={"id": "x2", "text": "more of it"})
             assert (answer.status_code, answer.json()["error"]) == (403, {"code": "blocked", "message": SAYS})
-            found = [await rest.get(f"/v1/conversations/{c.welcome['conversation']}/events") for c in (customer, again, late)]
+            found = [
+                await rest.get(f"/v1/conversations/{c.welcome['conversation']}/events") for c in (customer, again, late)
+            ]
         assert "more of it" not in str([answer.json() for answer in found])
         assert [str(answer.json()).count("model.called") for answer in found] == [1, 0, 1], "and none since the block"
         await ada.send("block", conversation=again.welcome["conversation"], on=False)
