@@ -40,6 +40,12 @@ class Place:
         return [frame for frame in await hub.pull(watch) if frame["t"] in ("staff", "customer")]
 
 
+async def everything_in_memory_is_done():
+    """Store and broker answer without waiting for anything: some turns of the loop are all that they take."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
 @pytest.fixture
 async def place():
     made = Place()
@@ -99,16 +105,14 @@ async def test_it_is_told_on_other_nodes_too():
     await place.says("customer", "hello", "m1")
     await place.watches_as("staff", node=0)
     customer = await place.watches_as("customer", node=1)
-    shown = []
-    async with asyncio.timeout(10):
-        while len(shown) < 2:
-            if not shown:  # the subscription may not stand yet: what is said before is lost, as everything that passes
-                place.hub.types(KEY, "staff", ADA)
-                place.hub.saw(KEY, "staff", 1)
-            await asyncio.sleep(0)
-            shown += [frame for frame in await place.signs(customer) if frame not in shown]
-    assert {"t": "staff", "typing": True, **ADA} in shown
-    assert any(frame.get("seen") == 1 for frame in shown)
+    await everything_in_memory_is_done()  # the subscription stands
+    place.hub.types(KEY, "staff", ADA)
+    place.hub.saw(KEY, "staff", 1)
+    await everything_in_memory_is_done()
+    assert await place.signs(customer) == [
+        {"t": "staff", "typing": True, **ADA},
+        {"t": "staff", "typing": True, "seen": 1},
+    ]
     for hub, watch in place.watches:
         hub.detach(watch)
 

@@ -132,7 +132,7 @@ async def test_typing_and_seen_go_both_ways(server, colleagues):
         assert typing["name"] == "Ada"
         await ada.send("seen", conversation=chat, seq=3)
         seen = await customer.until(lambda f: f["t"] == "staff" and f.get("seen"))
-        assert seen == {"t": "staff", "typing": True, "seen": 3}, "who has read is still writing"
+        assert seen["seen"] == 3, "and not what the colleague has seen who only looks on"
         await customer.send({"t": "seen", "seq": 2}, {"t": "typing"})
         of_customer = {"t": "customer", "typing": False, "seen": 2, "conversation": chat, "site": "pk_test"}
         for one in (ada, bob):
