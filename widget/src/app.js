@@ -204,6 +204,9 @@ export class App extends Voice {
 
   /** @param {Frame} frame from the line */
   #frame(frame) {
+    // The tab with the line may not know yet that this conversation was left for that of a mailed link.
+    if (frame.t === "welcome") this.deaf = frame.conversation === this.leaving;
+    if (this.deaf) return;
     // Another conversation on the same line: the server has signed somebody out, or in. What is kept is not theirs to see.
     if (frame.t === "welcome" && this.greeted && this.link.conversation && frame.conversation !== this.link.conversation) this.#clearAll();
     const before = this.link.conversation;
@@ -334,7 +337,10 @@ export class App extends Voice {
 
   /** Go on with the conversation of a mailed link, in all tabs. @param {Record<string, any>} session its token and name */
   adopt({ token, conversation }) {
-    if (conversation !== this.store.session().conversation) this.#clear();
+    if (conversation !== this.link.conversation) {
+      this.leaving = this.link.conversation;
+      this.#clear();
+    }
     this.store.save({ token, conversation, live: true });
     this.start();
     if (this.leads) this.socket.restart();

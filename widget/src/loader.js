@@ -111,7 +111,7 @@ class ShopbellChat extends HTMLElement {
   /** The accent, and what can be read on it. */
   paint() {
     const theme = this.theme || {};
-    paint(this, theme, this.config.scheme || theme.dark || "auto", night.matches, (dark) => this.config.accent || (dark && theme.accent_dark) || theme.accent || this.session().accent || "");
+    paint(this, theme, this.config.scheme || theme.dark, night.matches, this.config.accent, this.session().accent);
     this.chat?.paint();
   }
 
@@ -129,7 +129,7 @@ class ShopbellChat extends HTMLElement {
     if (n === this.count) return;
     this.button.classList.toggle("ring", n > this.count);
     this.count = n;
-    this.badge.textContent = n > 9 ? "9+" : n ? String(n) : "";
+    this.badge.textContent = n > 9 ? "9+" : /** @type {any} */ (n || "");
     this.label();
     this.emit("unread", { count: n });
   }
@@ -212,7 +212,7 @@ function emit(name, detail = {}) {
 /** @param {any} [options] */
 function boot(options = {}) {
   host?.stop();
-  const config = configOf(options, { ...configOf(script?.dataset || {}, { server: base }), nonce: script?.nonce || script?.dataset.nonce || "" });
+  const config = configOf(options, configOf(script?.dataset || {}, { server: base, nonce: script?.nonce }));
   if (!config.site) return console.warn("Shopbell: no site");
   const el = (host = /** @type {ShopbellChat} */ (document.createElement(TAG)));
   el.emit = emit;

@@ -7,14 +7,15 @@ import { parseColor } from "./shared.js";
 /**
  * @param {any} host gets `dark` and `accent`, the colour that is really used
  * @param {Record<string, any>} theme of the site
- * @param {string} scheme `auto`, `light` or `dark`
- * @param {boolean} night what `auto` means now
- * @param {(dark: boolean) => string} accentOf the accent that is asked for
+ * @param {string} scheme `light`, `dark`, or whatever it is
+ * @param {boolean} night what it is now
+ * @param {string} [wanted] an accent that comes before the theme's
+ * @param {string} [kept] an accent where there is no other
  */
-export function paint(host, theme, scheme, night, accentOf) {
-  host.dark = scheme === "dark" || (scheme === "auto" && night);
+export function paint(host, theme, scheme, night, wanted, kept = "") {
+  host.dark = scheme === "dark" || (scheme !== "light" && night);
   host.toggleAttribute("dark", host.dark);
-  const accent = accentOf(host.dark);
+  const accent = wanted || (host.dark && theme.accent_dark) || theme.accent || kept;
   const known = parseColor(accent);
   host.style.setProperty("--sb-accent", known ? accent : "");
   // The page's own property wins.

@@ -86,7 +86,7 @@ export class Preview {
     const scheme = theme.dark || "auto";
     if (sign !== this.sign) this.#draw(theme, view, short);
     this.sign = sign;
-    paint(host, theme, scheme, view.night, (dark) => (dark && theme.accent_dark) || theme.accent || "");
+    paint(host, theme, scheme, view.night);
     const open = view.scene !== "closed";
     host.panel.hidden = !open;
     host.button.setAttribute("aria-expanded", String(open));

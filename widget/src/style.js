@@ -42,7 +42,6 @@ button { font: inherit; color: inherit; background: none; border: 0; padding: 0;
   transition: transform .18s;
 }
 .launcher:hover { transform: translateY(-2px) }
-.launcher:active { transform: scale(.97) }
 .launcher:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; box-shadow: 0 0 0 3px #fff }
 .launcher .icon { width: 30px; height: 30px; stroke-width: 1.55; transform-origin: 50% 16% }
 .launcher:is(:hover, .ring):not([aria-expanded=true]) .icon { animation: ring .7s ease-in-out }
