@@ -44,19 +44,19 @@ async def asked(server, text):
         return customer.texts()[-1][1]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def signed_in(server):
-    made = []
+    known = {}
 
     def make(email="ada@example.com"):
-        one = Colleague(server, email)
-        assert one.sign_in().status_code == 303
-        made.append(one.http)
-        return one.http
+        if email not in known:
+            known[email] = Colleague(server, email)
+            assert known[email].sign_in().status_code == 303
+        return known[email].http
 
     yield make
-    for http in made:
-        http.close()
+    for one in known.values():
+        one.http.close()
 
 
 def hidden(page, name):

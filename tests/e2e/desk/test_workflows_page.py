@@ -60,7 +60,7 @@ def server(place):
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ada(server):
     one = Colleague(server, "ada@example.com")
     assert one.sign_in().status_code == 303
