@@ -1,4 +1,4 @@
-"""The desk in Chromium: two browsers side by side, an approval edited, the keyboard, and axe in every view.
+"""The desk in Chromium: the keyboard, what stands beside a conversation, passing it on, and axe in every view.
 
 Over a real server. What is said in words is waited for, never slept for.
 """
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.e2e.desk.colleague import PASSWORD, add_staff
+from tests.e2e.desk.colleague import add_staff
+from tests.e2e.desk.pages import in_talk, shown
 from tests.e2e.desk.test_desk_beside import ORDERS, RULES
 from tests.e2e.desk.test_desk_socket import PLUGIN, SCRIPT, identity
-from tests.e2e.whole.test_whole import ARGS
-from tests.e2e.widget.steps import CHAT, say, transcript, violations
+from tests.e2e.widget.steps import say, violations
 from tests.serving import Server, write_shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -24,7 +24,7 @@ CANNED = [
     {"name": "hello", "text": "Hello {{customer or there}}, this is {{staff}} of {{shop}}."},
     {"name": "later", "text": "I will look into it."},
 ]
-SITE = {"desk": {"customer_tools": ["list_orders"]}, "canned": CANNED}
+SITE = {"desk": {"customer_tools": ["list_orders"]}, "canned": CANNED, "hand_over": {"capacity": 50}}
 
 
 @pytest.fixture(scope="module")
@@ -40,117 +40,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     model = f"scripted:{directory / 'script.json'}"
     with Server(shop, directory / "data", demo=True, SHOPBELL_MODEL=model) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def browsers(chromium: Browser, server: Server) -> Iterator:
-    """Makes browsers of their own: of customers, and of colleagues who are signed in."""
-    made = []
-
-    def make(email: str | None = None, **options) -> Page:
-        context = chromium.new_context(
-            **{"viewport": {"width": 1360, "height": 820}, "locale": "en-GB", "reduced_motion": "reduce"} | options
-        )
-        context.set_default_timeout(60_000)
-        made.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: pytest.fail(f"error on the page: {error}"))
-        if email is None:
-            page.goto(server.url)
-            page.wait_for_selector(CHAT, state="attached")
-            page.evaluate("Shopbell('show')")
-            page.wait_for_selector(f"{CHAT} textarea")
-            return page
-        page.goto(f"{server.url}/desk")
-        page.fill("input[name=email]", email)
-        page.fill("input[name=password]", PASSWORD)
-        page.click("form button")
-        page.wait_for_selector(".rows")
-        return page
-
-    yield make
-    for context in made:
-        context.close()
-
-
-def shown(page: Page, text: str) -> None:
-    """Wait until the customer's chat shows this."""
-    page.wait_for_function("([t, s]) => document.querySelector(s).shadowRoot.textContent.includes(t)", arg=[text, CHAT])
-
-
-def in_talk(desk: Page, text: str) -> None:
-    expect(desk.locator(".talk")).to_contain_text(text, timeout=60_000)
-
-
-def test_customer_and_colleague_side_by_side_through_a_crash_and_back_to_the_agent(browsers, server: Server) -> None:
-    customer, desk = browsers(), browsers("ada@example.com")
-    say(customer, "tell me a long story")
-    shown(customer, "word15 ")
-    desk.keyboard.press("4")
-    desk.locator(".row", has_text="long story").click()
-    expect(desk.locator(".message.live")).to_contain_text("word15 ")  # the draft, as it is written
-    desk.click("button:has-text('Take over')")
-    expect(desk.locator(".deeds")).to_contain_text("Hand back")
-    expect(desk.locator(".message.live")).to_have_count(0)
-    desk.fill("#words", "Hello, this is Ada.")
-    desk.keyboard.press("Enter")
-    shown(customer, "Hello, this is Ada.")
-    say(customer, "Oh, a person! My boots are torn.")
-    in_talk(desk, "My boots are torn.")
-    server.kill()
-    desk.fill("#words", "I am so sorry about the boots.")
-    desk.keyboard.press("Enter")
-    expect(desk.locator(".message.pending")).to_have_count(1)
-    say(customer, "Are you still there?")
-    server.start()
-    shown(customer, "I am so sorry about the boots.")
-    in_talk(desk, "Are you still there?")
-    expect(desk.locator(".message.pending")).to_have_count(0)
-    for page in (customer, desk):
-        text = page.evaluate(
-            f"() => [...(document.querySelector('{CHAT}')?.shadowRoot ?? document).querySelectorAll('.item.message')]"
-            ".map((m) => m.textContent).join(' ')"
-        )
-        for words in ("Hello, this is Ada.", "I am so sorry about the boots.", "Are you still there?"):
-            assert text.count(words) == 1, words
-        assert "word400" not in text
-    say(customer, "And how many days do I have?")
-    in_talk(desk, "And how many days do I have?")
-    desk.keyboard.press("Escape")
-    desk.keyboard.press("b")
-    expect(desk.get_by_role("dialog")).to_contain_text("And how many days do I have?")
-    desk.keyboard.press("Enter")  # the agent answers what is open
-    in_talk(desk, "Back with the agent")
-    expect(customer.locator(f"{CHAT} .item.message:not(.live)").last).to_contain_text("30 days")
-    roles = [role for role, _ in transcript(customer)]
-    assert roles[-2:] == ["customer", "agent"]
-    assert roles.count("staff") == 2
-
-
-def test_an_approval_shows_its_limits_and_is_edited_from_62_to_50(browsers) -> None:
-    customer, desk = browsers(), browsers("ada@example.com")
-    customer.evaluate("token => Shopbell('identify', token)", identity("cus_62"))
-    say(customer, "refund order 1042 please")
-    desk.keyboard.press("3")
-    desk.locator(".row", has_text="cus_62").click()
-    card = desk.locator(".approval")
-    expect(card).to_contain_text("0.00 + 62.00 of 100.00")
-    expect(desk.locator(".side table")).to_contain_text("cus_62")
-    card.get_by_role("button", name="Edit").click()
-    card.get_by_label("amount", exact=True).fill("50")
-    card.get_by_label("Comment").fill("12 were refunded before")
-    card.get_by_role("button", name="Approve as edited").click()
-    expect(desk.locator(".approval")).to_have_count(0)
-    expect(desk.locator(".call.good")).to_contain_text("50")
-    shown(customer, "A colleague has decided.")
 
 
 def test_canned_suggested_noted_tagged_snoozed_found_with_the_keyboard(browsers) -> None:
@@ -233,7 +122,14 @@ def test_axe_finds_nothing_in_any_view(browsers, server: Server, scheme: str, si
     desk.fill("#words", "a note")
     desk.keyboard.press("Enter")
     in_talk(desk, "a note")
+    desk.click(".deeds [data-deed=o]")
+    assert violations(desk) == []
     desk.click(".deeds [data-deed=m]")
+    assert violations(desk) == []
+    desk.click("text=Block this visitor…")
+    desk.locator("dialog[open]").wait_for()
+    assert violations(desk) == []
+    desk.click("text=Cancel")
     if size[0] < 1100:
         desk.click(".deeds .about")
     desk.get_by_label("Add a tag").fill("vip")
@@ -245,3 +141,49 @@ def test_axe_finds_nothing_in_any_view(browsers, server: Server, scheme: str, si
     desk.keyboard.press("?")
     desk.locator("dialog[open]").wait_for()
     assert violations(desk) == []
+
+
+def test_a_conversation_goes_from_hand_to_hand_and_the_menus_stay_open_meanwhile(browsers) -> None:
+    customer, ada = browsers(), browsers("ada@example.com")
+    say(customer, "refund order 1042 please, my lace tore")
+    shown(customer, "asked a colleague")
+    say(customer, "I want to talk to a person")
+    shown(customer, "asking a person to join")
+    row = ada.locator(".row.offered", has_text="offered to you")
+    row.wait_for()
+    ada.click(".tabs button:has-text('Mine')")
+    row.click()
+    packet = ada.locator(".packet")
+    expect(packet).to_contain_text("I want to talk to a person")
+    expect(packet).to_contain_text("Decide first: Refunding 62.0 of order 1042.")
+    expect(packet).to_contain_text("waits for a decision")
+    ada.keyboard.press("t")
+    expect(ada.locator(".deeds")).to_contain_text("Hand back")
+    expect(ada.locator(".row.offered", has_text="lace")).to_have_count(0)
+    ada.click(".bar summary")
+    ada.get_by_label("Sound").focus()
+    bob = browsers("bob@example.com")
+    expect(ada.locator(".people")).to_contain_text("Bob")
+    expect(ada.get_by_label("Sound")).to_be_focused()
+    ada.keyboard.press("Escape")
+    ada.keyboard.press("o")
+    ada.get_by_role("button", name="Bob").click()
+    in_talk(ada, "Offered to Bob")
+    bob.click(".tabs button:has-text('Mine')")
+    bob.locator(".row.offered").click()
+    bob.click("button:has-text('Take over')")
+    in_talk(bob, "Bob took over")
+    bob.keyboard.press("o")
+    bob.get_by_role("button", name="Nobody: back to the queue").click()
+    in_talk(bob, "put back by a colleague")
+    expect(bob.locator(".deeds")).to_contain_text("Take over")
+    bob.click("button:has-text('Take over')")
+    expect(bob.locator(".deeds")).to_contain_text("Hand back")
+    bob.keyboard.press("m")
+    bob.click("text=Block this visitor…")
+    bob.get_by_role("button", name="Cancel").click()
+    bob.keyboard.press("m")
+    bob.click("text=Block this visitor…")
+    bob.get_by_role("dialog").get_by_role("button", name="Block this visitor").click()
+    in_talk(bob, "Bob blocked this visitor")
+    assert bob.locator(".talk").inner_text().count("blocked this visitor") == 1  # cancelling did nothing

@@ -3,7 +3,7 @@
 
 import { h } from "../dom.js";
 import { clearly } from "./clearly.js";
-import { span } from "./words.js";
+import { plain, span, unplain } from "./words.js";
 
 /**
  * @typedef {import("./timeline.js").Call} Call
@@ -54,7 +54,8 @@ function argsOf(args) {
     const shown = h("dd", {}, clearly(flat ? String(value) : JSON.stringify(value)));
     list.append(h("dt", {}, clearly(name.replaceAll("_", " "))), shown);
     if (!flat) continue;
-    const input = /** @type {HTMLInputElement} */ (h("input", { value: String(value), "aria-label": name, hidden: true, inputmode: typeof value === "number" ? "decimal" : "text" }));
+    // What cannot be seen is named in the field too: else a reversed or empty-looking text would be edited blindly.
+    const input = /** @type {HTMLInputElement} */ (h("input", { value: plain(String(value)), "aria-label": name, hidden: true, inputmode: typeof value === "number" ? "decimal" : "text" }));
     shown.append(input);
     inputs.set(name, { input, value });
   }
@@ -81,11 +82,11 @@ export function approval(c, act, now_ms) {
     editing = !editing;
     for (const { input, value } of inputs.values()) {
       input.hidden = !editing;
-      input.value = String(value);
+      input.value = plain(String(value));
     }
     card.classList.toggle("editing", editing);
     edit.setAttribute("aria-expanded", String(editing));
-    edit.textContent = editing ? "Leave as it is" : "Edit";
+    edit.textContent = editing ? "Undo edits" : "Edit";
     yes.textContent = editing ? "Approve as edited" : "Approve";
     wrong.textContent = "";
     if (editing) [...inputs.values()][0]?.input.focus();
@@ -110,9 +111,10 @@ export function approval(c, act, now_ms) {
   const card = h("section", { class: "item approval", "data-call": c.id, "aria-label": `Approval: ${c.label || c.tool}` },
     h("header", {}, h("b", {}, c.label || c.tool), expiry(asked.expires_ms, now_ms)),
     asked.why && h("p", { class: "why" }, `Why it is asked: ${asked.why}`),
-    list, bounds(act.about(c)),
+    list,
+    bounds(act.about(c)),
     h("p", { class: "quiet" }, h("code", {}, c.tool), " for ", clearly(who), `, ${LEVELS[asked.caller?.level] || LEVELS.anonymous}${c.replaces ? " · edited by staff" : ""}`),
-    comment, wrong, h("div", { class: "buttons" }, yes, inputs.size > 0 && edit, no));
+    comment, wrong, h("div", { class: "buttons" }, no, h("span", { class: "gap" }), inputs.size > 0 && edit, yes));
   card.addEventListener("refused", (e) => {
     wrong.textContent = /** @type {CustomEvent} */ (e).detail;
     lock(false);
@@ -138,7 +140,7 @@ export const expires = (until_ms, now_ms) => (until_ms > now_ms ? `expires in ${
  */
 function edited(stored, inputs) {
   const args = { ...stored };
-  for (const [name, { input, value }] of inputs) args[name] = read(input.value, value, name);
+  for (const [name, { input, value }] of inputs) if (input.value !== plain(String(value)).replaceAll("\n", "")) args[name] = read(unplain(input.value), value, name);
   return JSON.stringify(args) === JSON.stringify(stored) ? undefined : args;
 }
 

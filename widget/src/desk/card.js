@@ -4,7 +4,7 @@
 import { h } from "../dom.js";
 import { callsOf } from "./timeline.js";
 import { nameOf } from "./queue.js";
-import { languageOf, plain, reasonOf, when } from "./words.js";
+import { capital, languageOf, plain, reasonOf, when } from "./words.js";
 
 const LEVELS = /** @type {Record<string, string>} */ ({ anonymous: "sign-in has run out", guest: "showed an order's e-mail by a code", identified: "signed in by the shop", step_up: "confirmed by a code" });
 
@@ -15,7 +15,7 @@ const LEVELS = /** @type {Record<string, string>} */ ({ anonymous: "sign-in has 
 
 /**
  * @param {HTMLElement} side
- * @param {{row: Row | undefined, link: Link, card: Record<string, any> | undefined, now_ms: number, open: (row: Row) => void, tag: (tag: string, on: boolean) => void, load: () => void}} view
+ * @param {{row: Row | undefined, link: Link, card: Record<string, any> | undefined, now_ms: number, open: (row: Row) => void, close: () => void, tag: (tag: string, on: boolean) => void, load: () => void}} view
  */
 export function drawCard(side, view) {
   const { row, link, card } = view;
@@ -32,13 +32,13 @@ export function drawCard(side, view) {
   const level = !known?.customer ? "not signed in" : LEVELS[card?.known?.level] || (known.guest ? LEVELS.guest : known.verified === "step_up" ? LEVELS.step_up : LEVELS.identified);
   const pair = (/** @type {string} */ name, /** @type {any} */ value) => (value ? [h("dt", {}, name), h("dd", {}, plain(String(value)))] : []);
   side.replaceChildren(
-    h("h2", {}, row ? nameOf(row) : "Customer"),
-    h("dl", {}, pair("Known", level), pair("Customer", known?.customer), pair("E-mail", known?.email), pair("Left for answers", found.contact?.body.email), pair("Language", languageOf(routed?.language || opened?.locale)), pair("Mood", routed?.mood), pair("Page", opened?.page?.title || opened?.page?.url)),
+    h("header", {}, h("h2", {}, row ? nameOf(row) : "Customer"), h("button", { type: "button", class: "about", "aria-label": "Close", onclick: view.close }, "×")),
+    h("dl", {}, pair("Known", capital(level)), pair("Customer", known?.customer), pair("E-mail", known?.email), pair("Left for answers", found.contact?.body.email), pair("Language", languageOf(routed?.language || opened?.locale)), pair("Mood", routed?.mood && capital(routed.mood)), pair("Page", opened?.page?.title || opened?.page?.url)),
     h("h2", {}, "Tags"),
     tags(row?.tags || [], view.tag),
-    ...(card?.tools || []).flatMap((/** @type {any} */ t) => [h("h2", {}, plain(t.tool.replaceAll("_", " "))), table(t)]),
+    ...(card?.tools || []).flatMap((/** @type {any} */ t) => [h("h2", {}, plain(capital(t.tool.replaceAll("_", " ")))), table(t)]),
     h("h2", {}, "Actions"),
-    calls.length ? h("ul", { class: "calls" }, calls.map((c) => h("li", { class: c.ended ? (c.ended.ok ? "good" : "bad") : "busy" }, h("span", { class: "hidden-text" }, c.ended ? (c.ended.ok ? "done: " : "failed: ") : "open: "), c.label || c.tool))) : h("p", { class: "quiet" }, "None yet."),
+    calls.length ? h("ul", { class: "calls" }, calls.map((c) => h("li", { class: c.ended ? (c.ended.ok ? "good" : "bad") : "busy" }, h("span", { class: "hidden-text" }, c.ended ? (c.ended.ok ? "done: " : "failed: ") : "open: "), plain(c.label || c.tool)))) : h("p", { class: "quiet" }, "None yet."),
     ...(card?.earlier?.length ? [h("h2", {}, "Earlier conversations"), h("ul", { class: "earlier" }, card.earlier.map((/** @type {Row} */ r) =>
       h("li", {}, h("button", { type: "button", class: "link", onclick: () => view.open(r) }, r.last_text || r.conversation), h("span", { class: "quiet" }, ` ${when(r.updated_ms, view.now_ms)} · ${r.mode}${r.reason ? `, ${reasonOf(r.reason)}` : ""}`))))] : []),
     h("p", {}, h("button", { type: "button", class: "link quiet", onclick: view.load }, "Look again")),

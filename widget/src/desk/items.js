@@ -36,7 +36,7 @@ export function draw(item, act, now_ms) {
     case "blocked":
       return h("p", { class: "line" }, `${item.body.name} ${item.body.on ? "blocked" : "unblocked"} this visitor`);
     case "assigned":
-      return h("p", { class: "line quiet" }, item.body.name ? `offered to ${item.body.name}` : "offered to nobody any more", " ", h("time", {}, clock(item.at_ms)));
+      return h("p", { class: "line quiet" }, item.body.name ? `Offered to ${item.body.name}` : "Offered to nobody any more", " ", h("time", {}, clock(item.at_ms)));
     case "mode":
       return h("p", { class: "line" }, modeWords(item.body), " ", h("time", {}, clock(item.at_ms)));
     case "thought":
@@ -48,15 +48,15 @@ export function draw(item, act, now_ms) {
     case "call":
       return item.call?.state === "asked" && item.call.asked?.of === "staff" ? approval(item.call, act, now_ms) : call(item.call, now_ms);
     case "identified":
-      return h("p", { class: "line quiet" }, item.body.customer ? `signed in as ${item.body.name || item.body.customer}` : "signed out");
+      return h("p", { class: "line quiet" }, item.body.customer ? `Signed in as ${item.body.name || item.body.customer}` : "Signed out");
     case "contact":
-      return h("p", { class: "line" }, `left an address for answers: ${plain(item.body.email || "")}`);
+      return h("p", { class: "line" }, `Left an address for answers: ${plain(item.body.email || "")}`);
     case "mailed":
       return h("p", { class: item.body.state === "failed" ? "line bad" : "line quiet" }, mailWords(item.body));
     case "rated":
-      return h("p", { class: "line" }, item.body.of ? (item.body.score > 0 ? "👍 for an answer" : "👎 for an answer") : `rated ${item.body.score} of 5`, item.body.text ? ` · “${item.body.text}”` : "");
+      return h("p", { class: "line" }, item.body.of ? (item.body.score > 0 ? "👍 for an answer" : "👎 for an answer") : `Rated ${item.body.score} of 5`, item.body.text ? ` · “${item.body.text}”` : "");
     case "ended":
-      return h("p", { class: "line quiet" }, item.body.reason === "stopped" ? "the customer stopped the answer" : `the agent's turn ${item.body.reason}`);
+      return h("p", { class: "line quiet" }, item.body.reason === "stopped" ? "The customer stopped the answer" : item.body.reason === "failed" ? "The agent failed at this" : "The agent was interrupted");
     default:
       return h("p", { class: "line" }, item.type);
   }
@@ -79,9 +79,9 @@ function note(item) {
 
 /** @param {Record<string, any>} body of `mailed` */
 function mailWords({ state, to, why }) {
-  if (state === "sent") return `mailed to ${to}`;
-  if (state === "sending") return `mail to ${to}: on its way, or not known`;
-  return `could not be mailed to ${to}${why === "too_many" ? ": too many mails today" : ""}`;
+  if (state === "sent") return `Mailed to ${to}`;
+  if (state === "sending") return `Mail to ${to}: on its way, or not known`;
+  return `Could not be mailed to ${to}${why === "too_many" ? ": too many mails today" : ""}`;
 }
 
 /** @param {Record<string, any>} body of `mode` */

@@ -323,7 +323,7 @@ class Desk {
 
   drawSide() {
     if (!this.current) return;
-    drawCard(this.on.side, { row: this.known.rows.get(this.current), link: this.known.link(this.current), card: this.known.cards.get(this.current), now_ms: Date.now(), open: (r) => this.open(r), tag: (tag, on) => this.act({ t: "tag", tag, on }), load: () => this.lookUp() });
+    drawCard(this.on.side, { row: this.known.rows.get(this.current), link: this.known.link(this.current), card: this.known.cards.get(this.current), now_ms: Date.now(), open: (r) => this.open(r), close: () => document.body.classList.remove("asking"), tag: (tag, on) => this.act({ t: "tag", tag, on }), load: () => this.lookUp() });
   }
 
   drawStatus() {

@@ -2,7 +2,7 @@
 // Must not add a word of its own about the customer: all of it came with the note.
 
 import { h } from "../dom.js";
-import { clock, languageOf, plain, reasonOf } from "./words.js";
+import { clock, languageOf, plain, reasonOf, unmarked } from "./words.js";
 
 const OUTCOMES = /** @type {Record<string, string>} */ ({ done: "done", failed: "failed", refused: "refused", unknown: "outcome unknown", waits: "waits for a decision", in_flight: "in flight", not_done: "not done" });
 const KINDS = /** @type {Record<string, string>} */ ({ done: "good", failed: "bad", refused: "bad", unknown: "bad" });
@@ -29,8 +29,8 @@ export function packetCard(packet, at_ms) {
     h("p", { class: "why" }, `Why: ${plain(why)}`),
     packet.question && part("Open question", h("blockquote", {}, plain(packet.question))),
     packet.next && part("Next step", h("p", { class: "next" }, plain(packet.next))),
-    packet.summary?.length && part("So far", h("ul", {}, packet.summary.map((/** @type {string} */ line) => h("li", {}, plain(line)))),
+    packet.summary?.length > 0 && part("So far", h("ul", {}, packet.summary.map((/** @type {string} */ line) => h("li", {}, plain(unmarked(line))))),
       packet.earlier > 0 && h("p", { class: "quiet" }, `${packet.earlier} earlier message${packet.earlier === 1 ? "" : "s"} settled by a person before.`)),
-    (packet.tried?.length || runs.length) && part("Tried", h("ul", { class: "calls" }, (packet.tried || []).map(tried), runs)),
-    packet.read?.length && h("p", { class: "quiet" }, `The agent quoted from: ${plain(packet.read.join("; "))}`));
+    (packet.tried?.length > 0 || runs.length > 0) && part("Tried", h("ul", { class: "calls" }, (packet.tried || []).map(tried), runs)),
+    packet.read?.length > 0 && h("p", { class: "quiet" }, `The agent quoted from: ${plain(packet.read.join("; "))}`));
 }

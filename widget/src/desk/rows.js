@@ -4,7 +4,7 @@
 import { h } from "../dom.js";
 import { keyed, setText } from "./keyed.js";
 import { keyOf, nameOf, offered_ms } from "./queue.js";
-import { plain, pressure, reasonOf, ticking, when } from "./words.js";
+import { capital, plain, pressure, reasonOf, ticking, unmarked, when } from "./words.js";
 
 /**
  * @typedef {Record<string, any>} Row
@@ -12,14 +12,11 @@ import { plain, pressure, reasonOf, ticking, when } from "./words.js";
  */
 
 /** A row's height until one was measured: three lines and their padding, as desk.css sets them. */
-const ROW_PX = 80;
+const ROW_PX = 86;
 /** Rows above and below what is seen: a flick of a wheel shows no gap. */
 const SPARE = 6;
 
 const MODES = /** @type {Record<string, string>} */ ({ agent: "Agent", waiting: "Waiting", staff: "Staff", closed: "Closed" });
-
-/** @param {string} text A line without Markdown's marks. */
-const unmarked = (text) => (text || "").replace(/\*\*|__|`|^#+ /gm, "");
 
 /** @param {Row} row */
 const lastWords = (row) => (row.found ? `“${row.found}”` : (row.last_role === "customer" ? "" : row.last_role === "staff" ? "Staff: " : "Agent: ") + (unmarked(row.last_text) || "…"));
@@ -32,7 +29,7 @@ const lastWords = (row) => (row.found ? `“${row.found}”` : (row.last_role ==
  */
 function marks(row, view) {
   const { now_ms, me } = view;
-  const state = row.mode === "staff" ? (row.staff === me ? "You" : row.staff_name || "Staff") : row.working ? "Agent is working" : MODES[row.mode];
+  const state = row.mode === "staff" ? (row.staff === me ? "You" : row.staff_name || "Staff") : row.mode === "waiting" && row.reason ? capital(reasonOf(row.reason)) : row.working ? "Agent is working" : MODES[row.mode];
   const list = /** @type {[string, string | false | undefined | 0][]} */ ([
     [`mode ${row.mode}`, state],
     ["mode asked", row.asked > 0 && (row.asked === 1 ? "1 approval" : `${row.asked} approvals`)],
@@ -42,7 +39,6 @@ function marks(row, view) {
     ["mode asked", offered_ms(row, now_ms) > 0 && (row.offered === me ? `offered to you, ${ticking(offered_ms(row, now_ms))}` : `offered to ${row.offered_name}`)],
     ["mode", now_ms < (row.snoozed_until_ms || 0) && `snoozed until ${when(row.snoozed_until_ms, now_ms)}`],
     ...(row.tags || []).slice(0, 3).map((/** @type {string} */ tag) => ["label", plain(tag)]),
-    ["reason", row.reason && row.mode === "waiting" && reasonOf(row.reason)],
     ["count", row.unread > 0 && String(row.unread)],
   ]);
   return /** @type {[string, string][]} */ (list.filter(([, words]) => words));

@@ -56,6 +56,12 @@ export function plain(text) {
 }
 
 /**
+ * What `plain` has named, as it was.
+ * @param {string} text
+ */
+export const unplain = (text) => text.replace(/⏎\n?/g, "\n").replace(/⟨U\+([0-9A-F]{4,6})⟩/g, (_, hex) => String.fromCodePoint(parseInt(hex, 16)));
+
+/**
  * A language by its name, as "German"; what is no language's code stays as it is.
  * @param {string | undefined} code
  */
@@ -67,6 +73,15 @@ export function languageOf(code) {
     return code;
   }
 }
+
+/**
+ * Text without Markdown's marks, for where it is shown as one line.
+ * @param {string} text
+ */
+export const unmarked = (text) => (text || "").replace(/\*\*|__|`|^#+ /gm, "").replace(/ ?\[\d+\]/g, "");
+
+/** @param {string} text */
+export const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
 
 /** Why a conversation changed hands, in words. */
 export const REASONS = /** @type {Record<string, string>} */ ({
@@ -89,7 +104,7 @@ export const REASONS = /** @type {Record<string, string>} */ ({
   put_back: "put back by a colleague",
   idle: "nobody wrote for a long time",
   no_answer: "the customer did not answer",
-  spam: "nothing for a shop",
+  spam: "spam",
   duplicate: "goes on in another conversation",
   blocked: "the visitor was blocked",
   topic: "a topic for people",
