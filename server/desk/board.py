@@ -117,12 +117,20 @@ class Board:
     async def queue(self, staff: Staff, queue: Queue, *, site: str | None = None) -> list[Summary]:
         """The conversations of a queue: those that wait longest first, everything else newest first."""
         if queue == "closed":
-            found = await self._log.store.find(Find(site=site, mode="closed", limit=CLOSED_SHOWN))
-            return [row for row in found if staff.sees(row.site) and not row.erased]
+            return await self._closed(staff, site)
         rows = [row for row in self._rows.values() if site in (None, row.site) and self.holds(staff, queue, row)]
         if queue in ("waiting", "approvals"):
             return sorted(rows, key=lambda row: (row.waiting_since_ms or row.updated_ms, row.conversation))
         return sorted(rows, key=lambda row: (-row.updated_ms, row.conversation))
+
+    async def _closed(self, staff: Staff, site: str | None) -> list[Summary]:
+        """The newest closed conversations of this person's shops, of which each has its share however busy others are."""
+        sites = [site] if site is not None or not staff.sites else sorted(staff.sites)
+        found: list[Summary] = []
+        for one in sites:
+            found += await self._log.store.find(Find(site=one, mode="closed", limit=CLOSED_SHOWN))
+        seen = [row for row in found if staff.sees(row.site) and not row.erased]
+        return sorted(seen, key=lambda row: (-row.updated_ms, row.conversation))[:CLOSED_SHOWN]
 
     def counts(self, staff: Staff) -> dict[str, int]:
         """How many conversations each live queue holds for this person."""

@@ -178,6 +178,8 @@ class Desk:
 
     async def _on(self, key: str, frame: frames.DeskFrame) -> None:
         deeds, staff = self._line.deeds, self._staff
+        if (await self._line.log.load(key)).head == 0:
+            raise NotDone("bad_frame", "there is no such conversation")
         match frame:
             case frames.Watch():
                 await self._watch(key, frame.after)
@@ -258,8 +260,6 @@ class Desk:
         return next((site for site in sites if self._line.board.row(key_of(site, conversation)) is not None), None)
 
     async def _watch(self, key: str, after: int) -> None:
-        if (await self._line.log.load(key)).head == 0:
-            raise NotDone("bad_frame", "there is no such conversation")
         self._unwatch(key)
         if len(self._watches) >= WATCHED:
             self._unwatch(next(iter(self._watches)))

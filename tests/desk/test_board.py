@@ -7,6 +7,7 @@ import pytest
 
 from server.blocks import Blocks
 from server.desk import Board
+from server.desk.board import CLOSED_SHOWN
 from server.desk.marks import Marks, NotMarked
 from server.events import NewEvent
 from server.log import Log
@@ -172,3 +173,14 @@ async def test_of_a_shop_that_somebody_does_not_see_they_are_told_nothing(shop):
     await shop.board.look()
     assert watcher.changed == set()
     assert await shop.queues(EVE, key) == []
+
+
+async def test_a_small_shops_closed_conversations_are_not_crowded_out_by_a_busy_ones(shop):
+    await shop.sits_down(EVE)
+    closed = ("mode", "system", {"mode": "closed"})
+    await shop.add("pk_b/mine", ("message", "customer", {"text": "hello"}), closed)
+    shop.now_ms += HOUR_MS
+    for n in range(CLOSED_SHOWN + 1):
+        await shop.chat(f"c{n}", closed)
+    assert [row.conversation for row in await shop.board.queue(EVE, "closed")] == ["pk_b/mine"]
+    assert len(await shop.board.queue(ADA, "closed")) == CLOSED_SHOWN
