@@ -107,7 +107,7 @@ class Viewer:
 
 # What of each kind's body a customer gets; a kind that is absent is not for customers at all.
 _CUSTOMER_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
-    "message": ("text", "files", "citations", "name", "picture", "choices", "answers"),
+    "message": ("text", "files", "citations", "name", "picture", "choices", "wants", "answers"),
     "mode": ("mode", "reason", "name", "picture"),
     "turn.started": ("attempt",),
     "turn.ended": ("reason", "answers"),

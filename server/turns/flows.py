@@ -4,6 +4,7 @@ It decides nothing: `policy` has, and the machine of the workflow.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from server import handoff, phrases, policy, prompt, runs
@@ -64,6 +65,7 @@ class Flows:
                 return NewEvent(due.id, "message", "agent", body, turn)
             case Ask(text=text, choices=offered):
                 body = policy.answer_body(text, (), [choice["label"] for choice in offered])
+                body |= {"wants": "photo"} if due.action.type == "photo" else {}
                 return NewEvent(due.id, "message", "agent", body, turn)
             case Call() as call:
                 spec = work.agent.registry.get(call.tool)
@@ -142,7 +144,18 @@ class Flows:
             begun.add(start.workflow)
             events += self.digression(work, state) if not events else []
             events.append(self._started(work, state, program, start))
-        return events
+        return events or self._photos_only(work, state, known)
+
+    def _photos_only(self, work: Work, state: Conversation, run: OpenRun | None) -> list[NewEvent]:
+        """A photo that a run waits for reaches it, whatever a model has made of the message that it came with."""
+        if run is None or run.view.ended or not any(one.slot.type == "photo" for one in run.view.slots.values()):
+            return []
+        told = {photo for heard in state.runs[run.id].heard for photo in heard.get("photos") or ()}
+        if told.issuperset(photos_of(state)):
+            return []
+        asked = run.view.slots.get(run.view.asking or "")
+        wanted = asked is not None and asked.slot.type == "photo"
+        return [self._heard(work, state, Heard(run.id, Said()), run)] if wanted else []
 
     def digression(self, work: Work, state: Conversation) -> list[NewEvent]:
         """A `Digressed` for the newest open run, if it waits for an answer and the customer talks about something else."""
@@ -167,6 +180,8 @@ class Flows:
         return self.digression(work, state)
 
     def _heard(self, work: Work, state: Conversation, heard: Heard, run: OpenRun) -> NewEvent:
+        if isinstance(heard.event, Said):
+            heard = replace(heard, event=_with_photos(state, heard.event))
         body = runs.heard_body(heard.run, heard.event)
         match heard.event:
             case Said(slots=told):
@@ -191,6 +206,7 @@ class Flows:
             context={"page": dict(state.page or {})},
             today=local_day(site, now_ms),
             locale=prompt.spoken_in(state, site),
+            photos=photos_of(state),
             text=start.text,
         )
         body = runs.started_body(f"{RUN_PREFIX}{self._node.new_id()}", program, event)
@@ -212,3 +228,21 @@ def _said_before(events: Sequence[NewEvent]) -> bool:
 
 def _reopens(heard: Heard) -> bool:
     return heard.event.kind == "corrected"
+
+
+def photos_of(state: Conversation) -> tuple[str, ...]:
+    """The images that came with the messages that nobody has answered yet, as the paths at which staff open them."""
+    return tuple(
+        f"/desk/files/{state.site}/{state.id}/{file['id']}"
+        for message in state.messages
+        if message.id in state.unanswered
+        for file in message.files
+        if str(file.get("type", "")).startswith("image/")
+    )
+
+
+def _with_photos(state: Conversation, said: Said) -> Said:
+    """The words with the images that came with them; a file's name, which stands in place of words, is no words."""
+    names = {str(file.get("name")) for m in state.messages if m.id in state.unanswered for file in m.files}
+    slots = {name: value for name, value in said.slots.items() if value not in names}
+    return Said(slots=slots, photos=photos_of(state), text="" if said.text.strip() in names else said.text)

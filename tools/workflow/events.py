@@ -31,6 +31,8 @@ class Started(_Record):
     today: str
     """The day as 2026-11-21: its rules hold to the end."""
     locale: str = "en"
+    photos: tuple[str, ...] = ()
+    """References to images that came with the words; never from a model."""
     text: str = ""
     """The customer's words: a choice, a day, an amount or an address in them is taken; what they do not name is asked for."""
 
@@ -43,6 +45,8 @@ class Said(_Record):
 
     kind: Literal["said"] = "said"
     slots: JsonObject = Field(default_factory=dict)
+    photos: tuple[str, ...] = ()
+    """As of `Started`."""
     text: str = ""
 
 

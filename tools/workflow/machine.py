@@ -35,6 +35,7 @@ from tools.workflow.events import (
 from tools.workflow.expr import ExprError, expression, text
 from tools.workflow.model import Call as CallStep
 from tools.workflow.program import Node, Program, Tool
+from tools.workflow.slots import agrees
 from tools.workflow.values import Blocked, Stop, Values
 from tools.workflow.walk import Walk
 
@@ -107,7 +108,8 @@ def _first(program: Program, event: Started) -> JsonObject:
         "caller": _json(event.caller),
         "context": _json(event.context),
         "words": [event.text] if event.text.strip() else [],
-        "heard": {name: _json(value) for name, value in event.args.items() if name in program.slots},
+        "heard": {name: _json(value) for name, value in event.args.items() if _is_told(program, name)},
+        "photos": list(dict.fromkeys(event.photos)),
         "was": {},
         "skipped": [],
         "tries": {},
@@ -130,6 +132,11 @@ def _first(program: Program, event: Started) -> JsonObject:
     }
 
 
+def _is_told(program: Program, name: str) -> bool:
+    """Whether this is a slot that words can fill."""
+    return name in program.slots and program.slots[name].type != "photo"
+
+
 def _take_in(program: Program, state: JsonObject, event: Event) -> bool:
     """Note what happened; whether there is anything to do about it now."""
     state["missed"], state["reask"] = None, False
@@ -139,7 +146,10 @@ def _take_in(program: Program, state: JsonObject, event: Event) -> bool:
         case Corrected() if event.slot in program.slots and _may_reopen(state):
             state["words"] = []
             state["status"], state["outcome"] = "running", None
-            hear(program, state, {event.slot: event.value}, correct=True)
+            told = _is_told(program, event.slot)
+            if not told:  # another photo is wanted
+                state["photos"] = [one for one in state["photos"] if one != state["heard"].get(event.slot)]
+            hear(program, state, {event.slot: event.value if told else None}, correct=True)
             state["paused"] = None
             state["tries"][event.slot] = 0
             return True
@@ -168,9 +178,17 @@ def _may_reopen(state: JsonObject) -> bool:
 
 
 def _said(program: Program, state: JsonObject, event: Said) -> bool:
-    slots = {name: value for name, value in event.slots.items() if name in program.slots and value is not None}
+    slots = {name: value for name, value in event.slots.items() if _is_told(program, name) and value is not None}
     wanted = state["asking"]
-    if not slots:
+    if _photos_came(program, state, event):
+        if wanted is not None and program.slots[wanted].type == "photo":
+            wanted = state["asking"] = None
+        elif not slots and event.text.strip():
+            slots = {wanted: event.text} if wanted is not None else {}
+    elif wanted is not None and program.slots[wanted].type == "photo" and agrees(event.text):
+        state["reask"], state["paused"] = True, None
+        return True  # "yes, one moment": the question stands
+    elif not slots:
         if wanted is None or state["paused"] or not event.text.strip():
             return False
         slots[wanted] = event.text  # the walk reads the words, with the choices that hold then
@@ -179,6 +197,15 @@ def _said(program: Program, state: JsonObject, event: Said) -> bool:
     hear(program, state, slots)
     state["paused"] = None
     return True
+
+
+def _photos_came(program: Program, state: JsonObject, event: Said) -> bool:
+    """Note the images of a message; whether one of them is for a slot, be it one that was skipped."""
+    fresh = [photo for photo in dict.fromkeys(event.photos) if photo not in state["photos"]]
+    state["photos"] += fresh
+    open_ = [name for name, slot in program.slots.items() if slot.type == "photo" and name not in state["heard"]]
+    state["skipped"] = [name for name in state["skipped"] if not fresh or name not in open_]
+    return bool(fresh and open_)
 
 
 def hear(program: Program, state: JsonObject, slots: Mapping[str, Any], *, correct: bool = False) -> None:

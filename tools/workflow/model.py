@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from tools.workflow import types
 
-SlotType = Literal["text", "number", "money", "date", "order_number", "choice", "yes_no", "email"]
+SlotType = Literal["text", "number", "money", "date", "order_number", "choice", "yes_no", "email", "photo"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 STEP_WORDS: Final = ("call", "ask", "when", "say", "parallel", "hand_over", "end")
@@ -90,6 +90,8 @@ class Slot(Part):
             raise ValueError(f"min and max belong to numbers and money, got the type {self.type}")
         if self.pattern is not None and self.type not in ("order_number", "text"):
             raise ValueError(f"a pattern belongs to text and order_number, got the type {self.type}")
+        if self.type == "photo" and self.default is not None:
+            raise ValueError("a photo has no default: only what the customer has sent is one")
         return self
 
 

@@ -33,6 +33,8 @@ class Tool:
     result: Type = types.ANY
     map: ToolMap | None = None
     spec: ToolSpec | None = None
+    lacks: frozenset[str] = frozenset()
+    """Arguments that the interface allows and the shop's tool does not have: they are left out."""
 
     @property
     def repeatable(self) -> bool:
@@ -281,7 +283,13 @@ def _tool(name: str, need: Need | None, registry: Registry | None, tool_map: Too
     if need is not None and need.optional and misfits(name, need, registry, tool_map):
         return None
     known = declared if declared is not None and declared.kind != "any" else types.from_schema(spec.result_schema)
-    return Tool(spec.name, spec.effect, spec.idempotent, known, tool_map, spec)
+    return Tool(spec.name, spec.effect, spec.idempotent, known, tool_map, spec, _lacks(spec, need, tool_map))
+
+
+def _lacks(spec: ToolSpec, need: Need | None, tool_map: ToolMap | None) -> frozenset[str]:
+    optional = {name.removesuffix("?") for name in (need.args if need is not None else ()) if name.endswith("?")}
+    names = tool_map.args if tool_map is not None else {}
+    return frozenset(name for name in optional if names.get(name, name) not in spec.json_schema.get("properties", {}))
 
 
 def misfits(name: str, need: Need, registry: Registry, tool_map: ToolMap | None = None) -> list[str]:

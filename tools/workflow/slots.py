@@ -152,6 +152,8 @@ def read(
             return _date(said, today)
         case "number" | "money":
             return _amount(slot, said)
+        case "photo":
+            return Heard()  # no words are one: `Values` takes it from what was attached
 
 
 def pattern_of(slot: Slot) -> str | None:
@@ -195,6 +197,11 @@ def _pattern(slot: Slot, said: str) -> Heard:
     words = [word.strip("#.,;:!?()\"'") for word in said.split()]
     found = list(dict.fromkeys(w for w in words if any(c.isdigit() for c in w) and matches(pattern, w)))
     return Heard(found[0], True) if len(found) == 1 else Heard()
+
+
+def agrees(said: str) -> bool:
+    """Whether the words are a yes, also as in "one moment, yes"."""
+    return _yes_no(said) is True
 
 
 def _yes_no(said: str) -> bool | None:

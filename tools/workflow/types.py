@@ -17,6 +17,7 @@ _WORDS: Final[Mapping[str, Kind]] = {
     "email": "text",
     "choice": "text",
     "order_number": "text",
+    "photo": "text",
     "number": "number",
     "money": "money",
     "date": "date",

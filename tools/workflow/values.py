@@ -25,7 +25,7 @@ MAX_CHOICES: Final = 20
 _QUESTION: Final = {"en": "What is the {}?", "de": "Bitte nennen Sie mir: {}"}
 _KINDS: Final[Mapping[str, types.Kind]] = {
     "text": "text", "choice": "text", "order_number": "text", "email": "text",
-    "number": "number", "money": "money", "date": "date", "yes_no": "yes_no",
+    "number": "number", "money": "money", "date": "date", "yes_no": "yes_no", "photo": "text",
 }  # fmt: skip
 
 
@@ -135,6 +135,8 @@ class Values:
         """Whether the value is known, the value, and the choices that it could be."""
         state = self.state
         near: Sequence[Choice] = ()
+        if slot.type == "photo":
+            return self._photo(name)
         if name in state["heard"]:
             was = read(slot, state["was"].get(name), today=state["today"], choices=choices)
             shown = [c for value in state["shown"] for c in choices if c.value == value] if was.value is None else []
@@ -162,6 +164,20 @@ class Values:
         if slot.take_single and len(choices) == 1 and state["missed"] != name:
             return True, choices[0].value, ()
         return False, None, near
+
+    def _photo(self, name: str) -> tuple[bool, Any, Sequence[Choice]]:
+        """The first image that no other slot has. Words in its place are no answer."""
+        heard = self.state["heard"]
+        taken = {
+            heard.get(other) for other, spec in self.program.slots.items() if spec.type == "photo" and other != name
+        }
+        found = next((photo for photo in self.state["photos"] if photo not in taken), None)
+        if found is not None:
+            heard[name] = heard[name] if heard.get(name) in self.state["photos"] else found
+            return True, heard[name], ()
+        if heard.pop(name, None) is not None:
+            self.state["missed"], self.state["asking"] = name, None
+        return False, None, ()
 
     def choices(self, slot: Slot) -> tuple[Choice, ...]:
         """The choices of a slot, made from what is known; slots that they need are asked for."""

@@ -146,7 +146,7 @@ def function_of(program: Program) -> Function:
         program=program,
         schema={
             "type": "object",
-            "properties": {name: schema_of(slot, name) for name, slot in program.slots.items()},
+            "properties": {name: schema_of(slot, name) for name, slot in program.slots.items() if slot.type != "photo"},
             "additionalProperties": False,
         },
     )

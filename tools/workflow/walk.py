@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tools.canonical import canonical
+from tools.words import text_in
 from tools.workflow import types
 from tools.workflow.events import Ask, End, HandOver, JsonObject, Say
 from tools.workflow.expr import expression
@@ -25,6 +26,7 @@ from tools.workflow.values import Blocked, Stop, Unknown, Values
 MAX_RESTARTS: Final = 50
 """Each takes back at least one answer, so there are never more than slots."""
 
+_NO_PHOTO: Final = {"en": "I have no photo", "de": "Ich habe kein Foto"}
 _UNUSABLE: Final = {"en": "Sorry, I couldn't use that.", "de": "Das konnte ich leider nicht verwenden."}
 
 
@@ -55,9 +57,10 @@ class Want:
     @property
     def real_args(self) -> JsonObject:
         """The arguments by the names of the shop's tool."""
+        args = {name: value for name, value in self.args.items() if name not in self.tool.lacks}
         if self.tool.map is None:
-            return self.args
-        named = {self.tool.map.args.get(name, name): value for name, value in self.args.items()}
+            return args
+        named = {self.tool.map.args.get(name, name): value for name, value in args.items()}
         return {**named, **{name: types.undress(value) for name, value in self.tool.map.set.items()}}
 
 
@@ -131,6 +134,8 @@ class Walk:
         if again and not unknown.narrowed:
             words = f"{self.values.text_of(slot.invalid or _UNUSABLE)} {words}"
         choices = tuple({"value": c.value, "label": c.label} for c in unknown.choices)
+        if slot.type == "photo" and slot.optional:
+            choices = ({"value": "none", "label": text_in(_NO_PHOTO, state["locale"])},)
         return Ask(slot=unknown.slot, text=words, type=slot.type, choices=choices, again=again), ""
 
     def _checked(self, stop: Stop) -> Stop | None:

@@ -1,4 +1,4 @@
-// Files in the chat: a button to send one while a person is there, and those that came. Part of the cards.
+// Files in the chat: a button to send one while somebody waits for it, and those that came. Part of the cards.
 // Must put nothing of a file into the page but what the server has made of it, by an address that runs out.
 
 import { newId } from "./identity.js";
@@ -21,12 +21,14 @@ async function ask(app, path, { headers, ...more } = {}) {
 }
 
 /**
- * The button in the composer, while a person is asked for or there.
+ * The button in the composer, while a person is asked for or there, or the newest words ask for a photo.
  * @param {any} app @param {(key: string, values?: Record<string, any>) => string} t
  */
 export function offer(app, t) {
   const { composer } = app.panel;
-  const wanted = app.link.mode.mode === "waiting" || app.link.mode.mode === "staff";
+  const { mode, events } = app.link;
+  const newest = events.findLast((/** @type {any} */ e) => e.kind === "message");
+  const wanted = mode.mode === "waiting" || mode.mode === "staff" || Boolean(newest?.body?.wants);
   if (!composer || !(wanted || composer.attach)) return;
   composer.attach ??= button(app, t, composer);
   composer.attach.hidden = !wanted;

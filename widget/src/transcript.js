@@ -163,7 +163,7 @@ function message(key, id, role, body, at_ms, score) {
     text: String(body.text ?? ""),
     citations: Array.isArray(body.citations) ? body.citations : [],
     choices: choicesOf(body.choices),
-    files: body.files,
+    files: body.files || (body.wants && []), // a question for a photo comes with the button that sends one
     live: false, usable: true, first: true, last: true, state: "sent", error: "",
   };
 }

@@ -43,8 +43,8 @@ class DamageDesk:
         self.data = data
         self.ledger = ledger
 
-    def report(self, caller: Caller, order_id: str, item_id: str, problem: str) -> Report:
-        """Note what is wrong with a thing that has come."""
+    def report(self, caller: Caller, order_id: str, item_id: str, problem: str, photo: str | None = None) -> Report:
+        """Note what is wrong with a thing that has come. `photo` is the path at which staff open it."""
         order, line = own_line(self.data, caller, order_id, item_id)
 
         def work(db: sqlite3.Connection, at: str) -> Report:
@@ -56,9 +56,12 @@ class DamageDesk:
                 "INSERT INTO reports (customer, item, problem, at) VALUES (?, ?, ?, ?)",
                 (order.customer, line.id, problem, at),
             )
+            if photo is not None:
+                db.execute("INSERT INTO report_photos VALUES (?, ?)", (made.lastrowid, photo))
             return Report(id=f"DM-{made.lastrowid:04}")
 
         args = {"order_id": order_id, "item_id": item_id, "problem": problem}
+        args |= {"photo": photo} if photo is not None else {}
         return self.ledger.once(caller, "report_damage", args, Report, work)
 
     def replace(self, caller: Caller, order_id: str, item_id: str, report_id: str) -> Replacement:
@@ -117,9 +120,11 @@ def damage_tools(shop: DamageDesk) -> list[Callable[..., Any]]:
         order_id: OrderNumber,
         item_id: ItemId,
         problem: Annotated[str, Field(min_length=1, max_length=500, description="what is wrong with it")],
+        photo: Annotated[str, Field(pattern=r"^/desk/files/[^?#]{1,250}$", description="where staff open it")]
+        | None = None,
     ) -> Report:
         """Note an item of an order that came damaged, faulty or wrong, for the warehouse and the carrier."""
-        return await told(caller, lambda: shop.report(caller, order_id, item_id, problem))
+        return await told(caller, lambda: shop.report(caller, order_id, item_id, problem, photo))
 
     async def replaced(caller: Caller) -> Replacement | None:
         return await told(caller, lambda: shop.ledger.done(caller, "replace_item", Replacement))

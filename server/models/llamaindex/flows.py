@@ -44,7 +44,8 @@ def functions(prompt: Prompt) -> list[Builtin]:
 
 def _of_run(run: OpenRun) -> Iterator[Builtin]:
     view = run.view
-    properties = {name: schema_of(there.slot, name) for name, there in view.slots.items()}
+    told = {name: there for name, there in view.slots.items() if there.slot.type != "photo"}  # those the server takes
+    properties = {name: schema_of(there.slot, name) for name, there in told.items()}
     if view.asking is not None:
         yield Builtin(
             ANSWER,
@@ -101,6 +102,9 @@ def state_of(run: OpenRun) -> Iterator[str]:
         return
     yield f"“{title}” is under way, step by step, run by the server."
     if view.asking is not None:
+        photo = view.slots[view.asking].slot.type == "photo"
+        if photo:
+            yield "The server itself takes the photo from the customer's message."
         yield f"It has asked for: {_what(view, view.asking)}. If the customer's words answer that, call {ANSWER}."
         yield "Anything else you answer as always; the server then asks its question again, so do not repeat it."
     else:

@@ -120,7 +120,8 @@ def _meant(
         return _said(view, said)
     if not view.ended and language.has("stop_run", part.low):
         return Cancelled()
-    if language.has("correct", part.low) and (correction := _correction(view, said)) is not None:
+    correction = _correction(view, said) if language.has("correct", part.low) else None
+    if correction is not None and not (asked is not None and _only_declines(view, asked, correction)):
         return correction
     if asked is None or view.asking is None:
         return None
@@ -132,6 +133,11 @@ def _meant(
     if part.act == "small":
         return _said(view, said) if part.kind in _ANSWERS else None
     return None if part.question or elsewhere(part, views) else _said(view, said)
+
+
+def _only_declines(view: RunView, asked: SlotView, correction: Corrected) -> bool:
+    """Whether "no, …" says that there is no photo, and not that something told before was something else."""
+    return asked.slot.type == "photo" and view.slots[correction.slot].slot.type == "text"
 
 
 def _is_opening(view: RunView, part: Part, language: Language) -> bool:
