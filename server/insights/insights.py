@@ -91,15 +91,8 @@ class Insights:
         await self.refresh()
         zones = self._zones_of(Scope(frozenset([site])))
         since = since_ms(self._clock_ms(), days, zones.values())
-        tallies = await asyncio.to_thread(self._table.tallies, zones.keys(), since)
-        found: dict[str, Cited] = {}
-        for _, tally in tallies:
-            for article, (times, last_ms) in tally.cited.items():
-                known = found.get(article, Cited())
-                found[article] = Cited(
-                    known.messages + times, known.conversations + 1, max(known.last_ms or 0, last_ms)
-                )
-        return found
+        found = await asyncio.to_thread(self._table.cited, site, since)
+        return {article: Cited(*counted) for article, counted in found.items()}
 
     async def gaps(self, scope: Scope, days: int) -> list[Gap]:
         """What was asked in vain in that time, most customers first. It is the sites': `scope.staff` changes nothing."""

@@ -123,6 +123,17 @@ class Table:
             ).fetchall()
         return [(site, _tally(text)) for site, text in rows]
 
+    def cited(self, site: str, since_ms: int) -> dict[str, tuple[int, int, int]]:
+        """Of each article that conversations of this site cite which began then or later: messages, conversations, last time."""
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT one.key, SUM(json_extract(one.value, '$[0]')), COUNT(*), MAX(json_extract(one.value, '$[1]'))"
+                " FROM tallies, json_each(tallies.tally, '$.cited') AS one"
+                " WHERE tallies.site = ? AND tallies.began_ms >= ? GROUP BY one.key",
+                (site, max(since_ms, 1)),
+            ).fetchall()
+        return {article: (messages, conversations, last_ms) for article, messages, conversations, last_ms in rows}
+
     def questions(self, sites: Collection[str], since_ms: int, embedder: str, limit: int) -> list[Asked]:
         """The newest questions without an answer of these sites since then."""
         with self._open() as db:

@@ -39,7 +39,7 @@ class Box:
     width: float
     height: float
     lines: tuple[str, ...]
-    failing: str = ""
+    failing: tuple[str, ...] = ()
     named: str = ""
     title: str = ""
 
@@ -128,9 +128,9 @@ def _step(line: Line) -> _Block:
 
 
 def _box(kind: str, words: str, *, failing: str = "", named: str = "") -> _Block:
-    lines = _wrapped(words)
-    height = 2 * PAD + LINE_HEIGHT * (len(lines) + bool(failing) + bool(named))
-    shown = _cut(f"fails → {failing}", LINE_CHARS) if failing else ""
+    lines = _wrapped(words, MOST_LINES)
+    shown = _wrapped(f"fails → {failing}", MOST_LINES // 2) if failing else ()
+    height = 2 * PAD + LINE_HEIGHT * (len(lines) + len(shown) + bool(named))
     title = f"{words}{f' (if it fails: {failing})' if failing else ''}"
     box = Box(kind, -WIDTH / 2, 0, WIDTH, height, lines, shown, named, title)
     return _Block(WIDTH / 2, WIDTH / 2, height, True, [box])
@@ -207,8 +207,8 @@ def _places(lanes: Sequence[_Block]) -> Iterator[float]:
         at += lane.left + lane.right + LANE
 
 
-def _wrapped(words: str) -> tuple[str, ...]:
-    """The words in at most four lines, cut where they would be more."""
+def _wrapped(words: str, most: int) -> tuple[str, ...]:
+    """The words in at most so many lines, cut where they would be more."""
     lines: list[str] = [""]
     for word in words.split():
         for piece in _pieces(word):
@@ -217,8 +217,8 @@ def _wrapped(words: str) -> tuple[str, ...]:
                 lines[-1] = longer
             else:
                 lines.append(piece)
-    if len(lines) > MOST_LINES:
-        lines = [*lines[: MOST_LINES - 1], _cut(" ".join(lines[MOST_LINES - 1 :]), LINE_CHARS)]
+    if len(lines) > most:
+        lines = [*lines[: most - 1], _cut(" ".join(lines[most - 1 :]), LINE_CHARS)]
     return tuple(lines)
 
 

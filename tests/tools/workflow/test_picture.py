@@ -96,7 +96,7 @@ def test_what_ends_leads_nowhere_and_what_only_a_failure_leads_to_is_named(tmp_p
 
 def test_what_happens_when_a_call_fails_stands_below_it(tmp_path):
     made = drawn(program_of(tmp_path, EVERYTHING))
-    assert [box.failing for box in made.boxes if box.failing] == [
+    assert [" ".join(box.failing) for box in made.boxes if box.failing] == [
         "fails → ask again: way",
         "fails → go to last",
         "fails → a person: failed",
