@@ -181,7 +181,7 @@ class Flows:
 
     def _heard(self, work: Work, state: Conversation, heard: Heard, run: OpenRun) -> NewEvent:
         if isinstance(heard.event, Said):
-            heard = replace(heard, event=_with_photos(state, heard.event))
+            heard = replace(heard, event=_with_photos(state, heard.event, run))
         body = runs.heard_body(heard.run, heard.event)
         match heard.event:
             case Said(slots=told):
@@ -241,8 +241,12 @@ def photos_of(state: Conversation) -> tuple[str, ...]:
     )
 
 
-def _with_photos(state: Conversation, said: Said) -> Said:
-    """The words with the images that came with them; a file's name, which stands in place of words, is no words."""
+def _with_photos(state: Conversation, said: Said, run: OpenRun) -> Said:
+    """The words with the images that came with them; a file's name, which stands in place of words, is no words.
+
+    No photo is what a model says is one.
+    """
     names = {str(file.get("name")) for m in state.messages if m.id in state.unanswered for file in m.files}
-    slots = {name: value for name, value in said.slots.items() if value not in names}
+    photos = {name for name, there in run.view.slots.items() if there.slot.type == "photo"}
+    slots = {name: value for name, value in said.slots.items() if value not in names and name not in photos}
     return Said(slots=slots, photos=photos_of(state), text="" if said.text.strip() in names else said.text)

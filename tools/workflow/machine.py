@@ -148,7 +148,8 @@ def _take_in(program: Program, state: JsonObject, event: Event) -> bool:
             state["status"], state["outcome"] = "running", None
             told = _is_told(program, event.slot)
             if not told:  # another photo is wanted
-                state["photos"] = [one for one in state["photos"] if one != state["heard"].get(event.slot)]
+                gone = state["heard"].get(event.slot) or "".join(state["photos"][-1:])
+                state["photos"] = [one for one in state["photos"] if one != gone]
             hear(program, state, {event.slot: event.value if told else None}, correct=True)
             state["paused"] = None
             state["tries"][event.slot] = 0
