@@ -108,6 +108,7 @@ _NEXT: Final[Mapping[str, str]] = {
     "language": "Find somebody who speaks the customer's language.",
     "unknown": "Answer the open question; if others ask it too, write an article about it.",
     "low_confidence": "Answer the open question; if others ask it too, write an article about it.",
+    "lapsed": "Go on where your colleague stopped: the customer has written since.",
     "customer": "Welcome a customer whom your shop wants to be met by a person.",
     "switched_off": "Answer the open question: the agent is switched off.",
     "budget": "Answer the open question: the agent's budget for today is used up.",
@@ -131,6 +132,8 @@ _REASONS: Final[Mapping[str, str]] = {
     "tool": "your shop leaves this action to people",
     "customer": "your shop wants a person for this customer",
     "low_confidence": "nothing that the agent found is near enough to the question",
+    "lapsed": "the colleague who had it has left the desk",
+    "put_back": "a colleague has put it back",
 }
 
 
@@ -324,7 +327,15 @@ def choose(
 
 def escalates_ms(site: Site, since_ms: int) -> int | None:
     """When a customer who waits since then has waited too long: minutes in which somebody should have been there."""
-    minutes = site.hand_over.escalate_after_min
+    return _open_minutes_after(site, since_ms, site.hand_over.escalate_after_min)
+
+
+def lapses_ms(site: Site, since_ms: int) -> int | None:
+    """When a conversation whose customer has written then is no longer that of a colleague who has left the desk."""
+    return _open_minutes_after(site, since_ms, site.hand_over.lapse_after_min)
+
+
+def _open_minutes_after(site: Site, since_ms: int, minutes: int | None) -> int | None:
     if minutes is None:
         return None
     since = datetime.fromtimestamp(since_ms / 1000, UTC)

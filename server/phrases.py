@@ -20,6 +20,7 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "customer": "Hello, and thank you for writing. I have asked a colleague to join this chat.",
         "low_confidence": "I would rather not guess, so I have asked a colleague to take over here.",
         "closed_idle": "Nothing was written here for a while, so this chat is closed now. Just write again, and it goes on.",
+        "lapsed": "{name} has had to leave. I have asked a colleague to go on, who sees everything that was said here.",
         "closed_unanswered": "Sorry: nobody could answer you here in time, and this chat is closed now. "
         "If you still need us, write again, and a person is asked anew.",
         "interrupted": "Sorry, I was interrupted before I could finish. I have asked a colleague to take over.",
@@ -95,6 +96,8 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "low_confidence": "Ich möchte nicht raten und habe jemanden aus dem Team gebeten, hier zu übernehmen.",
         "closed_idle": "Hier wurde länger nichts geschrieben, daher ist dieser Chat jetzt geschlossen. "
         "Schreiben Sie einfach wieder, dann geht er weiter.",
+        "lapsed": "{name} musste gehen. Ich habe jemanden aus dem Team gebeten weiterzumachen; "
+        "alles bisher Gesagte ist dort zu sehen.",
         "closed_unanswered": "Entschuldigung: Hier konnte Ihnen niemand rechtzeitig antworten, und dieser Chat ist jetzt "
         "geschlossen. Wenn Sie uns noch brauchen, schreiben Sie wieder, dann wird neu jemand gefragt.",
         "interrupted": "Entschuldigung, ich wurde unterbrochen. Ich habe jemanden aus dem Team gebeten zu übernehmen.",

@@ -91,7 +91,8 @@ def _desk(running: Running) -> list[BaseRoute]:
         present=lambda: board.present,
     )
     dispatch = desk.Dispatch(running.log, board, running.sites, clock_ms=app.clock_ms, new_id=app.new_id)
-    running.sweep.chores += [board.look, dispatch.look]
+    absent = desk.Absent(running.log, board, running.sites, clock_ms=app.clock_ms)
+    running.sweep.chores += [board.look, absent.look, dispatch.look]
     sites = {key: gate.site.name for key, gate in running.gates.items()}
 
     async def people() -> Sequence[Staff]:

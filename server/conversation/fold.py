@@ -269,6 +269,7 @@ def _mode(state: Conversation, event: Event) -> None:
             state.route = replace(state.route, mood=None, cue=None)
     state.mode_seq = event.seq
     state.mode_reason = event.body.get("reason")
+    state.mode_by = event.body.get("by")
     state.mode_detail = event.body.get("detail") or ""
     in_hand = state.mode == "staff"
     state.staff = event.body.get("by") if in_hand else None
@@ -313,6 +314,7 @@ def _rated(state: Conversation, event: Event) -> None:
 def _note(state: Conversation, event: Event) -> None:
     if event.body.get("escalated"):
         state.escalated = event.seq
+        state.offers = ()  # nobody has taken it: all are asked once more
     if named := event.body.get("mentions"):
         state.mentions = {**dict.fromkeys(named, event.seq), **state.mentions}
 

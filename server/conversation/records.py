@@ -193,6 +193,8 @@ class Conversation:
     mode: Mode = "agent"
     mode_seq: int = 0
     mode_reason: str | None = None
+    mode_by: str | None = None
+    """Id of the colleague who changed it, if one did."""
     mode_detail: str = ""
     """For staff: which of the shop's settings was the reason."""
     staff: str | None = None

@@ -40,6 +40,7 @@ def summarize(summary: Summary | None, event: Event) -> Summary:
                 last_role=event.role,
                 snoozed_until_ms=None if event.role == "customer" else summary.snoozed_until_ms,
                 unread=summary.unread + 1 if event.role == "customer" else 0,
+                unread_since_ms=(summary.unread_since_ms or event.at_ms) if event.role == "customer" else None,
                 unmailed=0 if event.role == "customer" else summary.unmailed + (event.role == "staff"),
                 unanswered=max(0, summary.unanswered + (1 if counts else 0) - len(body.get("answers") or ())),
             )

@@ -162,14 +162,20 @@ class Board:
                 return row.mode != "closed"
 
     def loads(self, now_ms: int) -> Counter[str]:
-        """How many conversations each person has, or is offered, now."""
+        """How many conversations each person has, or is offered, now; what is snoozed waits for nobody."""
         found: Counter[str] = Counter()
         for row in self._rows.values():
+            if now_ms < (row.snoozed_until_ms or 0):
+                continue
             if row.mode == "staff" and row.staff is not None:
                 found[row.staff] += 1
             elif row.mode == "waiting" and row.offered is not None and now_ms < (row.offered_until_ms or 0):
                 found[row.offered] += 1
         return found
+
+    def held(self) -> list[Summary]:
+        """All conversations that a person has."""
+        return [row for row in self._rows.values() if row.mode == "staff" and not row.erased]
 
     def waiting(self) -> list[Summary]:
         """All conversations that wait for a person, the longest waiting first."""

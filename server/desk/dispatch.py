@@ -38,6 +38,8 @@ class Dispatch:
         self._new_id = new_id
         self._turns: dict[str, int] = {}
         """When each colleague was last offered something: whose turn is the longest ago comes first."""
+        self._tried: dict[str, tuple[int, frozenset[str]]] = {}
+        """Conversations for which nobody was left to ask: at which head, of whom."""
 
     async def look(self) -> int:
         """Offer what waits and is offered to nobody who is here; returns how many offers were made."""
@@ -52,15 +54,26 @@ class Dispatch:
             held = row.offered in present and now_ms < (row.offered_until_ms or 0)
             if site is None or held or handoff.rests(row, now_ms):
                 continue
-            people = [Colleague(one, loads[one.id], self._turns.get(one.id, 0)) for one in present.values()]
+            people = [
+                Colleague(one, loads[one.id], self._turns.get(one.id, 0))
+                for one in present.values()
+                if one.sees(row.site) and loads[one.id] < site.hand_over.capacity
+            ]
+            # Who could be asked has been, and nothing has happened there since: it need not be read again.
+            tried = (row.head, frozenset(one.staff.id for one in people))
+            if not people or self._tried.get(row.conversation) == tried:
+                continue
             chosen = await self._offer(row.conversation, site, people, now_ms)
             if chosen is None:
+                self._tried[row.conversation] = tried
                 continue
             loads[chosen.id] += 1
             self._turns[chosen.id] = now_ms
             made += 1
             if made >= OFFERS:
                 break
+        waiting = {row.conversation for row in self._board.waiting()}
+        self._tried = {key: tried for key, tried in self._tried.items() if key in waiting}
         return made
 
     async def _offer(self, key: str, site: Site, people: Sequence[Colleague], now_ms: int) -> Staff | None:
@@ -74,7 +87,8 @@ class Dispatch:
             language=handoff.language(state, site),
             skill=handoff.skill_of(state, state.mode_reason, state.mode_detail),
             capacity=site.hand_over.capacity,
-            asked={offer.to for offer in state.offers},
+            # Who has just put it back is not the one to ask.
+            asked={offer.to for offer in state.offers} | ({state.mode_by} if state.mode_by is not None else set()),
         )
         if chosen is None:
             return None

@@ -101,6 +101,8 @@ class Summary:
     """Ids of colleagues whom a note names, and who have not done or said anything here since."""
     unread: int = 0
     """Customer messages since the last one of the agent or of staff."""
+    unread_since_ms: int | None = None
+    """When the first of them came."""
     last_role: Role | None = None
     unmailed: int = 0
     """Messages of staff since the customer's last one that nobody has mailed."""

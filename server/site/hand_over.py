@@ -70,6 +70,13 @@ class HandOverRules(Part):
         le=10_080,
         description="Minutes of opening hours that a customer waits before it is escalated; never with `null`.",
     )
+    lapse_after_min: int | None = Field(
+        default=10,
+        ge=1,
+        le=10_080,
+        description="Minutes of opening hours that a customer waits for a colleague who has the conversation and has left "
+        "the desk; then it waits for another. Never with `null`.",
+    )
     close_after_h: int | None = Field(
         default=72,
         ge=1,

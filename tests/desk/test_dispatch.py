@@ -236,3 +236,66 @@ async def test_what_is_said_carries_the_picture_and_sent_again_under_a_new_pictu
     assert said.body == {"text": "hello", "name": "Ada", "picture": "/picture/ada"}
     with pytest.raises(NotDone):
         await desk.deeds.reply(key, ADA, Reply(t="reply", conversation="c1", id="r1", text="something else"))
+
+
+async def test_who_puts_a_conversation_back_is_not_the_one_who_is_asked_next(desk):
+    await desk.sits_down(ADA, BOB)
+    key = await desk.waits("c1")
+    await desk.deeds.take(key, ADA)
+    other = [await desk.waits(f"o{n}") for n in range(2)]
+    for one in other:
+        await desk.deeds.take(one, BOB)
+    await desk.deeds.release(key, ADA, Release(t="release", conversation="c1", to="waiting"))
+    assert await desk.dispatch.look() == 0, "Bob has no room, and Ada did not want it"
+    await desk.deeds.release(other[0], BOB, Release(t="release", conversation="o0", to="closed"))
+    assert await desk.dispatch.look() == 1
+    assert await desk.offered(key) == ["Bob"]
+
+
+async def test_when_nobody_has_taken_it_for_too_long_all_are_asked_once_more(desk):
+    await desk.sits_down(ADA)
+    key = await desk.waits("c1")
+    assert await desk.dispatch.look() == 1
+    desk.now_ms += 60_000
+    assert await desk.dispatch.look() == 0
+    late = NewEvent("escalated:1", "note", "system", {"text": "Nobody has taken this.", "escalated": True})
+    await desk.log.append(key, [late])
+    assert await desk.dispatch.look() == 1
+    desk.now_ms += 60_000
+    assert await desk.dispatch.look() == 0, "once more, and not for ever"
+
+
+async def test_what_somebody_has_snoozed_leaves_room_for_another(desk):
+    await desk.sits_down(ADA)
+    keys = [await desk.waits(f"c{n}") for n in range(3)]
+    for key in keys[:2]:
+        await desk.deeds.take(key, ADA)
+    assert await desk.dispatch.look() == 0
+    until = {"until_ms": desk.now_ms + 3_600_000, "by": "s:ada", "name": "Ada"}
+    await desk.log.append(keys[0], [NewEvent("s:1", "snoozed", "staff", until)])
+    assert await desk.dispatch.look() == 1
+
+
+async def test_a_long_queue_for_which_nobody_has_room_or_is_left_is_not_read_again_and_again(desk, monkeypatch):
+    await desk.sits_down(ADA)
+    keys = [await desk.waits(f"c{n}") for n in range(20)]
+    for key in keys[:2]:
+        await desk.deeds.take(key, ADA)
+    read = []
+    load = desk.log.load
+
+    async def counted(key):
+        read.append(key)
+        return await load(key)
+
+    monkeypatch.setattr(desk.log, "load", counted)
+    assert (await desk.dispatch.look(), read) == (0, []), "she has no room"
+    await desk.sits_down(BOB)
+    desk.now_ms += 1
+    assert await desk.dispatch.look() == 2
+    for _ in range(20):  # until everybody was asked about everything that there is room for
+        desk.now_ms += 60_000
+        await desk.dispatch.look()
+    read.clear()
+    desk.now_ms += 60_000
+    assert (await desk.dispatch.look(), read) == (0, [])
