@@ -103,3 +103,7 @@ for (const search of all("[data-filter]")) {
 /** The part of the page that the address asks for is where one is. */
 const open = $(".tools details[open]");
 if (open && !wrong) open.scrollIntoView({ block: "center" });
+
+/** On a phone the sections are one line that scrolls: the one that is open stands in its middle. */
+const section = $(".sections [aria-current]");
+if (section) section.parentElement.scrollLeft = section.offsetLeft - (section.parentElement.clientWidth - section.offsetWidth) / 2;
