@@ -13,9 +13,14 @@ export class Frames {
     this.due = false;
   }
 
-  /** @param {...string} names parts that do not show the newest state any more; without one: all */
+  /** All parts: the page was not drawn for a while, or somebody else is here. */
+  all() {
+    this.mark(...Object.keys(this.parts));
+  }
+
+  /** @param {...string} names parts that do not show the newest state any more */
   mark(...names) {
-    for (const name of names.length ? names : Object.keys(this.parts)) this.marked.add(name);
+    for (const name of names) this.marked.add(name);
     if (this.due || !this.marked.size) return;
     this.due = true;
     requestAnimationFrame(() => this.draw());

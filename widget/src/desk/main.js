@@ -52,10 +52,10 @@ class Desk {
     this.told = "";
     this.build();
     this.frames = new Frames({ queue: () => this.drawQueue(), talk: () => this.drawTalk(), about: () => this.drawAbout(), side: () => this.drawSide(), bar: () => this.bar.draw(this.known), status: () => this.drawStatus() });
-    this.frames.mark();
+    this.frames.all();
     this.line.start();
     setInterval(() => this.tick(), 1_000);
-    document.addEventListener("visibilitychange", () => this.frames.mark());
+    document.addEventListener("visibilitychange", () => this.frames.all());
   }
 
   build() {
@@ -110,7 +110,7 @@ class Desk {
     const parts = this.known.take(frame, key, Date.now());
     // Another log: what was asked for was asked of the old one.
     if (anew) setTimeout(() => this.line.socket.restart());
-    if (frame.t === "welcome" && !before) this.frames.mark();
+    if (frame.t === "welcome" && !before) this.frames.all();
     // Of other conversations only their rows are to be seen.
     this.frames.mark(...(frame.conversation && key !== this.current ? parts.filter((part) => part === "queue") : parts));
     if (frame.t === "rows" && document.hidden) this.drawCount();
