@@ -26,7 +26,7 @@ export function initials(name) {
 export function face(name, picture) {
   // The initials are no text: a screen reader would spell them before each name.
   const node = h("span", { class: "face", "aria-hidden": "true", "data-initials": initials(name) });
-  if (/^\/picture\/\w+$/.test(picture || "")) {
+  if (/^\/picture\/[\w-]+$/.test(picture || "")) {
     const image = /** @type {HTMLElement} */ (h("img", { alt: "", referrerpolicy: "no-referrer", onerror: () => image.remove(), src: new URL(`..${picture}`, import.meta.url).href }));
     node.append(image);
   }

@@ -9,7 +9,7 @@ from tests.e2e.widget.steps import CHAT, inside, open_chat, said, say, settled, 
 
 pytestmark = pytest.mark.browser
 
-MARA = {"name": "Mara Lindner", "picture": "/picture/" + "a" * 32}
+MARA = {"name": "Mara Lindner", "picture": "/picture/aB-_" + "9" * 28}
 
 
 def with_staff(shop: FakeShop, page: Page, who: dict[str, str]) -> None:
