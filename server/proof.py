@@ -18,13 +18,18 @@ Provable = Literal["sign_in", "step_up"]
 
 DIGITS: Final = 6
 TRIES: Final = 3
-"""For one code: with 5 codes an hour, 15 guesses in a million an hour."""
+"""For one code: with 5 codes an hour, 15 guesses in a million an hour; who knows an order and its address, and asks in several
+conversations, has 30."""
 CODE_S: Final = 10 * 60
 """How long a code is good: mail takes a minute or two, and people look for it."""
 WINDOW_S: Final = 30 * 60
 """How long what a code has proven holds."""
 SENDS: Final = 5
-"""Codes within `SENDS_S`, for one conversation and for one e-mail address."""
+"""Codes within `SENDS_S`, for one conversation, and for one signed-in customer at the address on file."""
+ORDER_SENDS: Final = 10
+"""The same for one order and address, from all guests together: more than one conversation has, so that others are left."""
+ADDRESS_SENDS: Final = 50
+"""The same for one address, whatever the orders: who does not know the order needs ten conversations to use it up."""
 SENDS_S: Final = 3_600
 HIDDEN: Final = "••••••"
 """What stands in the log in place of a message that was a code."""

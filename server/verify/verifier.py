@@ -21,8 +21,8 @@ from server.verify.delivery import Delivery, Target, log_failure
 from tools.connectors.mail import is_address
 
 GRAIN_S: Final = 300
-"""Windows of the limit for an address begin every 5 minutes and are one hour and 5 minutes long. Every hour lies in one of
-them, wherever it begins, so that no hour sees more than `SENDS`; who has used them up waits 5 minutes longer at most."""
+"""Windows of the limits beyond one conversation begin every 5 minutes and are one hour and 5 minutes long. Every hour lies in
+one of them, wherever it begins, so that no hour sees more; who has used a limit up waits 5 minutes longer at most."""
 WINDOWS: Final = proof.SENDS_S // GRAIN_S + 1
 RACES: Final = 20
 """Rounds against others who write verification events of the same conversation at the same moment; one of them wins each."""
@@ -184,7 +184,7 @@ class Verifier:
             body |= {"order": target.order, "email": target.email}
         event = NewEvent(next_id(state), "verify.sent", "system", body)
         events = [one for one in (said, event, answer) if one is not None]
-        stored = await self.append(state, events, self._spend(state.site, target.email))
+        stored = await self.append(state, events, self._spend(state, target))
         if stored:
             self._delivery.start(state, target, code)
         return stored
@@ -232,13 +232,28 @@ class Verifier:
             wait_s = max(1.0, ends_s - self._clock_ms() / 1000)
             raise NotNow("too_fast", "too many codes were asked for", retry_after_s=wait_s) from None
 
-    def _spend(self, site: str, email: str) -> list[Spend]:
-        """One code to this address, booked in every window that now lies in; the newest first."""
-        # Keyed, so that what is booked shows nobody's address.
-        name = f"{site}\n{proof.normal_email(email)}".encode()
-        who = hmac.new(self._address_key, name, hashlib.sha256).hexdigest()[:32]
+    def _spend(self, state: Conversation, target: Target) -> list[Spend]:
+        """One code, booked against every limit that it falls under, in every window that now lies in; the newest first.
+
+        Strangers do not use up what a signed-in customer has at the address on file, nor, with made-up orders, what there
+        is for an order. Each counts whether or not there is such an order.
+        """
+        email = proof.normal_email(target.email)
+        if target.order is None:
+            limits = {f"customer\n{state.customer}\n{email}": proof.SENDS}
+        else:
+            order = target.order.casefold()
+            limits = {f"order\n{order}\n{email}": proof.ORDER_SENDS, f"guests\n{email}": proof.ADDRESS_SENDS}
         newest = self._clock_ms() // (GRAIN_S * 1000)
-        return [Spend(f"{site}/verify/{who}/{newest - back}", 1, proof.SENDS) for back in range(WINDOWS)]
+        return [
+            Spend(f"{state.site}/verify/{self._keyed(state.site, what)}/{newest - back}", 1, most)
+            for what, most in limits.items()
+            for back in range(WINDOWS)
+        ]
+
+    def _keyed(self, site: str, what: str) -> str:
+        # Keyed, so that what is booked shows nobody's address.
+        return hmac.new(self._address_key, f"{site}\n{what}".encode(), hashlib.sha256).hexdigest()[:32]
 
     async def _identity(self, state: Conversation, sent: CodeSent) -> dict[str, Any] | None:
         """The body of the `identified` that a right code brings; None: there is nobody whom it could prove."""
