@@ -14,7 +14,7 @@ from server.after import PostOffice
 from server.agents import Supplies, router_of
 from server.editing import Trial, Version
 from server.session import Gate
-from server.shop import Shop
+from server.shop import Shop, reread_shop
 from server.shop.connect import LiveRules
 from server.shop.workflows import Workflows
 from server.site import Site
@@ -44,6 +44,7 @@ LIVE_KEYS: Final = frozenset(
         "hand_over",
         "desk",
         "canned",
+        "words",
     }
 )
 """Keys of site.yaml that hold as soon as they are saved. The others are built into what a process opens once: models, secrets,
@@ -104,33 +105,33 @@ class Live:
     async def reread(self, site: str) -> bool:
         """Read site.yaml, tools.yaml and the workflows again. False, and all stays as it is, if they have errors by now."""
         async with self._lock:
-            made, problems = await asyncio.to_thread(self.trial.read, site)
-            if made is None:
+            before = self.shops[site]
+            made, problems = await asyncio.to_thread(reread_shop, before, before.dir, articles=False)
+            if made is None or made.site.key != site:
                 for problem in problems:
                     logger.warning("%s", problem)
                 return False
-            before = self.shops[site]
-            now = replace(before, site=_served(before.site, made.site), kit=before.kit)
-            rules = _rules_of(made, before)
-            off = [name for name in before.rules if _is_on(before.rules.get(name)) and not _is_on(rules.get(name))]
-            await self._swap(before, now, rules)
+            compared, rules = await asyncio.to_thread(_compared, before), _rules_of(made, before)
+            off = [name for name, rule in rules.items() if _is_off(rule) and not _is_off(before.rules.get(name))]
+            if isinstance(before.rules, LiveRules):
+                before.rules.change(rules)  # in place: a turn that runs is judged by them as well
+            served = _served(before.site, made.site)
+            workflows = Workflows(before.registry, before.rules, directory=before.dir, words=served.words)
+            now = replace(before, site=served, workflows=workflows)
+            self._swap(before, now, anew=compared != await asyncio.to_thread(_compared, now))
             for name in off:  # as a switch does: what is under way and must not run any more is stopped
                 self._turns.cut(site, name)
             for changed in self.changed:
                 changed(site, now)
             return True
 
-    async def _swap(self, before: Shop, now: Shop, rules: Mapping[str, Rule]) -> None:
-        """Put the new configuration wherever the old one is looked up."""
+    def _swap(self, before: Shop, now: Shop, *, anew: bool) -> None:
+        """Put the new configuration wherever the old one is looked up; `anew`: what messages are compared with is another."""
         places, site, key = self._places, now.site, now.site.key
-        if isinstance(now.rules, LiveRules):
-            now.rules.change(rules)  # in place: a turn that runs is judged by the new rules as well
-        now = replace(now, workflows=Workflows(now.registry, now.rules, directory=now.dir, words=now.site.words))
         agent = places.agents[key]
-        router = router_of(now, self._supplies.embedder, self._supplies.ears)
-        await router.warm()  # before it is asked: embedding a shop's examples takes up to a second
-        written = before.site.instructions
-        instructions = site.instructions if agent.instructions == written else agent.instructions
+        instructions = site.instructions if agent.instructions == before.site.instructions else agent.instructions
+        # The next message embeds its texts: if that fails, or takes long, a router knows what to do.
+        router = router_of(now, self._supplies.embedder, self._supplies.ears) if anew else agent.router
         places.agents[key] = replace(
             agent, site=site, instructions=instructions, router=router, workflows=now.workflows
         )
@@ -140,6 +141,14 @@ class Live:
         places.desks[key] = replace(places.desks[key], site=site)
         places.offices[key] = replace(places.offices[key], site=site)
         self._allow(key, site.origins)
+
+
+def _compared(shop: Shop) -> tuple[object, ...]:
+    """What a router reads of a shop: texts that messages are compared with, and languages. Reads the workflows: 0.1 s."""
+    site = shop.site
+    tools = tuple(spec.name for spec in shop.offered())
+    workflows = tuple((name, program.workflow.examples) for name, program in shop.workflows.items())
+    return site.locale, site.languages, site.agents, site.hand_over.topics, tools, workflows
 
 
 def _served(before: Site, after: Site) -> Site:
@@ -154,8 +163,8 @@ def _rules_of(made: Shop, before: Shop) -> Mapping[str, Rule]:
     return {name: rule for name, rule in written.items() if name in names}
 
 
-def _is_on(rule: Rule | None) -> bool:
-    return rule is None or (rule.enabled and rule.permission != "deny")
+def _is_off(rule: Rule | None) -> bool:
+    return rule is not None and (not rule.enabled or rule.permission == "deny")
 
 
 def later(version: Version) -> list[str]:

@@ -167,9 +167,9 @@ def read_shop(
 
 
 def reread_shop(
-    shop: Shop, directory: Path, *, environment: Mapping[str, str] = os.environ
+    shop: Shop, directory: Path, *, environment: Mapping[str, str] = os.environ, articles: bool = True
 ) -> tuple[Shop | None, list[Problem]]:
-    """The shop as a changed copy of its files in `directory` describes it, with the tools that its plugin has made already.
+    """The shop as the files of `directory` describe it, its own or a copy, with the tools that its plugin has made already.
 
     The plugin is not run again: it may hold connections, and whatever it did when it was run it would do twice. What is new in
     `http:` and `mcp:` is checked, and nothing is connected.
@@ -177,8 +177,9 @@ def reread_shop(
     problems = _misnamed(directory)
     site, document = _read_site(directory / "site.yaml", problems)
     written = read_tools(directory / "tools.yaml", problems)
-    tags: set[str] = set()
-    problems.extend(check_articles(directory / "help", tags))
+    tags: set[str] | None = set() if articles else None
+    if articles:
+        problems.extend(check_articles(directory / "help", tags))
     if site is None or document is None:
         return None, sorted(problems)
     return _assemble(
