@@ -277,3 +277,12 @@ async def test_who_orders_it_again_for_another_order_is_asked_about_that_one(tal
     assert said == "Why are you sending it back?", "of one thing in the order, that is meant"
     await chat.say("they don't fit")
     assert [args["item_id"] for name, args in chat.world.done if name == "create_return"] == ["1043-1"]
+
+
+@pytest.mark.parametrize(
+    "order", ["I'd like to return my boots", "return my boots", "ich möchte meine Schuhe zurückgeben"]
+)
+async def test_a_plain_order_begins_without_one_more_press(talk, order):
+    chat = await talk()
+    await chat.say(order)
+    assert [body["workflow"] for body in bodies(await chat.node.events(), "workflow.started")] == ["return_item"]
