@@ -18,7 +18,7 @@ from server.conversation import Conversation
 from server.events import Event, NewEvent
 from server.hub import Hub
 from server.log import Log
-from server.mail import ShopMail, send_patiently
+from server.mail import ShopMail, TooMany, send_patiently
 from server.ports import Conflict, Find, Gone, IdempotencyMismatch, Mode, OverLimit, Spend
 from server.site import Site
 from tools.connectors.mail import MailError, MailFailed
@@ -116,6 +116,9 @@ class Post:
             if not self._is_open(key.partition("/")[0]):
                 await self.ask(key)
         for key in list(self._said):
+            office = self._offices.get(key.partition("/")[0])
+            if office is not None and not office.mail.has_room:
+                continue  # nothing is claimed that could not be sent now
             if self._said[key] and self._clock_ms() >= letters.due_ms(list(self._said[key].values())):
                 times = self._said.pop(key)
                 try:
@@ -233,7 +236,14 @@ class Post:
             await send_patiently(office.mail, parts, pauses_s=PAUSES_S)
         except MailError as error:
             logger.error("site %s: an answer could not be mailed: %s", office.site.key, error)  # noqa: TRY400 - no address
-            body |= {"state": "failed", "why": "refused" if not isinstance(error, MailFailed) else "no_answer"}
+            why = (
+                "too_many"
+                if isinstance(error, TooMany)
+                else "refused"
+                if not isinstance(error, MailFailed)
+                else "no_answer"
+            )
+            body |= {"state": "failed", "why": why}
         await self._write(key, NewEvent(f"{claim.id}:done", "mailed", "system", body))
 
     async def _write(self, key: str, event: NewEvent) -> None:

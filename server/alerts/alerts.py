@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -20,7 +19,7 @@ from server.alerts.notices import Occasion
 from server.conversation import Conversation
 from server.events import Event, NewEvent
 from server.log import Log
-from server.mail import ShopMail, send_patiently
+from server.mail import Hourly, ShopMail, send_patiently
 from server.ports import Find, Gone, IdempotencyMismatch, Mode
 from server.site import Site
 from server.staff import Staff
@@ -37,7 +36,6 @@ PAUSES_S: Final = (2.0, 30.0, 300.0)
 """Before the second, third and fourth attempt: restarts and short outages of mail servers and chat tools."""
 PER_HOUR: Final = 30
 """Of one shop: who opens many chats fills nobody's mailbox. What is over it waits, and is told if it still stands then."""
-HOUR_MS: Final = 3_600_000
 LATER_MS: Final = 60_000
 CLOSE_S: Final = 5.0
 """What is under way gets when the server stops; the rest is told after the next start."""
@@ -101,8 +99,7 @@ class Alerts:
         """By conversation, when to look whether there is something to tell."""
         self._begun: set[tuple[str, str]] = set()
         """Conversation and event id of what this process has told, or is telling."""
-        self._told: dict[str, deque[int]] = {key: deque() for key in self._offices}
-        """By shop, when something was told within the last hour."""
+        self._told = {key: Hourly(PER_HOUR) for key in self._offices}
         self._recalled = False
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -178,7 +175,7 @@ class Alerts:
                 continue
             if notices.is_there(occasion, state.site, desk.present().values()):
                 await self._write(key, occasion, occasion.event, {"state": "not_needed"})
-            elif self._may_tell(state.site):
+            elif office.mail.has_room and self._told[state.site].take(self._clock_ms() / 1000):
                 for way in ways:
                     self._begin(office, state, occasion, way, desk)
             else:
@@ -187,15 +184,6 @@ class Alerts:
     def _is_settled(self, state: Conversation, occasion: Occasion, way: Way) -> bool:
         event = f"{occasion.event}:{way}"
         return event in state.alerted or (state.key, event) in self._begun
-
-    def _may_tell(self, site: str) -> bool:
-        told, now_ms = self._told[site], self._clock_ms()
-        while told and told[0] <= now_ms - HOUR_MS:
-            told.popleft()
-        if len(told) >= PER_HOUR:
-            return False
-        told.append(now_ms)
-        return True
 
     def _begin(self, office: Office, state: Conversation, occasion: Occasion, way: Way, desk: Desk) -> None:
         self._begun.add((state.key, f"{occasion.event}:{way}"))

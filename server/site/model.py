@@ -194,6 +194,12 @@ class SiteMail(Part):
         description="The shop's page that links in mails open: one with the chat on it, on one of `origins`; "
         "a page of this server if absent.",
     )
+    per_hour: int = Field(
+        default=300,
+        ge=1,
+        le=100_000,
+        description="Mails within an hour, of all kinds together; codes, which anybody can ask for, use at most half of them.",
+    )
     rating: bool = Field(
         default=False,
         description="Whether customers who have gone are asked by mail, once, how a closed chat was.",

@@ -26,6 +26,8 @@ LOOKUPS: Final = 8
 """At the same time, for one shop: a flood of requests becomes a queue before the shop's own system."""
 PAUSES_S: Final = (2.0, 10.0)
 """Before the second and third attempt to send a mail: greylisting and restarts of mail servers are short."""
+SHARE: Final = 0.5
+"""Of the shop's mails within an hour: a flood of requests for codes keeps back no answer. It shows in no answer to a customer."""
 BEFORE_S: Final = 0.3
 """Before the shop is asked: by then the answer has left on all lines, and nothing that the shop does can delay it."""
 CLOSE_S: Final = 5.0
@@ -121,7 +123,7 @@ class Delivery:
                 guest = await self.guest(state, target)
                 address = guest.email if guest is not None else None
             if address is not None:
-                await send_patiently(desk.mail, (address, subject, text), pauses_s=self._pauses_s)
+                await send_patiently(desk.mail, (address, subject, text), pauses_s=self._pauses_s, share=SHARE)
         except MailError as error:
             log_failure(desk.site.key, f"a code could not be mailed: {error}")
         except Exception as error:  # noqa: BLE001 - the top of this task; the lookup is a merchant's own code

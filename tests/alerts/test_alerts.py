@@ -8,7 +8,7 @@ from email import message_from_bytes, policy
 import pytest
 
 from server.alerts import Alerts, Desk, office_of
-from server.alerts.alerts import BACK_MS, GRACE_MS, HOUR_MS, PER_HOUR, START_MS
+from server.alerts.alerts import BACK_MS, GRACE_MS, PER_HOUR, START_MS
 from server.alerts.webhook import signed
 from server.events import NewEvent
 from server.kit import Kit
@@ -21,6 +21,7 @@ from tools.connectors.client import Client
 from tools.connectors.mail import FolderMailer, MailFailed
 
 KEY = "pk_a/c:1"
+HOUR_MS = 3_600_000
 MONDAY = int(dt.datetime(2026, 11, 23, 17, 0, tzinfo=dt.UTC).timestamp() * 1000)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ADA = Staff("s:ada", "ada@shop.example", "Ada", "admin")

@@ -41,7 +41,7 @@ class LetterBox:
         self.errors = []
         self.came = asyncio.Event()
 
-    async def send(self, to, subject, text):
+    async def send(self, to, subject, text, *, share=1.0):
         if self.errors:
             raise self.errors.pop(0)
         self.mails.append((to, subject, text))
