@@ -183,6 +183,25 @@ def test_a_change_made_meanwhile_is_not_overwritten_but_shown(signed_in, place):
     synced(ada)
 
 
+def test_a_sync_that_fails_says_why_and_what_was_indexed_is_still_found(server, signed_in, place):
+    ada = signed_in()
+    bad = place / "a/help/bad.md"
+    bad.write_bytes(b"# Bad\n\n\xff\n")
+    listed = ada.get("/desk/settings/articles?site=pk_test")
+    assert "Cannot be read" in listed.text
+    assert send(ada, "/desk/settings/articles", listed).status_code == 303
+    synced(ada)
+    after = ada.get("/desk/settings/articles?site=pk_test")
+    assert "The last sync failed" in after.text and "help/bad.md:3: expected UTF-8" in after.text
+    assert str(place) not in after.text
+    assert "is not saved as UTF-8" in edit(ada, "bad.md").text
+    assert "30 days" in asyncio.run(asked(server, QUESTION))
+    bad.unlink()
+    assert send(ada, "/desk/settings/articles", after).status_code == 303
+    synced(ada)
+    assert "The last sync failed" not in ada.get("/desk/settings/articles?site=pk_test").text
+
+
 def test_an_article_is_written_from_a_question_and_removed_again(server, signed_in, place):
     ada = signed_in()
     question = "Do you wrap presents?"

@@ -211,7 +211,11 @@ def test_a_new_one_is_written_and_removed(ada, place):
 def test_a_file_that_cannot_be_read_is_named_with_its_line_and_can_be_mended(ada, place):
     (place / "odd.yaml").rename(place / "a/workflows/odd.yaml")
     page = ada.get(PAGE)
-    assert "workflows/odd.yaml</a> cannot be read" in page.text and "Line 3:" in page.text
+    assert (
+        "workflows/odd.yaml cannot be read" in page.text
+        and "edit?file=odd.yaml" in page.text
+        and ">Line 3</a>" in page.text
+    )
     edit = ada.get(f"{PAGE}/edit?file=odd.yaml")
     assert "sya: oops" in edit.text
     good = "examples: [x y z]\nsteps:\n  - say: well\n"
