@@ -40,7 +40,6 @@ class List(Frame):
     t: Literal["list"]
     queue: Queue
     site: Annotated[str, Field(max_length=80)] | None = None
-    search: Annotated[str, Field(max_length=200)] = ""
 
 
 class Take(On):
