@@ -217,7 +217,7 @@ export class Link {
     if (!pending || frame.code === "too_fast" || frame.code === "busy") return;
     if (pending.frame.t === "transcript") {
       this.outbox.delete(pending.id);
-      this.aside = "mail_refused";
+      this.aside = frame.code === "bad_frame" ? "mail_refused" : "mail_failed";
     } else pending.failed = frame.code;
   }
 
