@@ -14,7 +14,7 @@ import { Line } from "./line.js";
 import { closeElsewhere } from "./menu.js";
 import { news } from "./news.js";
 import { page, put } from "./page.js";
-import { counted, keyOf, nameOf, offered_ms, QUEUES, sorted } from "./queue.js";
+import { counted, held, keyOf, nameOf, offered_ms, QUEUES, sorted } from "./queue.js";
 import { Rows } from "./rows.js";
 import { drawTabs } from "./tabs.js";
 import { Talk } from "./talk.js";
@@ -49,6 +49,7 @@ class Desk {
     this.written = new Map();
     /** @type {Row[]} */
     this.shown = [];
+    this.shownOf = "";
     this.told = "";
     this.build();
     this.frames = new Frames({ queue: () => this.drawQueue(), talk: () => this.drawTalk(), about: () => this.drawAbout(), side: () => this.drawSide(), bar: () => this.bar.draw(this.known), status: () => this.drawStatus() });
@@ -282,7 +283,10 @@ class Desk {
     const query = this.search.trim();
     const answer = query && found?.query === query ? found.rows : undefined;
     drawTabs(this.on.tabs, { queue: this.queue, counts: this.drawCount(), show: (queue) => this.show(queue) });
-    this.shown = sorted(rows.values(), this.queue, me.id, this.search, now_ms, answer);
+    const list = sorted(rows.values(), this.queue, me.id, this.search, now_ms, answer);
+    const of = `${this.queue}|${query}|${!!answer}`;
+    this.shown = this.rows.pointed && this.shownOf === of ? held(list, this.shown) : list;
+    this.shownOf = of;
     this.rows.draw(this.shown, { current: this.current, me: me.id, now_ms });
     const empty = this.shown.length ? "" : query ? (answer || query.length < 2 ? "Nothing found." : "Searching…") : me.id ? "Nobody here. Well done." : "";
     if (this.rows.node.dataset.empty !== empty) this.rows.node.dataset.empty = empty;

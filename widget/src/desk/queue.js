@@ -13,6 +13,17 @@ export const QUEUES = [
   ["closed", "Closed"],
 ];
 
+/**
+ * The rows in the order that they had; what has come since stands at the end. For a list in which somebody is about to point at something.
+ * @param {Row[]} list in the order that they should have
+ * @param {Row[]} before
+ */
+export function held(list, before) {
+  const places = new Map(before.map((row, n) => [keyOf(row), n]));
+  const place = (/** @type {Row} */ row) => places.get(keyOf(row)) ?? before.length;
+  return list.map((row, n) => /** @type {[Row, number]} */ ([row, n])).sort(([a, m], [b, n]) => place(a) - place(b) || m - n).map(([row]) => row);
+}
+
 /** @param {Row} row */
 export const keyOf = (row) => `${row.site}/${row.conversation}`;
 

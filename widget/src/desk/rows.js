@@ -13,6 +13,8 @@ import { capital, plain, pressure, reasonOf, ticking, unmarked, when } from "./w
 
 /** A row's height until one was measured: three lines and their padding, as desk.css sets them. */
 const ROW_PX = 86;
+/** How long after the mouse has moved over the list nothing changes its place: rows that jump away cannot be clicked. */
+const HOLD_MS = 2_000;
 /** Rows above and below what is seen: a flick of a wheel shows no gap. */
 const SPARE = 6;
 
@@ -108,6 +110,9 @@ export class Rows {
       const [from, to] = this.span();
       if (from !== this.from || to !== this.to) desk.scrolled();
     }, { passive: true });
+    this.pointed_ms = -HOLD_MS;
+    this.node.addEventListener("pointermove", (e) => e.pointerType === "mouse" && (this.pointed_ms = performance.now()), { passive: true });
+    this.node.addEventListener("pointerleave", () => (this.pointed_ms = -HOLD_MS));
     // Sizes are told, never asked for: asking in mid-draw makes the browser lay out the page at once.
     this.sizes = new ResizeObserver((entries) => {
       for (const { target, borderBoxSize: [size] } of entries) {
@@ -117,6 +122,11 @@ export class Rows {
       desk.scrolled();
     });
     this.sizes.observe(this.node);
+  }
+
+  /** Whether somebody is about to choose a row. */
+  get pointed() {
+    return performance.now() - this.pointed_ms < HOLD_MS;
   }
 
   /** The rows to draw: a screenful and some more. */
