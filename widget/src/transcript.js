@@ -99,8 +99,9 @@ export function items(link, view) {
         list.push(mode);
       }
       there = name;
-      // Asked at the first end, and answered there or not: who comes back to talk is not asked again.
-      if (b.mode === "closed" && lastText && !list.some((i) => i.type === "rating")) list.push({ key: "rating", type: "rating", seq: e.seq, score: link.scores.get("") || 0 });
+      // Asked at the first end, and answered there or not: who comes back to talk is not asked again, nor who was asked by mail.
+      const mailed = link.events.some((m) => m.kind === "mailed" && m.body.what === "rating" && m.body.state === "sent");
+      if (b.mode === "closed" && lastText && (!mailed || link.scores.get("")) && !list.some((i) => i.type === "rating")) list.push({ key: "rating", type: "rating", seq: e.seq, score: link.scores.get("") || 0 });
     } else if (e.kind === "mailed" && b.what === "transcript") {
       const key = `mail:${e.id.replace(/:done$/, "")}`;
       const known = list.find((i) => i.key === key);

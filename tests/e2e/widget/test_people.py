@@ -242,3 +242,15 @@ def test_a_question_that_was_not_answered_is_not_asked_again_but_can_be_answered
     page.get_by_role("button", name="2 of 5").click()
     expect(page.locator(f"{CHAT} .rating")).to_have_text(["Thank you for telling us"])
     shop.until(lambda: any(f["t"] == "rate" for f in shop.heard))
+
+
+def test_who_was_asked_by_mail_how_it_was_is_not_asked_in_the_chat(shop: FakeShop, visit: Opener) -> None:
+    page = visit()
+    open_chat(page)
+    say(page, "thanks")
+    settled(page, 2)
+    shop.event("mode", "system", {"mode": "closed"})
+    expect(page.locator(f"{CHAT} .rating button")).to_have_count(5)
+    shop.event("mailed", "system", {"of": [], "to": "a…@e…", "what": "rating", "state": "sent"})
+    expect(page.locator(f"{CHAT} .rating")).to_have_count(0)
+    expect(page.locator(f"{CHAT} .note").last).to_contain_text("The chat has ended.")
