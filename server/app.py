@@ -311,6 +311,9 @@ def _alerts(parts: Parts, log: Log, base: str) -> Alerts:
         )
         for shop in parts.shops
     }
+    mailed = [key for key, office in offices.items() if office.site.alerts.email]
+    if mailed and not can_mail(parts.settings):
+        logger.warning("site %s: alerts.email: nobody gets one: set SHOPBELL_SMTP", ", ".join(mailed))
     return Alerts(log, offices, base=base, clock_ms=clock_ms)
 
 
