@@ -1,6 +1,7 @@
 """A change of a shop's files reaches everybody who looks something up, in place; what cannot is said to come later."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -13,7 +14,7 @@ from server.shop import load_shop
 from server.site import Site
 from server.turns import Agent
 from server.verify import Desk
-from tests.serving import write_shop
+from tests.serving import ROOT, write_shop
 
 PLUGIN = """
 from tools import Caller, tool
@@ -151,3 +152,6 @@ def test_what_takes_effect_later_is_named(path, before, after, expected):
 def test_every_key_of_site_yaml_holds_at_once_or_is_known_to_come_later():
     at_the_next_start = {"key", "model", "agents", "identity", "guests", "mail", "alerts", "demo"}
     assert set(Site.model_fields) - LIVE_KEYS == at_the_next_start
+    page = (ROOT / "docs/settings.md").read_text()
+    told = re.findall(r"^\| `([a-z_ ]+)` of site\.yaml", page, re.M)
+    assert [set(one.split()) for one in told] == [set(LIVE_KEYS), at_the_next_start]

@@ -107,3 +107,8 @@ if (open && !wrong) open.scrollIntoView({ block: "center" });
 /** On a phone the sections are one line that scrolls: the one that is open stands in its middle. */
 const section = $(".sections [aria-current]");
 if (section) section.parentElement.scrollLeft = section.offsetLeft - (section.parentElement.clientWidth - section.offsetWidth) / 2;
+
+/** On a phone the sections are one row that scrolls: the one that is open is in sight. */
+const row = $(".sections");
+const here = $(".sections [aria-current]");
+if (row && here) row.scrollLeft = here.offsetLeft - (row.clientWidth - here.clientWidth) / 2;

@@ -43,6 +43,12 @@ def test_every_page_is_clean_for_axe_and_fits_the_screen(browsers, server, schem
     page = browsers("ada@example.com", viewport={"width": width, "height": 800}, color_scheme=scheme)
     wrong: list[str] = []
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    visit(page, server, "greeting")
+    page.get_by_label("In all languages").fill(
+        f"Welcome to the {scheme} side at {width} pixels. " + "Long words. " * 30
+    )
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("Saved")
     for section in PAGES:
         visit(page, server, section)
         page.evaluate("document.querySelectorAll('main details').forEach((one) => { one.open = true; })")
