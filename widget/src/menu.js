@@ -34,7 +34,10 @@ export function menu(app, t) {
   const box = h("div", { class: "menu", role: "menu", "aria-label": app.t("menu"), onkeydown: (/** @type {KeyboardEvent} */ e) => {
     const at = usable.indexOf(/** @type {any} */ (app.host.root.activeElement));
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[e.key];
-    if (e.key === "Tab") panel.shut();
+    if (e.key === "Tab") {
+      menuButton.focus();
+      panel.shut();
+    }
     if (to === undefined) return;
     e.preventDefault();
     usable.at(to % usable.length)?.focus();

@@ -13,6 +13,7 @@ const CARDS = __CARDS__;
 export function withMore(app, act = () => {}) {
   app.fetching ??= app.host.script(CARDS).then(() => {
     app.more = app.host.constructor.more(app);
+    app.notice = "";
     app.panel.update();
   });
   return app.fetching.then(() => act(app.more), () => {

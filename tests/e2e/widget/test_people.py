@@ -1,11 +1,14 @@
 """The people at the desk as a customer sees them: who is there, who types, who has read; the end, its question, its mail."""
 
+import json
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.widget.conftest import Opener
 from tests.e2e.widget.fake import FakeShop
 from tests.e2e.widget.steps import CHAT, inside, open_chat, said, say, settled, violations
+from widget.assets import dist
 
 pytestmark = pytest.mark.browser
 
@@ -56,6 +59,24 @@ def test_who_comes_and_goes_is_said_in_the_log_and_to_screen_readers(shop: FakeS
     page.reload()
     expect(page.locator(f"{CHAT} .note > span:not(.face)")).to_have_text([*lines, end])
     expect(page.locator(f"{CHAT} [data-announcer] > div")).to_have_count(0)
+
+
+def test_what_could_not_be_fetched_is_fetched_with_what_comes_next(shop: FakeShop, visit: Opener) -> None:
+    page = visit()
+    open_chat(page)
+    say(page, "hello")
+    settled(page, 2)
+    part = f"**/widget/{json.loads((dist() / 'manifest.json').read_text())['cards']['name']}*"
+    page.route(part, lambda route: route.abort())
+    with page.expect_event("requestfailed"):
+        shop.event("mode", "staff", {"mode": "staff", **MARA})
+    page.get_by_role("button", name="More options").click()
+    expect(page.locator(f"{CHAT} .banner")).to_have_text("No connection. Press to try again.")
+    page.unroute(part)
+    shop.event("message", "staff", {"text": "Hello, this is Mara.", **MARA})
+    expect(page.locator(f"{CHAT} .note")).to_have_text("Mara Lindner has joined.")
+    expect(page.locator(f"{CHAT} .staff .who .face")).to_have_attribute("data-initials", "ML")
+    expect(page.locator(f"{CHAT} .banner")).to_be_empty()
 
 
 def test_without_a_picture_or_when_it_was_withdrawn_there_are_initials(shop: FakeShop, visit: Opener) -> None:

@@ -7,6 +7,9 @@ import { withMore } from "../more.js";
 import { h, icon } from "../shared.js";
 import { ICONS } from "./icons.js";
 
+/** Items that `more.js` fetches the drawing of. */
+const RARE = ["ask", "note", "rating", "seen"];
+
 /**
  * @typedef {import("../app.js").App} App
  * @typedef {any} Item one of transcript.js
@@ -44,8 +47,10 @@ export class Messages {
     /** @type {ChildNode | null} */
     let at = this.box.firstChild;
     for (const item of list) {
-      // Faces come with the part that few visits need.
-      const sig = JSON.stringify(item) + (item.role === "staff" && !!this.app.more);
+      // What few visits need is drawn again when it has come.
+      const rare = item.files || item.role === "staff" || RARE.includes(item.type);
+      if (rare && !this.app.more) withMore(this.app);
+      const sig = JSON.stringify(item) + (rare && !!this.app.more);
       let known = this.drawn.get(item.key);
       if (!known) {
         known = { node: this.#make(item), sig: "" };
@@ -82,10 +87,8 @@ export class Messages {
     else if (item.type === "line") {
       const again = item.again && h("button", { class: "link", type: "button", onclick: () => this.app.say(item.again) }, t("ask_again"));
       node.replaceChildren(h("span", {}, t(item.what)), again || "");
-    } else {
-      node.replaceChildren(h("p", { class: "label", dir: "auto" }, item.label));
-      withMore(this.app, (more) => more.draw(node, item));
-    }
+    } else if (this.app.more) this.app.more.draw(node, item);
+    else node.replaceChildren(h("p", { class: "label", dir: "auto" }, item.label));
   }
 
   /** @param {number} at_ms */
@@ -128,11 +131,7 @@ export class Messages {
     const foot = /** @type {any[]} */ ([]);
     if (!mine && !item.live) foot.push(this.#sources(item), this.#choices(item));
     if (item.last || item.state !== "sent") foot.push(this.#meta(item, mine));
-    if (item.files) {
-      const place = h("div", {});
-      foot.push(place);
-      withMore(this.app, (more) => place.replaceWith(more.files(item)));
-    }
+    if (item.files) foot.push(this.app.more?.files(item));
     node.foot.replaceChildren(...foot.filter(Boolean));
   }
 

@@ -49,7 +49,7 @@ export class Panel {
     this.dot = h("span", { class: "presence", "aria-hidden": "true" });
     this.title = h("h2", { id: "sb-title" });
     this.status = h("p", { class: "status" });
-    this.menuButton = h("button", { class: "round", type: "button", "aria-label": t("menu"), "aria-haspopup": "menu", "aria-expanded": "false", onpointerenter: () => withMore(app), onclick: () => withMore(app, (more) => more.menu()) }, icon(ICONS.more, "dots"));
+    this.menuButton = h("button", { class: "round", type: "button", "aria-label": t("menu"), "aria-haspopup": "menu", "aria-expanded": "false", onpointerenter: () => withMore(app), onclick: () => withMore(app, (more) => more.menu()).then(() => this.update()) }, icon(ICONS.more, "dots"));
     this.closeButton = h("button", { class: "round", type: "button", "aria-label": t("close"), onclick: () => this.app.host.hide() }, icon(ICONS.down));
     this.logo = h("div", { class: "logo" });
     const header = h("div", { class: "head" }, this.logo, h("div", { class: "heads" }, this.title, this.status), this.menuButton, this.closeButton);
