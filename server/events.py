@@ -42,10 +42,11 @@ Role = Literal["customer", "agent", "staff", "system"]
 Reasoning = Literal["off", "steps", "full"]
 Audience = Literal["customer", "staff"]
 
-FENCING: Final = frozenset({"mode", "call.decided", "turn.started", "turn.ended"})
+FENCING: Final = frozenset({"mode", "call.decided", "turn.started", "turn.ended", "blocked"})
 """After one of these, an append that was planned on an older head is refused with `Conflict`.
 
-`turn.ended` is here because a stop, and a sweep, end somebody else's turn.
+`turn.ended` is here because a stop, and a sweep, end somebody else's turn; `blocked` because what a visitor sent just before
+must not open a closed conversation again.
 """
 
 

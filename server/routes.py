@@ -43,7 +43,7 @@ from server.keys import Keys
 from server.live import later
 from server.metrics import Metrics
 from server.passes import Pass
-from server.ports import Find
+from server.ports import Conflict, Find
 from server.settings import signing_secret
 from server.shop import Shop
 from server.socket import reopening
@@ -100,9 +100,7 @@ def _desk(running: Running) -> list[BaseRoute]:
 
     running.alerts.attend(alerts.Desk(lambda: board.present, people))
     marks = desk.Marks(running.log, running.door.blocks, people=people, clock_ms=app.clock_ms, new_id=app.new_id)
-    asides = desk.Asides(
-        running.log, running.approvals, running.parts.agents, clock_ms=app.clock_ms, new_id=app.new_id
-    )
+    asides = desk.Asides(running.log, running.approvals, running.parts.agents, clock_ms=app.clock_ms, new_id=app.new_id)
     beside = desk.Beside(running.log, marks, asides, board, running.post)
     canned: dict[str, list[dict[str, Any]]] = {}
 
@@ -284,8 +282,12 @@ def _rest(running: Running) -> rest.RestPorts:
             if (event := await taker.take(key, said, text)) is not None:
                 running.turns.poke(key)
                 return event
+        message = NewEvent(said, "message", "customer", {"text": text})
         again = [reopening(said)] if state.mode == "closed" and said not in state.said else []
-        *_, event = await log.append(key, [*again, NewEvent(said, "message", "customer", {"text": text})])
+        try:
+            *_, event = await log.append(key, [*again, message], after=state.head if again else None)
+        except Conflict:
+            return await say(site, conversation, said, text)  # opened, or blocked, just now
         running.turns.poke(key)
         return event
 

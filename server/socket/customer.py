@@ -77,11 +77,16 @@ class Customer:
         if frame.id not in state.said:
             line.turns.foresee(state, frame.text)
         events = line.door.opening_events(session)
-        if state.mode == "closed" and frame.id not in state.said:
+        opens = state.mode == "closed" and frame.id not in state.said
+        if opens:
             events.append(reopening(frame.id))
         events.append(NewEvent(frame.id, "message", "customer", body))
         try:
-            await line.log.append(session.key, events)
+            # Only what is closed still, and whose visitor nobody has blocked meanwhile, is opened again.
+            await line.log.append(session.key, events, after=state.head if opens else None)
+        except Conflict:
+            await self.say(session, frame, pace)
+            return
         except IdempotencyMismatch:
             message = "this id was used with another text; the first one stands"
             self._send(wire.error("idempotency_mismatch", message, frame_id=frame.id))

@@ -1,6 +1,7 @@
 """From whom nothing is taken: for how long, where, and what becomes of what is open of theirs."""
 
 import itertools
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,8 +9,10 @@ from server.blocks import Blocks
 from server.desk.marks import MAX_BLOCK_MS, Marks, NotMarked
 from server.events import NewEvent
 from server.log import Log
+from server.socket.customer import Customer
 from server.staff import Staff
 from server.stores.memory import MemoryStore
+from server.wire import Say
 
 ADA = Staff("s:ada", "ada@a.example", "Ada", "agent")
 HOUR_MS = 3_600_000
@@ -122,3 +125,48 @@ async def test_a_block_does_not_end_in_the_past_or_after_more_than_a_year(shop, 
     with pytest.raises(NotMarked):
         await shop.block(here, until_ms=shop.now_ms + in_ms)
     assert not await shop.is_blocked(here)
+
+
+class Meanwhile:
+    """Looks at a message as codes and addresses are looked for, while something else happens."""
+
+    def __init__(self, *deeds):
+        self.deeds = list(deeds)
+
+    async def take(self, key, said, text):
+        if self.deeds:
+            await self.deeds.pop(0)()
+
+
+async def says(shop, key, meanwhile, said="late"):
+    """A message of this conversation's visitor, over the socket's own code; what the visitor is told at once."""
+    told = []
+    door = SimpleNamespace(blocks=shop.blocks, opening_events=lambda _: [])
+    turns = SimpleNamespace(foresee=lambda *_: None, poke=lambda _: None)
+    line = SimpleNamespace(log=shop.log, door=door, turns=turns, words=meanwhile, contacts=Meanwhile())
+
+    async def pace():
+        pass
+
+    frame = Say(t="say", id=said, text="more of it")
+    await Customer(line, told.append).say(SimpleNamespace(key=key), frame, pace)
+    return [frame["code"] for frame in told]
+
+
+async def test_a_message_that_meets_the_block_in_a_closed_conversation_does_not_open_it_again(shop):
+    key = await shop.chat("c1")
+    await shop.log.append(key, [NewEvent("end", "mode", "staff", {"mode": "closed", "by": "s:ada"})])
+    assert await says(shop, key, Meanwhile(lambda: shop.block(key))) == ["blocked"]
+    state = await shop.log.load(key)
+    assert (state.mode, "late" in state.said) == ("closed", False)
+
+
+async def test_two_messages_that_meet_in_a_closed_conversation_open_it_once_and_are_both_there(shop):
+    key = await shop.chat("c1")
+    await shop.log.append(key, [NewEvent("end", "mode", "staff", {"mode": "closed", "by": "s:ada"})])
+    first = Meanwhile(lambda: says(shop, key, Meanwhile(), said="other"))
+    assert await says(shop, key, first) == []
+    state = await shop.log.load(key)
+    assert (state.mode, {"late", "other"} <= state.said) == ("agent", True)
+    reasons = [event.body.get("reason") for event in await shop.log.read(key) if event.kind == "mode"]
+    assert reasons == [None, "reopened"]
