@@ -1,12 +1,10 @@
 """LlamaIndexModel against an OpenAI-compatible server of our own, as openai and as openai-like."""
 
-import asyncio
-import logging
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import pytest
 
-from server.models.llamaindex import Limits, LlamaIndexModel, build
+from server.models.llamaindex import Limits, LlamaIndexModel
 from server.models.llamaindex.build import Llm
 from server.models.llamaindex.model import Outside
 from server.ports import Call, Choices, Colleague, HandOver, Line, ModelFailed, PassOn, Prompt, Text, Thinking, Usage
@@ -15,7 +13,6 @@ from tests.models.llm.provider import (
     FIRST,
     USAGE,
     Cut,
-    Stall,
     answered,
     call_delta,
     calls,
@@ -311,104 +308,3 @@ async def test_an_answer_that_was_cut_by_its_provider_fails(finish):
         with pytest.raises(ModelFailed):
             await said(provider)
     assert len(provider.requests) == 1
-
-
-SHORT = Limits(first_s=0.2, between_s=0.2, total_s=30)
-
-
-async def test_a_model_that_never_begins_is_tried_again_and_then_fails():
-    async with serving(streamed(FIRST, Stall()), answered("Hi")) as provider:
-        assert text_of(await said(provider, limits=SHORT)) == "Hi"
-    async with serving(streamed(Stall())) as provider:
-        with pytest.raises(ModelFailed, match="in time"):
-            await said(provider, limits=SHORT)
-    assert len(provider.requests) == 4
-
-
-async def test_a_model_that_stops_in_the_middle_fails():
-    async with serving(streamed(FIRST, chunk({"content": "Your"}), Stall())) as provider:
-        with pytest.raises(ModelFailed, match="middle"):
-            await said(provider, limits=SHORT)
-        await asyncio.wait_for(provider.gone.wait(), 10)
-
-
-async def test_all_attempts_together_have_a_limit():
-    limits = Limits(first_s=60, between_s=60, total_s=0.3)
-    async with serving(streamed(Stall())) as provider:
-        with pytest.raises(ModelFailed, match="in time"):
-            await said(provider, limits=limits)
-    assert len(provider.requests) == 1
-
-
-@pytest.mark.parametrize("kind", PROVIDERS[:2])
-async def test_closing_the_stream_closes_the_connection(kind):
-    async with (
-        serving(streamed(FIRST, chunk({"content": "word"}), Stall())) as provider,
-        talking(provider, kind) as model,
-    ):
-        async with aclosing(model.stream(prompt())) as chunks:
-            assert await anext(chunks) == Text("word")
-        await asyncio.wait_for(provider.gone.wait(), 10)
-
-
-async def test_cancelling_a_reader_closes_the_connection():
-    async with serving(streamed(FIRST, chunk({"content": "word"}), Stall())) as provider, talking(provider) as model:
-        heard = asyncio.Event()
-
-        async def read():
-            async with aclosing(model.stream(prompt())) as chunks:
-                async for _ in chunks:
-                    heard.set()
-
-        task = asyncio.create_task(read())
-        await asyncio.wait_for(heard.wait(), 10)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await asyncio.wait_for(provider.gone.wait(), 10)
-
-
-async def test_a_server_without_tools_is_used_without_them_from_then_on():
-    refusal = failed(400, "registry.ollama.ai/library/tiny does not support tools")
-    async with serving(refusal, answered("Hi")) as provider, talking(provider) as model:
-        for _ in range(2):
-            assert text_of([one async for one in model.stream(prompt())]) == "Hi"
-    assert ["tools" in request for request in provider.requests] == [True, False, False]
-
-
-async def test_no_key_and_no_word_of_the_provider_is_in_an_error_or_the_log(caplog):
-    caplog.set_level(logging.DEBUG)
-    async with serving(failed(401, f"Incorrect API key provided: {KEY}. Also sk-proj-abc***xyz.")) as provider:
-        with pytest.raises(ModelFailed) as caught:
-            await said(provider)
-    ours = "".join(record.getMessage() for record in caplog.records if record.name.startswith("server"))
-    assert "refuses our key" in ours
-    for text in (str(caught.value), ours):
-        assert "0123456789" not in text
-        assert "sk-proj" not in text
-    assert "Incorrect" not in str(caught.value)
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
-
-
-async def test_nobody_elses_key_goes_to_an_openai_like_server(monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-somebody")
-    async with serving(answered("Hi")) as provider:
-        model = build("openai-like/local", url=provider.url)
-        assert text_of([one async for one in model.stream(prompt())]) == "Hi"
-        await model.close()
-    assert "somebody" not in provider.heads[0]
-
-
-@pytest.mark.parametrize("setting", ["openai", "openai/", "gemini/x", "openai-like/x", "openai/gpt-4o", "anthropic/x"])
-def test_a_setting_that_lacks_something_is_refused(setting):
-    with pytest.raises(ValueError, match=r"expected|needs"):
-        build(setting, environment={})
-
-
-async def test_a_missing_extra_says_how_to_install_it(caplog):
-    model = build("anthropic/claude", key="k")
-    with pytest.raises(ModelFailed) as caught:
-        await model.warm()
-    assert not caught.value.retryable
-    assert "pip install 'shopbell[anthropic]'" in caplog.text

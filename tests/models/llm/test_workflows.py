@@ -72,7 +72,8 @@ async def test_a_model_starts_answers_digresses_and_corrects_and_the_server_says
     assert said[0] == "Why are you sending it back?"
     assert said[1].startswith("We are open until six") and said[2] == said[0]
     assert said[3] == "Your return of Alpin boots from order 1042 is set up."
-    assert said[4] == "Your return of Scree boots from order 1042 is set up."
+    assert said[4] == "Return R1 is cancelled."
+    assert said[5] == "Your return of Scree boots from order 1042 is set up."
     assert len(provider.requests) == 4, "one model call for each message: steps need none"
     offered = [{tool["function"]["name"] for tool in request["tools"]} for request in provider.requests]
     assert "return_item" in offered[0] and not offered[0] & {"create_return", "answer_question"}

@@ -193,7 +193,8 @@ async def test_some_messages_are_for_a_person(engine: Offline, library: Library,
 
 
 @pytest.mark.parametrize(
-    "message", ["I'd like to talk to a person. This is a joke!", "Eine Frechheit. Ich will mit einem Menschen sprechen."]
+    "message",
+    ["I'd like to talk to a person. This is a joke!", "Eine Frechheit. Ich will mit einem Menschen sprechen."],
 )
 async def test_who_is_angry_and_asks_for_a_person_is_told_so_once(
     engine: Offline, library: Library, message: str

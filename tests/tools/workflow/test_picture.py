@@ -28,7 +28,8 @@ steps:
   - when: found.d
     then: [{end: d}]
     else: [{end: not_d}]
-  - {id: last, say: "A sentence that is much too long for one line of a box, and for two, for three, and also much too long for four of them"}
+  - id: last
+    say: "A sentence that is much too long for one line of a box, and for two, for three, and also much too long for four of them"
 """
 
 
