@@ -99,7 +99,9 @@ def _wanted_by_runs(
     turn = state.turn
     assert turn is not None  # noqa: S101 - decide() has looked
     if not turn.ran and _unheard(state):
-        return []
+        # A run whose workflow is gone hears nothing any more: words that answered it would be taken for something else.
+        gone = tuple(due for run in open_runs if run.program is None for due in run.due)
+        return [CarryOut(gone)] if gone else []
     steps: list[Step] = [
         EndCall(call, "withdrawn", "the customer wants something else by now")
         for run in open_runs

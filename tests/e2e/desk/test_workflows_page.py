@@ -37,6 +37,14 @@ steps:
   - say: We begin to look for your parcel at once.
   - end: told
 """
+CLAIM = """title: Claim
+examples: [I want to make a claim for my tent, a claim for my tent please]
+slots:
+  place: {what: place, ask: Where did you buy it?}
+steps:
+  - ask: place
+  - say: Thank you, that is all.
+"""
 SAID = "my parcel is lost"
 OURS = "We begin to look for your parcel at once."
 PAGE = "/desk/settings/workflows"
@@ -52,6 +60,7 @@ def server(place):
     shop = write_shop(place / "a", plugin=PLUGIN)
     (shop / "workflows").mkdir()
     (shop / "workflows/lost.yaml").write_text(LOST)
+    (shop / "workflows/claim.yaml").write_text(CLAIM)
     (shop / "workflows/odd.yaml").write_text("examples: [x]\nsteps:\n  - sya: oops\n")
     (shop / "workflows/odd.yaml").rename(place / "odd.yaml")  # `serve` would not start with it
     for email, role in (("ada@example.com", "admin"), ("bob@example.com", "agent")):
@@ -125,6 +134,21 @@ def test_one_of_ones_own_is_off_as_a_developer_would_write_it_and_on_again_as_it
     assert begins(server)
     history = ada.get("/desk/settings/history?path=workflows/lost.yaml")
     assert "Switched the workflow lost off" in history.text and "Switched the workflow lost on" in history.text
+
+
+def test_a_run_that_is_under_way_when_its_workflow_is_switched_off_goes_to_a_person(server, ada):
+    async def talk():
+        async with Client(server) as customer:
+            await customer.hello()
+            assert await customer.answered(await customer.say("I want to make a claim for my tent"))
+            assert "Where did you buy it?" in customer.texts()[-1][1]
+            assert switch(ada, "claim", "off").status_code == 303
+            said = await customer.say("In Innsbruck")
+            assert (await customer.answered(said))["body"]["reason"] == "handed_over"
+            assert not any("that is all" in text for _, text in customer.texts())
+
+    asyncio.run(talk())
+    assert switch(ada, "claim", "on").status_code == 303
 
 
 def test_one_of_the_library_gets_a_file_that_goes_again(ada, place):
