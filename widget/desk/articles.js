@@ -36,6 +36,12 @@ if (form && text && !text.readOnly && document.getElementById("preview")) {
   form.addEventListener("submit", () => { form.dataset.sent = "yes"; });
 }
 
+form?.addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey) || event.key !== "s") return;
+  event.preventDefault(); // the browser would save the page
+  form.requestSubmit(form.querySelector("button[value=save]"));
+});
+
 document.addEventListener("click", (event) => {
   const link = event.target instanceof Element ? event.target.closest("a[data-line]") : null;
   if (!link || !text) return;

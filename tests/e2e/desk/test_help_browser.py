@@ -128,7 +128,7 @@ def test_saving_is_told_and_undone_and_a_sync_is_seen_to_its_end(opened, place):
     before = (place / "a/help/returns.md").read_text()
     text = page.get_by_label("Text, in Markdown")
     text.fill(before.replace("30 days", "31 days"))
-    page.get_by_role("button", name="Save").click()
+    text.press("Control+s")
     expect(page.locator(".saved")).to_contain_text("Changed the article returns.md")
     expect(page.get_by_text("0 added, 1 changed, 0 removed")).to_be_visible()
     page.locator(".saved").get_by_role("button", name="Undo").click()
