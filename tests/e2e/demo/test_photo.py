@@ -37,7 +37,7 @@ def photo() -> bytes:
 
 def reports(server: Server) -> list[tuple[str, str | None]]:
     """What was wrong, and the photo, of each report in the shop's own ledger."""
-    [file] = Path(server.data).rglob("ledger.db")
+    [file] = Path(server.data).rglob("ledger.sqlite")
     with sqlite3.connect(file) as db:
         return db.execute(
             "SELECT problem, photo FROM reports LEFT JOIN report_photos ON report = n ORDER BY n"
@@ -60,11 +60,11 @@ def asked_for_a_photo(page: Page) -> None:
 def test_a_photo_is_sent_in_the_chat_and_staff_open_it_from_the_report(page: Page, server: Server) -> None:
     asked_for_a_photo(page)
     with page.expect_file_chooser() as chosen:
-        press(page, "Send a file")
+        press(page, "Send a photo or PDF")
     chosen.value.set_files({"name": "IMG_2041.jpg", "mimeType": "image/jpeg", "buffer": photo()})
     said(page, re.compile("a replacement or a refund"))
     chat(page, "a replacement please")
-    said(page, re.compile("A new one is on its way"))
+    said(page, re.compile("A colleague has to approve this first"))
     problem, path = reports(server)[-1]
     assert problem == "the sole comes off"
     add_staff(server.data, "ada@example.com", role="admin")
