@@ -36,7 +36,7 @@ export function drawCard(side, view) {
     h("dl", {}, pair("Known", capital(level)), pair("Customer", known?.customer), pair("E-mail", known?.email), pair("Left for answers", found.contact?.body.email), pair("Language", languageOf(routed?.language || opened?.locale)), pair("Mood", routed?.mood && capital(routed.mood)), pair("Page", opened?.page?.title || opened?.page?.url)),
     h("h2", {}, "Tags"),
     tags(row?.tags || [], view.tag),
-    ...(card?.tools || []).flatMap((/** @type {any} */ t) => [h("h2", {}, plain(capital(t.tool.replaceAll("_", " ")))), table(t)]),
+    ...(card?.tools || []).flatMap((/** @type {any} */ t) => [h("h2", {}, plain(subject(t.tool))), table(t)]),
     h("h2", {}, "Actions"),
     calls.length ? h("ul", { class: "calls" }, calls.map((c) => h("li", { class: c.ended ? (c.ended.ok ? "good" : "bad") : "busy" }, h("span", { class: "hidden-text" }, c.ended ? (c.ended.ok ? "done: " : "failed: ") : "open: "), plain(c.label || c.tool)))) : h("p", { class: "quiet" }, "None yet."),
     ...(card?.earlier?.length ? [h("h2", {}, "Earlier conversations"), h("ul", { class: "earlier" }, card.earlier.map((/** @type {Row} */ r) =>
@@ -58,6 +58,14 @@ function tags(list, set) {
     input.blur();
   } }));
   return h("div", { class: "labels" }, list.map((tag) => h("span", { class: "label" }, plain(tag), h("button", { type: "button", "aria-label": `Remove the tag ${tag}`, onclick: () => set(tag, false) }, "×"))), input);
+}
+
+/**
+ * What a tool that reads is about: `list_orders` is "Orders".
+ * @param {string} tool
+ */
+function subject(tool) {
+  return capital(tool.replace(/^(list|get|find|read|fetch|look_up|lookup|show|my)_(?=.)/, "").replaceAll("_", " "));
 }
 
 /** @param {{columns: string[], rows: string[][], more: number, error?: string}} t */
