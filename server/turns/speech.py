@@ -284,7 +284,7 @@ class Speech:
         if answer.hand_over and (not text or (work.routed is not None and work.routed.angry_again)):
             phrase = "asked" if answer.hand_over == "asked" else "handed_over"
             text = f"{text}\n\n{phrases.say(phrase, locale)} {people_text(self._node, work, asked)}".strip()
-        for question in _open_questions(asked, locale):
+        for question in _open_questions(asked, locale, untold=bool(answer.withheld)):
             # The last that is read before a yes is what the yes is to, and no model's words.
             text = text if text.endswith(question) else f"{text}\n\n{question}".strip()
         body = policy.answer_body(text, [citation_body(c) for c in cited.citations], answer.choices)
@@ -329,11 +329,16 @@ def _show(drafts: Drafts, part: Part, hold: Hold | Open, more: str) -> None:
         drafts.add(part, more)
 
 
-def _open_questions(state: Conversation, locale: str) -> list[str]:
-    """What the customer is asked to agree to since this turn began, in the server's own words."""
+def _open_questions(state: Conversation, locale: str, *, untold: bool) -> list[str]:
+    """What the customer is asked to agree to since this turn began, in the server's own words.
+
+    Where the model's words were held back (`untold`), first what staff were asked: else nobody says what happens next.
+    """
     calls = state.turn_calls(state.turn.id) if state.turn is not None else []
-    asked = [call for call in calls if call.asked_of == "customer" and call.question and call.question.verify is None]
-    return [text for call in asked if (text := prompt.waiting_text(call, locale)) is not None]
+    asked = [call for call in calls if call.question is not None and call.question.verify is None]
+    told = [call for call in asked if call.asked_of == "staff" and untold]
+    told += [call for call in asked if call.asked_of == "customer"]
+    return [text for call in told if (text := prompt.waiting_text(call, locale)) is not None]
 
 
 def _is_unsure(work: Work, state: Conversation, message: NewEvent) -> bool:

@@ -357,3 +357,12 @@ async def test_a_bare_yes_is_to_the_stored_question_and_never_to_what_the_model_
     events = await node.until("turn.ended", count=2)
     assert effects == []
     assert not bodies(events, "call.decided")
+
+
+async def test_a_customer_whose_model_claims_what_staff_are_asked_is_told_that_they_are_asked(make_node):
+    node = await make_node(REFUND, [Text("I have refunded 62.0 to you.")], tools=[refund], rules={})
+    await node.signs_in()
+    await node.say("refund it")
+    text = bodies(await node.until("turn.ended"), "message")[-1]["text"]
+    assert "I have refunded" not in text
+    assert "A colleague has to approve this first: Refunding 62.0." in text
