@@ -5,9 +5,11 @@ For every test that is about the outside: nothing here knows the server's inside
 
 import asyncio
 import contextlib
+import hashlib
 import itertools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +17,7 @@ import sys
 from pathlib import Path
 
 import websockets
+from ruamel.yaml import YAML
 from websockets.asyncio.client import connect
 
 ORIGIN = "https://shop.example"
@@ -54,12 +57,66 @@ You can return any unworn item within 30 days of delivery. Sale items can be ret
 """
 
 
+INDEXED = ("knowledge", "vectors.db", "vectors.db-wal")
+"""What a server makes in its data directory of its articles and tools alone."""
+
+
+class Indexed:
+    """What a server has made of its articles, kept for others that begin with the same articles and an empty directory.
+
+    Each start compares the index with the articles and mends what differs: what is kept here saves time and changes no
+    answer. It is kept for one run of the tests, in a directory made by tests/conftest.py; without it nothing is kept.
+    """
+
+    def __init__(self, shops, data):
+        self.shops = shops
+        self.data = data
+        self.root = os.environ.get("TEST_INDEXED")
+        self.kept = self._kept()
+
+    def _kept(self):
+        """Where the index of the shops, as they are now, is kept."""
+        if not self.root:
+            return None
+        about = []
+        for shop in self.shops:
+            site = YAML(typ="safe", pure=True).load(shop / "site.yaml")
+            about += [site.get(name) for name in ("key", "locale", "knowledge")]
+            about += [(file.name, file.read_bytes()) for file in sorted((shop / "help").rglob("*")) if file.is_file()]
+        return Path(self.root) / hashlib.sha256(repr(about).encode()).hexdigest()
+
+    def begin(self):
+        """Put what is kept where there is nothing."""
+        if self.kept and self.kept.is_dir() and not (self.data / "knowledge").exists():
+            self.data.mkdir(parents=True, exist_ok=True)
+            _copy(self.kept, self.data)
+
+    def keep(self):
+        """Keep what a server has left that has ended: the first one's, and if the articles are still the same."""
+        if self.kept and not self.kept.exists() and self._kept() == self.kept:
+            own = self.kept.with_name(f"{self.kept.name}.{os.getpid()}")
+            own.mkdir(exist_ok=True)
+            _copy(self.data, own)
+            try:
+                own.rename(self.kept)
+            except OSError:  # another worker was faster
+                shutil.rmtree(own)
+
+
+def _copy(source, to):
+    """An index is 207 MB of holes and 0.5 MB: cp knows holes."""
+    found = [str(source / name) for name in INDEXED if (source / name).exists()]
+    if found:
+        subprocess.run(["cp", "-R", "--sparse=always", *found, str(to)], check=True)
+
+
 class Server:
     """A server process on a port of its own. Use it as a context manager."""
 
     def __init__(self, shops, data, *, port=None, demo=False, cores=None, **env):
         self.shops = [shops] if isinstance(shops, Path) else list(shops)
-        self.data = data
+        self.data = Path(data)
+        self.indexed = None
         self.port = port or free_port()
         self.demo = demo
         self.cores = cores
@@ -92,12 +149,15 @@ class Server:
             {k: v for k, v in os.environ.items() if not k.startswith("SHOPBELL_")} | {"TEST_SECRET": SECRET} | self.env
         )
         self.stderr.parent.mkdir(parents=True, exist_ok=True)
+        indexed = Indexed(self.shops, self.data)
+        indexed.begin()
         with self.stderr.open("ab") as stderr:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, env=env, cwd=ROOT)
         line = self.process.stdout.readline().decode()
         if not line.startswith("Shopbell is ready at "):
             self.kill()
             raise RuntimeError(f"the server did not start: {line!r}\n{self.stderr.read_text()[-4000:]}")
+        self.indexed = indexed
         return self
 
     def kill(self):
@@ -105,16 +165,20 @@ class Server:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-            self.process.stdout.close()
-            self.process = None
+            self._ended()
 
     def stop(self):
         """SIGTERM; the exit status."""
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(timeout=30)
+        self._ended()
+        return status
+
+    def _ended(self):
         self.process.stdout.close()
         self.process = None
-        return status
+        if self.indexed:
+            self.indexed.keep()
 
     def __enter__(self):
         return self.start()
