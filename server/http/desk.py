@@ -65,9 +65,14 @@ async def signed_in(connection: HTTPConnection, accounts: Accounts, *, turn: boo
 
 
 def same_origin(connection: HTTPConnection) -> bool:
-    """Whether a browser says that this came from a page of this server. Every browser says so of a POST and a socket."""
-    origin = connection.headers.get("origin", "")
-    return bool(origin) and urlsplit(origin).netloc == connection.headers.get("host")
+    """Whether this came from a page of this server, or from a program, which has no page and nobody's cookie but its own.
+
+    Every browser says by `Origin` where a socket or a POST comes from, or at least by `Sec-Fetch-Site`.
+    """
+    origin = connection.headers.get("origin")
+    if origin is None:
+        return connection.headers.get("sec-fetch-site") in (None, "same-origin")
+    return urlsplit(origin).netloc == connection.headers.get("host")
 
 
 class _Pages:
