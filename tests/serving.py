@@ -22,6 +22,8 @@ from websockets.asyncio.client import connect
 
 ORIGIN = "https://shop.example"
 SECRET = "0123456789abcdef0123456789abcdef-test"
+PATIENCE_S = 60
+"""How long anything that must come may take: only used up when something is wrong, or the machine is very busy."""
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -170,7 +172,7 @@ class Server:
     def stop(self):
         """SIGTERM; the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(timeout=30)
+        status = self.process.wait(timeout=PATIENCE_S)
         self._ended()
         return status
 
@@ -238,7 +240,7 @@ class Client:
         await self.send({"t": "say", "id": said, "text": text})
         return said
 
-    async def until(self, wanted, timeout_s=20):
+    async def until(self, wanted, timeout_s=PATIENCE_S):
         """The first frame, among those not looked at yet and those to come, that `wanted` accepts; None at the end."""
         async with asyncio.timeout(timeout_s):
             while True:
@@ -250,7 +252,7 @@ class Client:
                 if not await self._receive():
                     return None
 
-    async def event(self, wanted, timeout_s=20):
+    async def event(self, wanted, timeout_s=PATIENCE_S):
         """The first event, known or to come, that `wanted` accepts; None at the end."""
         async with asyncio.timeout(timeout_s):
             while True:
@@ -260,11 +262,11 @@ class Client:
                 if not await self._receive():
                     return None
 
-    async def answered(self, said, timeout_s=20):
+    async def answered(self, said, timeout_s=PATIENCE_S):
         """Wait for the end of the turn that answers this message."""
         return await self.event(lambda e: e["kind"] == "turn.ended" and said in e["body"].get("answers", ()), timeout_s)
 
-    async def closed(self, timeout_s=20):
+    async def closed(self, timeout_s=PATIENCE_S):
         """Read on until the server closes; the close code."""
         async with asyncio.timeout(timeout_s):
             while await self._receive():

@@ -49,7 +49,7 @@ class LetterBox:
 
     async def code(self, count=1):
         """The code of the newest mail, once there are `count`."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(self.mails) < count:
                 self.came.clear()
                 await self.came.wait()

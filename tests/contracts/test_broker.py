@@ -22,7 +22,7 @@ async def broker(request: pytest.FixtureRequest) -> AsyncIterator[Broker]:
 
 
 async def take(messages: AsyncIterator[bytes], count: int) -> list[bytes]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return [await anext(messages) for _ in range(count)]
 
 

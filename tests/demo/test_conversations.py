@@ -308,7 +308,7 @@ async def approvals(server: Server, *words: str) -> str:
 async def code_for(chat: Chat, to: str) -> str:
     """The six digits of the newest mail to this address; it is written while the customer is told that it was."""
     found: list[str] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not found:  # the file of another process: there is no event to wait for
             await asyncio.sleep(0.05)
             found = [code for mail in chat.mails(to) for code in re.findall(r"\b\d{3} ?\d{3}\b", mail.get_content())]

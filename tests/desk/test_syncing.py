@@ -88,7 +88,7 @@ async def test_what_goes_wrong_is_told_and_the_next_one_can_go_well(wrong, said,
 async def test_leaving_does_not_wait_for_a_sync_that_hangs():
     index = Index()
     index.gate = asyncio.Event()
-    async with asyncio.timeout(10), made(index) as syncing:
+    async with asyncio.timeout(60), made(index) as syncing:
         syncing.start("pk_a")
         await index.began.wait()
     assert len(index.synced) == 1

@@ -100,7 +100,7 @@ class Scene:
             looking = asyncio.create_task(look())
             await self.log.append(KEY, [NewEvent("m1", "message", "customer", {"text": "refund both"})])
             self.turns.poke(KEY)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while self.taking is None or not self.taking.done() or self.turns.running:  # noqa: ASYNC110 - nobody tells
                     await asyncio.sleep(0)
             await self.taking

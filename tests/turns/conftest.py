@@ -106,7 +106,7 @@ class Node:
         """Wait until the log holds `count` events of this kind; the events."""
         watch = await self.hub.attach(key, Viewer("staff"), 0)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while True:
                     events = await self.events(key)
                     if sum(event.kind == kind for event in events) >= count:
@@ -120,7 +120,7 @@ class Node:
         """Wait until the reply that is being written contains `text`."""
         watch = await self.hub.attach(key, Viewer("staff"), 0)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while text not in (watch.room.live.parts.get("reply", "") if watch.room.live else ""):
                     await watch.woken.wait()
                     watch.woken.clear()

@@ -26,7 +26,7 @@ async def page():
             executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
         )
         context = await browser.new_context(locale="en-GB")
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         opened = await context.new_page()
         opened.on("pageerror", lambda error: pytest.fail(f"error on the page: {error}"))
         yield opened

@@ -276,6 +276,6 @@ def test_serve_prints_one_line_whatever_the_plugin_prints_and_stops_with_status_
             assert refused.returncode == 1
             assert "in use" in refused.stderr
         one.send_signal(signal.SIGTERM)
-        out, err = one.communicate(timeout=30)
+        out, err = one.communicate(timeout=60)
         assert (one.returncode, out) == (0, ""), err
         assert "hello from the plugin" in err

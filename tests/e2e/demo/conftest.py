@@ -45,7 +45,7 @@ def page(request: pytest.FixtureRequest, chromium: Browser, server: Server, wron
     """A fresh visitor at the storefront; an error on the page or a refused file fails the test."""
     width, height = request.param
     context = chromium.new_context(viewport={"width": width, "height": height}, base_url=server.url, locale="en-GB")
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     page.on("pageerror", lambda error: wrong.append(f"error on the page: {error}"))
     page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)

@@ -23,7 +23,7 @@ DUPLICATE = "I was charged twice this month and I need a refund for one of them.
 def page(request: pytest.FixtureRequest, chromium: Browser, server: Server, wrong: list[str]) -> Iterator[Page]:
     """A fresh visitor; the size makes no difference to what is done."""
     context = chromium.new_context(base_url=server.url, locale="en-GB")
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     page.on("pageerror", lambda error: wrong.append(f"error on the page: {error}"))
     yield page

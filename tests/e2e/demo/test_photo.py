@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 @pytest.fixture
 def page(chromium: Browser, server: Server, wrong: list[str]) -> Iterator[Page]:
     context = chromium.new_context(base_url=server.url, locale="en-GB", viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     page.on("pageerror", lambda error: wrong.append(f"error on the page: {error}"))
     yield page

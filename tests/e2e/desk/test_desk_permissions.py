@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from server.desk import frames
-from tests.e2e.desk.colleague import Colleague, add_staff
+from tests.e2e.desk.colleague import Colleague, add_staff_by_command
 from tests.serving import Client, Server, write_shop
 
 SHA = "0" * 64
@@ -29,13 +29,14 @@ FRAMES = {
 }
 
 
-@pytest.fixture
-def server(tmp_path):
-    one = write_shop(tmp_path / "one", key="pk_one")
-    two = write_shop(tmp_path / "two", key="pk_two", origins=("https://two.example",))
-    add_staff(tmp_path / "data", "ada@example.com", role="admin")
-    add_staff(tmp_path / "data", "bob@example.com", site="pk_one")
-    with Server([one, two], tmp_path / "data", SHOPBELL_MODEL="offline") as running:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    place = tmp_path_factory.mktemp("permissions")
+    one = write_shop(place / "one", key="pk_one")
+    two = write_shop(place / "two", key="pk_two", origins=("https://two.example",))
+    add_staff_by_command(place / "data", "ada@example.com", "--role", "admin")
+    add_staff_by_command(place / "data", "bob@example.com", "--site", "pk_one")
+    with Server([one, two], place / "data", SHOPBELL_MODEL="offline") as running:
         yield running
 
 

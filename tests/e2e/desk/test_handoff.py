@@ -15,14 +15,14 @@ REPLIES = 60
 KILLS = 6
 
 
-@pytest.fixture
-def place(tmp_path):
-    shop = write_shop(tmp_path / "shop", site={"hand_over": {"capacity": 1, "offer_s": 600}})
+def made(directory, *, capacity):
+    """A shop in this directory, with two colleagues at its desk who have room for so many customers each."""
+    shop = write_shop(directory / "shop", site={"hand_over": {"capacity": capacity, "offer_s": 600}})
     script = {"rules": [{"match": "person", "steps": [{"text": "One moment."}, {"hand_over": "asked"}]}]}
-    (tmp_path / "script.json").write_text(json.dumps(script))
-    add_staff(tmp_path / "data", "ada@example.com")
-    add_staff(tmp_path / "data", "bob@example.com")
-    return tmp_path, shop
+    (directory / "script.json").write_text(json.dumps(script))
+    add_staff(directory / "data", "ada@example.com")
+    add_staff(directory / "data", "bob@example.com")
+    return directory, shop
 
 
 def started(place, port=None):
@@ -30,9 +30,10 @@ def started(place, port=None):
     return Server(shop, directory / "data", port=port, SHOPBELL_MODEL=f"scripted:{directory / 'script.json'}")
 
 
-@pytest.fixture
-def server(place):
-    with started(place) as running:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """One for the tests that have a conversation of their own each."""
+    with started(made(tmp_path_factory.mktemp("desk"), capacity=50)) as running:
         yield running
 
 
@@ -70,14 +71,15 @@ async def test_who_comes_and_goes_is_told_to_every_desk(server, colleagues):
     await ada.until(lambda: people(ada)[-1] == ["Ada"])
 
 
-async def test_two_customers_are_offered_to_two_colleagues_who_have_room_for_one_each(server, colleagues):
-    ada, bob = await colleagues(server), await colleagues(server, "bob@example.com")
-    await ada.send("list", queue="waiting")
-    async with Client(server) as one, Client(server) as two:
-        chats = [await waiting(one), await waiting(two)]
-        await ada.until(lambda: all(ada.rows.get(chat, {}).get("offered_name") for chat in chats))
-        assert sorted(ada.rows[chat]["offered_name"] for chat in chats) == ["Ada", "Bob"]
-        assert bob.errors() == []
+async def test_two_customers_are_offered_to_two_colleagues_who_have_room_for_one_each(tmp_path, colleagues):
+    with started(made(tmp_path, capacity=1)) as server:
+        ada, bob = await colleagues(server), await colleagues(server, "bob@example.com")
+        await ada.send("list", queue="waiting")
+        async with Client(server) as one, Client(server) as two:
+            chats = [await waiting(one), await waiting(two)]
+            await ada.until(lambda: all(ada.rows.get(chat, {}).get("offered_name") for chat in chats))
+            assert sorted(ada.rows[chat]["offered_name"] for chat in chats) == ["Ada", "Bob"]
+            assert bob.errors() == []
 
 
 async def test_a_conversation_is_passed_to_a_colleague_and_the_customer_reads_who_came(server, colleagues):
@@ -155,7 +157,8 @@ async def test_the_packet_is_staffs_alone(server, colleagues):
         assert "Open question" not in json.dumps(customer.frames)
 
 
-async def test_no_reply_of_staff_is_lost_or_doubled_when_the_server_is_killed_between_them(place, colleagues):
+async def test_no_reply_of_staff_is_lost_or_doubled_when_the_server_is_killed_between_them(tmp_path, colleagues):
+    place = made(tmp_path, capacity=1)
     texts = [f"reply {n}" for n in range(REPLIES)]
     server = started(place).start()
     try:

@@ -119,12 +119,12 @@ class FakeShop:
             return await out if asyncio.iscoroutine(out) else out
 
         assert self.loop is not None
-        return asyncio.run_coroutine_threadsafe(inside(), self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(inside(), self.loop).result(60)
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Wait until this holds of what was heard."""
         with self.news:
-            assert self.news.wait_for(holds, 15)
+            assert self.news.wait_for(holds, 60)
 
     def until_said(self, text: str) -> None:
         self.until(lambda: any(f["t"] == "say" and f["text"] == text for f in self.heard))
