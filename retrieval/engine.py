@@ -82,6 +82,10 @@ class Engine(Protocol):
         """(language, terms) of every passage of a site."""
         ...
 
+    async def payloads(self, site: str) -> list[dict[str, Any]]:
+        """The whole payload of every passage of a site, in no order."""
+        ...
+
     async def count(self, site: str) -> int:
         """Passages of a site."""
         ...

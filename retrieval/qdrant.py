@@ -94,6 +94,10 @@ class QdrantEngine:
         """(language, terms) of every passage."""
         return [(payload["language"], payload["terms"]) for payload in await self._scroll(site, ["language", "terms"])]
 
+    async def payloads(self, site: str) -> list[dict[str, Any]]:
+        """Every passage, whole."""
+        return await self._scroll(site, fields=True)
+
     async def count(self, site: str) -> int:
         """Passages of a site."""
         await self._prepare()
@@ -107,7 +111,7 @@ class QdrantEngine:
         """Closes the connections."""
         await self._client.close()
 
-    async def _scroll(self, site: str, fields: list[str]) -> list[dict[str, Any]]:
+    async def _scroll(self, site: str, fields: list[str] | bool) -> list[dict[str, Any]]:
         await self._prepare()
         found: list[dict[str, Any]] = []
         offset: Any = None

@@ -148,11 +148,11 @@ class Embedder(Protocol):
     dim: int
 
     async def query(self, text: str) -> Vectors:
-        """One vector of shape (dim,), length 1."""
+        """One vector of shape (dim,), length 1: of a question, of what a customer says."""
         ...
 
     async def embed(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
-        """Vectors of shape (n, dim), each of length 1; `progress(done, n)` after each batch."""
+        """Vectors of shape (n, dim), each of length 1, of texts of a shop; `progress(done, n)` after each batch."""
         ...
 
     def embed_sync(self, texts: Sequence[str]) -> Vectors:

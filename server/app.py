@@ -20,6 +20,8 @@ from dataclasses import dataclass, field, replace
 
 from retrieval.embed import make_embedder
 from retrieval.index import Index, open_index
+from retrieval.remembered import FILE as VECTORS
+from retrieval.remembered import Remembered
 from retrieval.sources import MarkdownFolder
 from retrieval.types import Embedder, Source
 from server import auth, socket
@@ -108,7 +110,9 @@ async def open_parts(settings: Settings, *, remember: bool = True) -> AsyncItera
         index = open_configured_index(settings, embedder)
         stack.push_async_callback(index.close)
         switches = Switches(settings.data)
-        supplies = Supplies(settings, embedder, index)
+        remembered = Remembered(embedder, settings.data / VECTORS)
+        stack.callback(remembered.close)
+        supplies = Supplies(settings, remembered, index)
         stack.push_async_callback(supplies.close)
         agents = {shop.site.key: _under(switches, agent_of(shop, supplies)) for shop in shops}
         yield Parts(settings, shops, store, index, embedder, agents, supplies, switches, supplies.ears)
@@ -333,6 +337,22 @@ def _switched(turns: Turns, sites: Sequence[str], site: str, tool: str | None, o
     for one in sites if site == EVERY else [site]:
         if off:
             turns.cut(one, tool)
+
+
+_M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8
+"""As glibc's malloc.h numbers them."""
+_KEPT_BYTES = 1_000_000
+"""Freed memory that stays with the process. glibc starts with 128 KiB, and raises it to twice the largest block that was ever freed:
+after the models have been loaded, to so much that nothing is given back (70 MB after the first answer)."""
+
+
+def spare_memory() -> None:
+    """Give back to the system what is freed, and keep few pools of it. With another C library than glibc: nothing."""
+    if sys.platform == "linux":
+        tune = getattr(ctypes.CDLL(None), "mallopt", None)
+        if tune is not None:
+            tune(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+            tune(_M_ARENA_MAX, 2)
 
 
 def settle() -> None:

@@ -59,7 +59,7 @@ Seq = Annotated[int, Field(ge=0, le=2**53 - 1, strict=True)]
 class Frame(BaseModel):
     """What every frame is: strict, frozen. Unknown fields are ignored, so that an older server takes a newer widget."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, defer_build=True)
 
 
 def _cut(size: int) -> BeforeValidator:
@@ -211,7 +211,7 @@ ClientFrame = Annotated[
     Hello | Say | Identify | Logout | Decide | Verify | Code | Stop | Human | Transcript | Rate | Typing | Seen | Pong,
     Field(discriminator="t"),
 ]
-_FRAME: Final[TypeAdapter[ClientFrame]] = TypeAdapter(ClientFrame)
+_FRAME: Final[TypeAdapter[ClientFrame]] = TypeAdapter(ClientFrame, config=ConfigDict(defer_build=True))
 
 
 class BadFrame(Exception):

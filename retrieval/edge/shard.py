@@ -151,6 +151,10 @@ class Shard:
         found = await self.run(lambda shard: list(_scroll(shard, site, ["language", "terms"])))
         return [(payload["language"], payload["terms"]) for payload in found]
 
+    async def payloads(self, site: str) -> list[dict[str, Any]]:
+        """Every passage, whole."""
+        return await self.run(lambda shard: list(_scroll(shard, site, fields=True)))
+
     async def count(self, site: str) -> int:
         """Passages of a site."""
         request = qd.CountRequest(exact=True, filter=_where(must={"site": site}))
@@ -241,7 +245,7 @@ def _filter(wanted: Wanted) -> Any:
     return qd.Filter(must=must)
 
 
-def _scroll(shard: Any, site: str, fields: list[str]) -> Iterable[dict[str, Any]]:
+def _scroll(shard: Any, site: str, fields: list[str] | bool) -> Iterable[dict[str, Any]]:
     offset = None
     while True:
         request = qd.ScrollRequest(

@@ -202,6 +202,10 @@ class Index:
             self._vocabularies[site] = (time.monotonic(), vocabulary)
         return vocabulary
 
+    async def passages(self, site: str) -> list[Passage]:
+        """Every passage of the site, in no order, with a score of 0. Look at `count` first: they are held in memory."""
+        return [to_passage(payload, 0.0) for payload in await self._engine.payloads(site)]
+
     async def count(self, site: str) -> int:
         """How many passages the site has."""
         return await self._engine.count(site)

@@ -14,12 +14,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from server import app, passes, routes
+from server import app, passes, routes, wire
 from server.app import Parts
 from server.commands.knowledge import sync_all
 from server.commands.plain import time_of, visible
 from server.http.guard import handshake_guard
+from server.models.offline import Offline
 from server.settings import MIN_SECRET_CHARS, Settings
+from server.site import DEFAULT_AGENT
 from server.staff import Accounts
 from server.switches import named
 from server.transport import ChatProtocol
@@ -32,6 +34,9 @@ BACKLOG = 2_048
 SEND_BUFFER_BYTES = 65_536
 """What the kernel may hold of a connection, beside our own buffer: without a bound it grows with the reader's delay (to
 megabytes on Linux), and a reader that has stopped is noticed that much later."""
+READ_AHEAD = 1_000
+"""Passages of a site whose sentences are embedded before anybody asks: half a minute of one core at the first start, behind the
+open door. A larger help center's are when they are first asked for."""
 GRACE_S = 5
 """How long open requests get when the server is told to stop; chats are closed at once and come back."""
 
@@ -169,6 +174,7 @@ async def warming(parts: Parts) -> AsyncIterator[None]:
     """Load behind the open door what the first question needs: the embedding model, a provider's library."""
 
     async def warm() -> None:
+        await asyncio.to_thread(wire.frame, {"t": "pong"})  # makes what reads frames: 0.02 s
         await parts.embedder.query("warm")
         for key, agent in parts.agents.items():
             await parts.index.vocabulary(key)
@@ -177,6 +183,14 @@ async def warming(parts: Parts) -> AsyncIterator[None]:
                 prepare = getattr(part, "warm", None)
                 if prepare is not None:
                     await prepare()
+        offline = [(agent, agent.model) for agent in parts.agents.values() if isinstance(agent.model, Offline)]
+        for agent, model in offline:
+            for voice in map(agent.voice, (DEFAULT_AGENT, *(one.name for one in agent.site.agents))):
+                await model.learn(voice.tools, list(voice.workflows.values()))
+        app.settle()
+        for agent, model in offline:
+            if await parts.index.count(agent.site.key) <= READ_AHEAD:
+                await model.read(await parts.index.passages(agent.site.key))
         app.settle()
 
     task = asyncio.create_task(warm())
@@ -204,6 +218,7 @@ def run(settings: Settings, *, demo: bool) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await serve(settings, demo=demo, say=say)
 
+    app.spare_memory()
     if sys.platform == "win32":
         asyncio.run(main())
     else:

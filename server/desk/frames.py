@@ -5,7 +5,7 @@ Pure: turns JSON values into frames, and knows no socket.
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from server.wire import MAX_FILES, MAX_TEXT_CHARS, AnyId, BadFrame, ClientId, Frame, Seq
 
@@ -174,7 +174,9 @@ Deed = Take | Reply | Note | Decide | Release | Assign | Typing | Seen
 Beside = Approval | Card | Suggest | Search | Tag | Snooze | Block | Transcript
 DeskFrame = Watch | Unwatch | List | Pong | Deed | Beside
 
-_FRAME: Final[TypeAdapter[DeskFrame]] = TypeAdapter(Annotated[DeskFrame, Field(discriminator="t")])
+_FRAME: Final[TypeAdapter[DeskFrame]] = TypeAdapter(
+    Annotated[DeskFrame, Field(discriminator="t")], config=ConfigDict(defer_build=True)
+)
 
 
 def frame(item: Any) -> DeskFrame:  # noqa: ANN401 - a JSON value

@@ -19,7 +19,9 @@ class Part(BaseModel):
     """What all parts of site.yaml share: unknown keys are errors, nothing changes after reading."""
 
     # Ids and names made of digits only are numbers to YAML, and meant as text.
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, coerce_numbers_to_str=True, str_strip_whitespace=True, defer_build=True
+    )
 
 
 def normal_origin(value: str) -> str:

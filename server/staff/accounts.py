@@ -75,8 +75,6 @@ class Accounts:
         self._lock = threading.Lock()
         self._clock_ms = clock_ms
         self._hasher = hasher or PasswordHasher()
-        # Verified against for accounts that do not exist, so that an answer takes as long.
-        self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -191,7 +189,9 @@ class Accounts:
                 (email,),
             ).fetchone()
         try:
-            good = self._hasher.verify(row[-1] if row else self._nobody, password[:MAX_PASSWORD]) and row is not None
+            if row is None:  # for an account that does not exist, an answer takes as long
+                self._hasher.hash(password[:MAX_PASSWORD])
+            good = row is not None and self._hasher.verify(row[-1], password[:MAX_PASSWORD])
         except (VerificationError, InvalidHashError):
             good = False
         if good:

@@ -95,7 +95,7 @@ Host = Annotated[str, AfterValidator(egress.normal_host)]
 class Strict(BaseModel):
     """Unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), defer_build=True)
 
 
 class EgressRules(Strict):

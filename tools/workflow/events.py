@@ -12,7 +12,7 @@ JsonObject = dict[str, Any]
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     def as_json(self) -> JsonObject:
         """The record as a JSON object; `event_of` and `action_of` read it back."""
@@ -154,8 +154,9 @@ class End(_Record):
 
 Action = Call | Ask | Say | HandOver | End
 
-_EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
-_ACTION: Final[TypeAdapter[Action]] = TypeAdapter(Annotated[Action, Field(discriminator="kind")])
+_LATER: Final = ConfigDict(defer_build=True)
+_EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Annotated[Event, Field(discriminator="kind")], config=_LATER)
+_ACTION: Final[TypeAdapter[Action]] = TypeAdapter(Annotated[Action, Field(discriminator="kind")], config=_LATER)
 
 
 def event_of(json: Mapping[str, Any]) -> Event:

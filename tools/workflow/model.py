@@ -24,7 +24,9 @@ MAX_NESTING: Final = 8
 class Part(BaseModel):
     """A mapping in the file: unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=(), defer_build=True
+    )
 
 
 def _text(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file

@@ -19,6 +19,7 @@ from server.models.offline.ears import Ears
 from server.models.offline.fit import gather
 from server.models.offline.intents import Bank, bank_texts, command_verbs, corrected, make_bank, masked, readings
 from server.models.offline.language import Language, plain
+from server.models.offline.lists import candidates as quotable
 from server.models.offline.passing import passed_on
 from server.models.offline.plan import act_on, plan_for
 from server.models.offline.question import question_of
@@ -36,6 +37,9 @@ _BANKS: Final = 32
 """Tool sets kept embedded: one per site and node, about 200 kB each."""
 _SENTENCES: Final = 4096
 """Sentence vectors kept (1.5 kB each): questions of one shop come back to the same passages."""
+
+_READ: Final = 8
+"""Sentences embedded at once ahead of questions: some 40 ms of the embedding's one thread."""
 
 Kind = Literal["tool", "workflow", "specialist", "knowledge", "human", "none"]
 
@@ -64,7 +68,10 @@ class Offline:
         pace_s: float = 0.0,
         ears: Ears | None = None,
     ) -> None:
-        """`ears`: the server's own, so that languages are loaded once; else it gets some for these `languages`."""
+        """`ears`: the server's own, so that languages are loaded once; else it gets some for these `languages`.
+
+        Texts of the shop go through the embedder's `embed`, customers' words through its `query`.
+        """
         self._embedder = embedder
         self._pace_s = pace_s
         self._ears = ears or Ears(languages)
@@ -75,6 +82,26 @@ class Offline:
     async def warm(self) -> None:
         """Load the languages in a thread; a message that comes earlier waits for it, nobody else does."""
         await self._ears.warm()
+
+    async def learn(self, tools: Sequence[ToolSpec], workflows: Sequence[Program] = ()) -> None:
+        """Get ready for the messages of an agent with these tools and workflows; else the first of them waits for it."""
+        await self.warm()
+        await self._bank((*tools, *(function_of(program) for program in workflows)))
+
+    async def read(self, passages: Sequence[Passage]) -> None:
+        """Embed the sentences of these passages; else the first question about each of them waits for it.
+
+        A few at a time: who asks something meanwhile comes in between.
+        """
+        await self.warm()
+        english = self._languages["en"]
+        texts: dict[str, None] = {}
+        for passage in passages:
+            language = self._languages.get((passage.locale or "en").split("-")[0].lower(), english)
+            texts |= dict.fromkeys(candidate.embedded for candidate in quotable(1, passage, language))
+        wanted = list(texts)
+        for at in range(0, len(wanted), _READ):
+            await self._embed(wanted[at : at + _READ])
 
     @property
     def _languages(self) -> dict[str, Language]:
@@ -162,7 +189,7 @@ class Offline:
         variants = list(dict.fromkeys(masked(text) for line in earlier for text in (line, language.translated(line))))
         if len({spec.name for spec, _ in asked}) == 1 or not variants:
             return Pending(*asked[0])
-        vectors = await self._embed(variants)
+        vectors = await self._heard(variants)
         found = readings(variants, np.stack([vectors[text] for text in variants]), bank)
         order = {reading.name: place for place, reading in enumerate(found)}
         return Pending(*min(asked, key=lambda item: order.get(item[0].name, len(order))))
@@ -225,7 +252,7 @@ class Offline:
         ]
         asking = [question for part, question in zip(parts, questions, strict=True) if act_on(part)]
         candidates = gather(prompt.passages, asking) if asking else []
-        vectors = await self._embed([*texts, *(candidate.embedded for candidate in candidates)])
+        vectors = await self._heard(texts) | await self._embed([candidate.embedded for candidate in candidates])
         out = []
         for part, (variants, full), question in zip(parts, per_part, questions, strict=True):
             if not act_on(part):
@@ -241,7 +268,12 @@ class Offline:
             out.append(Views(full, found, question, candidates, near, put))
         return out
 
+    async def _heard(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        """Vectors of what a customer said, and of readings of it: the search has asked for some of them before."""
+        return {text: await self._embedder.query(text) for text in dict.fromkeys(texts)}
+
     async def _embed(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        """Vectors of texts of the shop."""
         wanted = list(dict.fromkeys(texts))
         new = [text for text in wanted if text not in self._vectors]
         if new:
