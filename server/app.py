@@ -342,8 +342,8 @@ def _switched(turns: Turns, sites: Sequence[str], site: str, tool: str | None, o
 _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8
 """As glibc's malloc.h numbers them."""
 _KEPT_BYTES = 1_000_000
-"""Freed memory that stays with the process. glibc starts with 128 KiB, and raises it to twice the largest block that was ever freed:
-after the models have been loaded, to so much that nothing is given back (70 MB after the first answer)."""
+"""Freed memory that stays with the process. glibc starts with 128 KiB, and raises it to twice the largest block that was ever
+freed: after the models have been loaded, to so much that nothing is given back (70 MB after the first answer)."""
 
 
 def spare_memory() -> None:
