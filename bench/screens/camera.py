@@ -15,8 +15,8 @@ from playwright.async_api import Browser, BrowserContext, Page
 SIZES: Final = {"desktop": (1280, 800), "phone": (390, 844)}
 SCHEMES: Final = ("light", "dark")
 COLOURS: Final = 256
-"""Of a picture's palette: chosen for the widest range, then moved by k-means to where the pixels are, no channel of any pixel is off
-by more than 8 of 255, and a picture has a third of its bytes. The usual median cut turned small red marks amber."""
+"""Of a picture's palette: chosen for the widest range, then moved by k-means to where the pixels are. No channel of any pixel is
+off by more than 8 of 255, and a picture has a third of its bytes. The usual median cut turned small red marks amber."""
 ROUNDS: Final = 3
 READY_MS: Final = 60_000
 """A machine that is busy is no failure."""
@@ -24,7 +24,7 @@ READY_MS: Final = 60_000
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a picture shows. `prepare` gets a fresh page and the variant's name ("phone-dark"), and leaves the page as it is to be seen."""
+    """What a picture shows. `prepare` gets a fresh page and the variant ("phone-dark"), and leaves it as it is to be seen."""
 
     name: str
     prepare: Callable[[Page, str], Awaitable[None]]

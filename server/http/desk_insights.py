@@ -1,13 +1,12 @@
-"""Desk insights: the page of the merchant's numbers, with its charts, and the same numbers as CSV.
+"""Desk insights: the page of the merchant's numbers, and the same numbers as CSV.
 
-It counts nothing. Admins see all of their sites, agents the conversations that they have had.
+It counts nothing; charts.py measures the bars. Admins see all of their sites, agents the conversations that they have had.
 """
 
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,17 +14,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from server.http.charts import WEEKS_FROM, charts
 from server.http.desk import HEADERS, signed_in
-from server.insights import DEFINITIONS, Insights, Report, Scope
+from server.http.figures import counted, duration, money, share
+from server.insights import DEFINITIONS, Insights, Scope
 from server.staff import Accounts, Staff
 from widget.assets import template_dir
 
 DAYS: Final = (7, 30, 90, 365)
-WIDTH: Final = 720
-HEIGHT: Final = 140
-"""Of a chart, in its own units: it is scaled to the page."""
-TICKS: Final = 7
-"""Dates below a chart: more would run into each other on a phone."""
 SHOWN_GAPS: Final = 50
 
 _REASONS: Final[Mapping[str, str]] = {
@@ -102,7 +98,13 @@ class _Pages:
         self._templates = Environment(
             loader=FileSystemLoader(template_dir()), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
-        self._templates.filters |= {"share": share, "duration": duration, "reason": reason}
+        self._templates.filters |= {
+            "share": share,
+            "duration": duration,
+            "money": money,
+            "counted": counted,
+            "reason": reason,
+        }
 
     async def page(self, request: Request) -> Response:
         """The numbers of the days and the site that were asked for."""
@@ -119,6 +121,7 @@ class _Pages:
             "gaps": gaps[:SHOWN_GAPS] if gaps is not None else None,
             "define": DEFINITIONS,
             "charts": charts(report),
+            "weeks_from": WEEKS_FROM,
         }
         return HTMLResponse(self._templates.get_template("desk-insights.html").render(**values), headers=HEADERS)
 
@@ -163,93 +166,7 @@ class _Pages:
         return _Asked(staff, scope, int(days), wanted, sites)
 
 
-# Charts
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A bar in chart units, from the top left; `part` is the height of its filled lower part."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    part: float
-    title: str
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """Bars by day, with what the whole bar and its filled part mean."""
-
-    title: str
-    whole: str
-    part: str
-    bars: tuple[Bar, ...]
-    ticks: tuple[tuple[float, str], ...]
-    top: int
-    width: int = WIDTH
-    height: int = HEIGHT
-
-
-def charts(report: Report) -> list[Chart]:
-    """Conversations with those resolved without a person, and with those handed over."""
-    days = report.days
-    return [
-        bars(
-            "Conversations by day, and those resolved without a person",
-            ("conversations", "resolved without a person"),
-            [(day, part.conversations, part.resolved) for day, part in days.items()],
-        ),
-        bars(
-            "Conversations by day, and those handed over",
-            ("conversations", "handed over"),
-            [(day, part.conversations, part.handed_over) for day, part in days.items()],
-        ),
-    ]
-
-
-def bars(title: str, names: tuple[str, str], values: Sequence[tuple[date, int, int]]) -> Chart:
-    """A chart of days with two numbers each, the second a part of the first."""
-    top = max((whole for _, whole, _ in values), default=0) or 1
-    step = WIDTH / max(len(values), 1)
-    drawn = tuple(
-        Bar(
-            round(index * step + step * 0.1, 2),
-            round(HEIGHT - HEIGHT * whole / top, 2),
-            round(step * 0.8, 2),
-            round(HEIGHT * whole / top, 2),
-            round(HEIGHT * part / top, 2),
-            f"{day.isoformat()}: {whole} {names[0]}, {part} {names[1]}",
-        )
-        for index, (day, whole, part) in enumerate(values)
-    )
-    every = max(1, -(-len(values) // TICKS))
-    ticks = tuple(
-        (round((index + 0.5) * step, 2), f"{day:%d %b}")
-        for index, (day, _, _) in enumerate(values)
-        if index % every == 0
-    )
-    return Chart(title, *names, drawn, ticks, top)
-
-
 # Words
-
-
-def share(value: float | None) -> str:
-    """A share as per cent; a dash where there is nothing to share."""
-    return "–" if value is None else f"{value * 100:.0f} %"
-
-
-def duration(ms: float | None) -> str:
-    """Milliseconds in the unit that one reads easily; a dash for none."""
-    if ms is None:
-        return "–"
-    for limit_s, unit_s, name in ((1, 0.001, "ms"), (90, 1, "s"), (5_400, 60, "min"), (172_800, 3_600, "h")):
-        if ms / 1000 < limit_s:
-            value = ms / 1000 / unit_s
-            return f"{value:.1f} {name}" if value < 10 and name != "ms" else f"{value:.0f} {name}"
-    return f"{ms / 86_400_000:.1f} days"
 
 
 def reason(code: str) -> str:

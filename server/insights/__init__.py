@@ -1,7 +1,7 @@
 """Insights: the merchant's numbers, worked out of the log: what was resolved, handed over, asked in vain, and what it cost.
 
 It writes nothing to the log. `tally` counts one conversation, `table` keeps what was counted, `report` adds it up, `gaps`
-gathers questions without an answer, `charts` measures bars.
+gathers questions without an answer.
 """
 
 from server.insights.gaps import Gap, gather

@@ -106,7 +106,12 @@ class Sum:
     @property
     def csat(self) -> float | None:
         """Share of good ratings, 0..1."""
-        return sum(score >= GOOD_SCORE for score in self.scores) / len(self.scores) if self.scores else None
+        return self.satisfied / len(self.scores) if self.scores else None
+
+    @property
+    def satisfied(self) -> int:
+        """Good ratings."""
+        return sum(score >= GOOD_SCORE for score in self.scores)
 
     @property
     def calls(self) -> int:
@@ -116,7 +121,12 @@ class Sum:
     @property
     def tool_share(self) -> float | None:
         """Share of them that ended well, 0..1."""
-        return sum(tool.ok for tool in self.tools.values()) / self.calls if self.calls else None
+        return self.calls_ok / self.calls if self.calls else None
+
+    @property
+    def calls_ok(self) -> int:
+        """Those of them that ended well."""
+        return sum(tool.ok for tool in self.tools.values())
 
     @property
     def first_response_ms(self) -> float | None:

@@ -18,6 +18,10 @@ from tests.serving import Server, write_shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
+READABLE_PX = 11
+"""Of the height of a line of a chart's labels, ascent and descent: what 9-pixel letters have."""
+SMALLEST = "Math.min(...[...document.querySelectorAll('svg .tick')].map((text) => text.getBoundingClientRect().height))"
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -60,6 +64,7 @@ def test_the_page_is_clean_for_axe_and_fits_the_screen(chromium, server, scheme,
     expect(page.get_by_role("img").first).to_be_visible()
     expect(page.get_by_role("heading", name="Questions without an answer")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(SMALLEST) >= READABLE_PX
     assert wrong == []  # before axe, which tries inline styles that the page's policy refuses
     assert violations(page) == []
     page.context.close()

@@ -69,6 +69,8 @@ def test_an_admin_sees_what_was_asked_in_vain_and_numbers_with_their_meaning(sig
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "style=" not in page.text
     assert "Conversations in which the customer wrote something" in page.text
+    assert "1 customer asked about this" in page.text
+    assert "2 model calls" in page.text
     assert "Other &lt;Shop&gt;" in page.text
     assert PLAIN in page.text
     assert "/desk/settings/articles/new?site=pk_test&amp;question=%3D1%2B1%20do%20you%20wrap%20presents%3F" in page.text
