@@ -33,7 +33,9 @@ def fold(key: str, events: Iterable[Event], base: Conversation | None = None) ->
         state.head = event.seq
         state.last_ms = event.at_ms
         step = _STEPS.get(event.kind)
-        if step is not None:
+        if step is not None and not event.body and event.kind != "opened":
+            state.erased = True  # only `opened` can have nothing to say: there is nothing left to go by
+        elif step is not None:
             step(state, event)
         if event.role == "staff" and event.body.get("by") in state.mentions:
             state.mentions = {who: seq for who, seq in state.mentions.items() if who != event.body["by"]}
@@ -83,7 +85,6 @@ def _verify(state: Conversation, event: Event) -> None:
 
 def _message(state: Conversation, event: Event) -> None:
     body = event.body
-    state.erased = state.erased or "text" not in body
     state.messages.append(
         Message(
             event.id,

@@ -1,11 +1,12 @@
 """The fold: what events add up to."""
 
 import itertools
+from typing import get_args
 
 import pytest
 
 from server.conversation import fold, summarize
-from server.events import Event, Viewer, visible
+from server.events import Event, Kind, Viewer, visible
 
 KEY = "pk_x/c1"
 
@@ -99,6 +100,14 @@ def test_an_unknown_kind_from_a_newer_version_only_moves_the_head():
 def test_an_erased_message_marks_the_conversation():
     assert fold(KEY, log(("message", "customer", {}))).erased
     assert not fold(KEY, log(("message", "customer", {"text": ""}))).erased
+
+
+@pytest.mark.parametrize("kind", sorted({*get_args(Kind)} - {"opened"}))
+def test_an_erased_event_of_any_kind_folds_and_says_nothing(kind):
+    events = log(("opened", "customer", {}), (kind, "system", {}, "t:1"), ("message", "customer", {}))
+    state = fold(KEY, events)
+    assert (state.head, state.erased) == (3, True)
+    assert not (state.messages or state.calls or state.runs or state.turn)
 
 
 def test_the_summary_agrees_with_the_fold_after_every_event():

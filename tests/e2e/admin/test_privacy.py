@@ -78,12 +78,26 @@ async def test_an_erased_conversation_is_gone_from_the_disk_and_lets_its_viewers
         await other.answered(await other.say("still here?"))
     async with desk.visitor() as again:
         assert await again.again(client) is None
-        assert again.close_code == 4503
+        assert (again.close_code, again.frames[-1]["code"]) == (4503, "erased")
     exported = lines(await run(desk, "export", "--site", "pk_one", "--conversation", conversation))
     assert exported
     assert all(line["body"] == {} for line in exported)
     assert (await run(desk, "erase", "--site", "pk_one", "--conversation", conversation)).returncode == 1
     assert (await run(desk, "audit", "verify")).returncode == 0
+
+
+async def test_an_erased_conversation_with_calls_says_so_to_whoever_comes_back(desk):
+    async with desk.visitor() as client:
+        await signed_in(client)
+        for text in ("refund 40", "refund 62"):
+            await client.answered(await client.say(text))
+        conversation = client.welcome["conversation"]
+        erased = await run(desk, "erase", "--site", "pk_one", "--conversation", conversation)
+        assert (erased.returncode, await client.closed()) == (0, 4503)
+    assert await desk.pending(client) == []
+    async with desk.visitor() as again:
+        assert await again.again(client) is None
+        assert (again.close_code, again.frames[-1]["code"]) == (4503, "erased")
 
 
 async def test_a_customer_is_erased_whole_and_nobody_else(desk):
