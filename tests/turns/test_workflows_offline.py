@@ -8,7 +8,9 @@ import contextlib
 import pytest
 
 from retrieval.embed import MiniLM
+from retrieval.remembered import Remembered
 from server.models.offline import Offline
+from server.models.offline.ears import Ears
 from server.shop.workflows import Workflows
 from server.stores.memory import MemoryStore
 from server.turns.quoting import with_quote
@@ -47,8 +49,16 @@ class Shelf:
 
 
 @pytest.fixture(scope="module")
-def embedder():
-    return MiniLM()
+def embedder(tmp_path_factory):
+    """Each test has an engine of its own; what the texts of the shop mean is computed once for all of them."""
+    made = Remembered(MiniLM(), tmp_path_factory.mktemp("remembered") / "vectors.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def ears():
+    return Ears()
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +92,7 @@ class Talk:
 
 
 @pytest.fixture
-async def talk(embedder, shelf):
+async def talk(embedder, ears, shelf):
     async with contextlib.AsyncExitStack() as stack:
 
         async def make(world=None, rules=None):
@@ -91,7 +101,8 @@ async def talk(embedder, shelf):
             for tool in world.tools():
                 registry.add(tool)
             rules = AUTO | (rules or {})
-            node = Node(MemoryStore(), Offline(embedder), registry, rules, {}, Workflows(registry, rules), shelf)
+            engine = Offline(embedder, ears=ears)
+            node = Node(MemoryStore(), engine, registry, rules, {}, Workflows(registry, rules), shelf)
             await stack.enter_async_context(node.turns)
             return Talk(node, world)
 
