@@ -5,7 +5,7 @@ It decides nothing.
 
 from typing import Any
 
-from server import handoff, prompt, runs
+from server import handoff, phrases, prompt, runs
 from server.conversation import Conversation
 from server.events import NewEvent
 from server.turns.work import Node, Work
@@ -18,6 +18,16 @@ def turn_ended(node: Node, work: Work, state: Conversation, why: str) -> NewEven
     usage = {"input_tokens": work.usage.input_tokens, "output_tokens": work.usage.output_tokens}
     body = {"reason": why, "answers": list(state.unanswered), "usage": usage, "ms": node.clock_ms() - started_ms}
     return work.new("turn.ended", "system", body)
+
+
+def closing(node: Node, work: Work, state: Conversation, why: str) -> list[NewEvent]:
+    """The end of a turn in which all is said; where nothing was (a workflow that was stopped has no word for it), one word."""
+    ended = turn_ended(node, work, state, why)
+    silent = why == "answered" and bool(state.messages) and state.messages[-1].id in state.unanswered
+    if not silent:
+        return [ended]
+    text = phrases.say("left_at_that", prompt.spoken_in(state, work.agent.site))
+    return [work.new("message", "agent", {"text": text}), ended]
 
 
 def asks_person(work: Work, state: Conversation, said: NewEvent, reason: str, detail: str = "") -> list[NewEvent]:

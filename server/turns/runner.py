@@ -18,7 +18,7 @@ from server.log import Log
 from server.policy import Runner
 from server.ports import Conflict, Gone, Usage
 from server.turns.calls import Calls
-from server.turns.ending import asks_person, turn_ended
+from server.turns.ending import asks_person, closing, turn_ended
 from server.turns.flows import Flows
 from server.turns.knowledge import Knowledge
 from server.turns.speech import Speech
@@ -202,7 +202,7 @@ class Turns:
             case policy.HandOver():
                 await self._hand_over(work, state, step)
             case policy.EndTurn():
-                await self._log.append(work.key, [turn_ended(self._node, work, state, step.reason)], after=state.head)
+                await self._log.append(work.key, closing(self._node, work, state, step.reason), after=state.head)
             case policy.CallModel():
                 await self._speech.call_model(work, state)
         return False
