@@ -260,7 +260,7 @@ def _call_ended(program: Program, state: JsonObject, event: CallEnded) -> bool:
     if event.ok:
         value, fault = _shaped(tool, event.result)
         if fault and effect == "read":
-            state["results"][key] = {**note, "ok": False, "error": fault, "value": None}
+            state["results"][key] = {**note, "ok": False, "error": fault, "code": "bad_result", "value": None}
         elif entry["undoes"] is not None:
             state["undone"].append(entry["undoes"])
             done = state["results"].pop(entry["undoes"], None)
@@ -282,7 +282,7 @@ def _call_ended(program: Program, state: JsonObject, event: CallEnded) -> bool:
     else:
         state["retry"].pop(key, None)
         state["barred"] = event.code in ("denied", "over_limit")
-        state["results"][key] = {**note, "ok": False, "error": event.error, "value": None}
+        state["results"][key] = {**note, "ok": False, "error": event.error, "code": event.code, "value": None}
     return state["status"] != "ended" and (state["paused"] is None or state["ending"] is not None)
 
 

@@ -5,7 +5,7 @@ failure.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +28,14 @@ MAX_RESTARTS: Final = 50
 
 _NO_PHOTO: Final = {"en": "I have no photo", "de": "Ich habe kein Foto"}
 _UNUSABLE: Final = {"en": "Sorry, I couldn't use that.", "de": "Das konnte ich leider nicht verwenden."}
+_NOT_MINE: Final = {"en": "I may not do that by myself.", "de": "Das darf ich nicht von mir aus tun."}
+_NOT_WORKED: Final = {"en": "Sorry, that did not work.", "de": "Das hat leider nicht geklappt."}
+_OURS: Final[Mapping[str, Mapping[str, str]]] = {
+    "bad_args": _UNUSABLE,
+    "bad_result": _NOT_WORKED,
+    **dict.fromkeys(("unknown_tool", "disabled", "denied", "broken", "over_limit"), _NOT_MINE),
+}
+"""What `error` is to a customer where the failure's own words are for developers or the shop's rules, by the call's code."""
 
 
 class _Restart(Exception):
@@ -223,7 +231,7 @@ class Walk:
             self._set(step, found["value"])
             return
         if found is not None:
-            self._failed(node, step, key, found["error"])
+            self._failed(node, step, key, found["error"], _OURS.get(found.get("code", "")))
             return
         flying = [entry for entry in self.state["flight"].values() if entry["step"] == node.id]
         if any(entry["key"] == key or entry["effect"] != "read" for entry in flying):
@@ -238,14 +246,15 @@ class Walk:
             tool = self.program.tools.get(step.call)
             self.values.results[step.as_] = types.dress(value, tool.result if tool is not None else types.ANY)
 
-    def _failed(self, node: Node, step: CallStep, key: str, error: str) -> None:
-        """Go on after a failure as the step says; by default a person does."""
+    def _failed(self, node: Node, step: CallStep, key: str, error: str, ours: Mapping[str, str] | None = None) -> None:
+        """Go on after a failure as the step says; by default a person does. `ours` is said to customers instead of `error`."""
         self._set(step, None)
+        told = error if ours is None else text_in(ours, self.state["locale"])
         way = step.on_error or OnError(hand_over="failed")
         if way.say is not None and (way.ask or way.goto):
-            self._kept_say(node, way.say, error)
+            self._kept_say(node, way.say, told)
         elif way.say is not None:
-            self._say(node, way.say, error=error)
+            self._say(node, way.say, error=told)
         again = way.ask or self._earlier_ask(node, way.goto)
         if again is not None:
             self.state["results"].pop(key)
