@@ -82,6 +82,7 @@ class Hold:
         self._rewritten = False
         self._out: list[str] = []
         self._word = ""  # the newest word, if all of it was shown and nothing before it matters
+        self._calm = False  # whether all was shown, nothing before matters, and a space waits for the next word
         self._notable = proof.lexicon.notable
 
     @property
@@ -103,6 +104,16 @@ class Hold:
                 self._shown = len(self._buffer)
                 self._out.append(piece)
                 return piece
+        elif self._calm and piece[-1:] == " " and (word := piece[:-1]).isalnum() and word.isascii():
+            # The same for models that write the space behind the word: it is complete.
+            word = word.lower()
+            if word not in self._notable and word not in ADVERBS and len(self._buffer) < MAX_SENTENCE_CHARS:
+                self._before, self._last = self._last, word
+                self._buffer += piece
+                self._shown = len(self._buffer)
+                self._at = self._shown - 1
+                self._out.append(piece)
+                return piece
         return self._look(piece)
 
     def _look(self, piece: str) -> str:
@@ -114,9 +125,11 @@ class Hold:
             out += self._judged(sentence)
             self._begin()
         out += self._safe()
-        word = self._buffer[self._at :] if self._shown == len(self._buffer) and not self._kept else ""
         alert = self._ich_habe or self._last in _ALERT or self._before in _OWN
-        self._word = word.lower() if word.isalnum() and word.isascii() and not alert else ""
+        shown = self._shown == len(self._buffer) and not self._kept and not alert
+        word = self._buffer[self._at :] if shown else ""
+        self._word = word.lower() if word.isalnum() and word.isascii() else ""
+        self._calm = shown and self._from is None and word == " "
         return out
 
     def finish(self, *, handed_over: bool = False) -> str:

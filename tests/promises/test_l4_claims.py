@@ -4,6 +4,7 @@ The model says it at every split of its words, without a call, before one, after
 """
 
 import itertools
+import re
 
 import pytest
 
@@ -50,6 +51,8 @@ RULES = {"refund": Rule(permission="auto", per_conversation=100)}
 def splits(text):
     yield [text]
     yield list(text)
+    yield re.findall(r"\S+\s*", text)
+    yield re.findall(r"\s*\S+", text)
     yield from ([text[:at], text[at:]] for at in range(1, len(text)))
 
 

@@ -1,5 +1,6 @@
 """Claims: a sentence that says something was done is known as one, whatever its form, and nothing else is."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -202,6 +203,8 @@ def written(text, pieces, proof=None, **options):
 def splits(text):
     yield [text]
     yield list(text)
+    yield re.findall(r"\S+\s*", text)  # words as models write them: with the space behind
+    yield re.findall(r"\s*\S+", text)  # or before
     for at in range(1, len(text)):
         yield [text[:at], text[at:]]
 
