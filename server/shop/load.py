@@ -15,7 +15,7 @@ from server.kit import Kit
 from server.shop import advice
 from server.shop.connect import LiveRules, connect
 from server.shop.guests import connect_guests
-from server.shop.plugin import compile_plugin, plugin_file, run_plugin
+from server.shop.plugin import PluginSource, compile_plugin, plugin_file, run_plugin
 from server.shop.workflows import Workflows, about_workflows, read_own, steps_of
 from server.site import (
     Document,
@@ -76,7 +76,7 @@ class Shop:
     @property
     def sources(self) -> tuple[Source, ...]:
         """The plugin's sources. The help/ folder is not among them: it is at `help_dir`."""
-        return tuple(self.kit.sources)
+        return tuple(PluginSource(source, self.dir) for source in self.kit.sources)
 
     @property
     def help_dir(self) -> Path:

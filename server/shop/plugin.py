@@ -9,6 +9,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from retrieval.types import Document, Source, SourceError
 from server.kit import Kit, load_module, module_name
 from server.site import Problem
 from tools import BadTool
@@ -58,6 +59,35 @@ def run_plugin(file: Path, kit: Kit, problems: list[Problem]) -> None:
     if kit.model is not None and not isinstance(kit.model, str) and not hasattr(kit.model, "stream"):
         message = f"kit.model: expected a name such as openai/NAME, or a Model, got {kit.model!r:.60}"
         problems.append(Problem(file, line, 1, "error", message))
+
+
+class PluginSource:
+    """A source of the plugin's. What goes wrong in it is told with the line of the plugin, as what goes wrong in `setup` is."""
+
+    def __init__(self, source: Source, directory: Path) -> None:
+        self.source = source
+        self._dir = directory
+
+    async def documents(self) -> list[Document]:
+        """The source's documents.
+
+        Raises:
+            SourceError: it failed, or gave something that is none.
+        """
+        file = plugin_file(self._dir) or self._dir
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                found = list(await self.source.documents())
+        except SourceError:
+            raise
+        except Exception as error:
+            # The border to a merchant's code, once more.
+            raise SourceError(str(_problem(error, file, self._dir))) from error
+        wrong = next((one for one in found if not isinstance(one, Document)), None)
+        if wrong is not None:
+            where = f"{type(self.source).__name__}.documents()"
+            raise SourceError(f"{file}: {where}: expected retrieval.types.Document, got {wrong!r:.60}")
+        return found
 
 
 def _problem(error: BaseException, file: Path, directory: Path) -> Problem:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.types import SourceError
 from server.shop import Shop, ShopError, load_shop, load_shops, read_shop
 from tools import Caller, Rule, run
 
@@ -242,4 +243,22 @@ def test_a_source_is_kept(tmp_path):
     code = "class S:\n    async def documents(self):\n        return []\ndef setup(kit):\n    kit.sources.add(S())\n"
     shop, _ = read(shop_at(tmp_path, plugin_dot_py=code))
     assert shop is not None
-    assert [type(source).__name__ for source in shop.sources] == ["S"]
+    assert [type(source.source).__name__ for source in shop.sources] == ["S"]
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "said"),
+    [
+        ("return Document('a.md')", 4, "TypeError: Document.__init__() missing"),
+        ("return [Document.of('a.md', 'A'), 'B']", None, "S.documents(): expected retrieval.types.Document, got 'B'"),
+        ("raise ConnectionError('the shelf is away')", 4, "ConnectionError: the shelf is away"),
+    ],
+)
+async def test_a_source_that_fails_is_told_with_the_line_of_the_plugin(tmp_path, body, line, said):
+    code = f"from retrieval.types import Document\nclass S:\n    async def documents(self):\n        {body}\n"
+    shop, _ = read(shop_at(tmp_path, plugin_dot_py=f"{code}def setup(kit):\n    kit.sources.add(S())\n"))
+    (source,) = shop.sources
+    with pytest.raises(SourceError) as told:
+        await source.documents()
+    assert said in str(told.value)
+    assert f"plugin.py:{line}" in str(told.value) or line is None
