@@ -62,8 +62,10 @@ def add(  # noqa: PLR0913 - the options
     """Add a person, or change the one with this address, who gets exactly what is given here. Their sessions end."""
     face = _face(picture)
     accounts = _accounts(data)
-    if password_stdin:
+    if password_stdin or not sys.stdin.isatty():  # without a terminal there is nobody to ask
         password = sys.stdin.readline().rstrip("\r\n")
+        if not (password or password_stdin):
+            raise click.UsageError("there is no terminal to ask for the password: give it with --password-stdin")
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     try:

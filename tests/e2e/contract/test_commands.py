@@ -19,7 +19,7 @@ def shopbell(*arguments, stdin=None, **env):
     known = {k: v for k, v in os.environ.items() if not k.startswith("SHOPBELL_")}
     command = [sys.executable, "-m", "server.cli", *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, input=stdin, cwd=ROOT, env=known | env, timeout=100, check=False
+        command, capture_output=True, text=True, input=stdin or "", cwd=ROOT, env=known | env, timeout=100, check=False
     )
 
 
@@ -206,6 +206,9 @@ def test_check_takes_the_contracts_own_examples(tmp_path):
         (["serve", "--shop", "{shop}", "--data", "{shop}/site.yaml"], {}, 2, "--data"),
         (["backup", "--data", "{new}", "{new}.backup"], {}, 1, "log"),
         (["token", "--shop", "{shop}", "--customer", "c"], {}, 1, "TEST_SECRET"),
+        (["staff", "add", "ada@example.com", "--data", "{new}"], {}, 2, "--password-stdin"),
+        (["staff", "add", "ada", "--data", "{new}", "--password-stdin"], {}, 1, "e-mail"),
+        (["staff", "add", "ada@example.com", "--data", "{new}", "--role", "boss"], {}, 2, "boss"),
         (["token", "--shop", "{shop}"], {}, 2, "--customer"),
     ],
 )
@@ -235,6 +238,9 @@ def test_help_and_version_are_on_stdout():
         "backup",
         "restore",
         "doctor",
+        "staff",
+        "export",
+        "erase",
     ]:
         assert f"\n  {command} " in listed
 
