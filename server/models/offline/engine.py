@@ -5,6 +5,7 @@ Deterministic, without a network and without any knowledge of a shop but what th
 
 import asyncio
 import hashlib
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -38,8 +39,10 @@ _BANKS: Final = 32
 _SENTENCES: Final = 4096
 """Sentence vectors kept (1.5 kB each): questions of one shop come back to the same passages."""
 
-_READ: Final = 8
-"""Sentences embedded at once ahead of questions: some 40 ms of the embedding's one thread."""
+_READ: Final = 2
+"""Sentences embedded at once ahead of questions: a question that comes meanwhile waits for no more, some 15 ms."""
+_QUIET_S: Final = 3.0
+"""So long after a message nothing is read ahead: who writes again soon should not share the core."""
 
 Kind = Literal["tool", "workflow", "specialist", "knowledge", "human", "none"]
 
@@ -78,6 +81,7 @@ class Offline:
         self._banks: OrderedDict[str, Bank] = OrderedDict()
         self._world: World | None = None
         self._vectors: OrderedDict[str, Vectors] = OrderedDict()
+        self._asked_s = float("-inf")  # when a message came last, on the monotonic clock
 
     async def warm(self) -> None:
         """Load the languages in a thread; a message that comes earlier waits for it, nobody else does."""
@@ -91,7 +95,7 @@ class Offline:
     async def read(self, passages: Sequence[Passage]) -> None:
         """Embed the sentences of these passages; else the first question about each of them waits for it.
 
-        A few at a time: who asks something meanwhile comes in between.
+        A few at a time, with as long a rest after each, and not while somebody asks something.
         """
         await self.warm()
         english = self._languages["en"]
@@ -101,7 +105,11 @@ class Offline:
             texts |= dict.fromkeys(candidate.embedded for candidate in quotable(1, passage, language))
         wanted = list(texts)
         for at in range(0, len(wanted), _READ):
+            while (rest_s := self._asked_s + _QUIET_S - time.monotonic()) > 0:  # noqa: ASYNC110 - the time itself is awaited
+                await asyncio.sleep(rest_s)
+            since = time.monotonic()
             await self._embed(wanted[at : at + _READ])
+            await asyncio.sleep(time.monotonic() - since)
 
     @property
     def _languages(self) -> dict[str, Language]:
@@ -152,6 +160,7 @@ class Offline:
         return picks(plan)
 
     async def _plan(self, prompt: Prompt) -> Plan:
+        self._asked_s = time.monotonic()
         await self.warm()
         # To the reading of a message a workflow is one more function; what becomes of it differs.
         prompt = replace(prompt, tools=(*prompt.tools, *(function_of(program) for program in prompt.workflows)))
@@ -270,7 +279,8 @@ class Offline:
 
     async def _heard(self, texts: Sequence[str]) -> dict[str, Vectors]:
         """Vectors of what a customer said, and of readings of it: the search has asked for some of them before."""
-        return {text: await self._embedder.query(text) for text in dict.fromkeys(texts)}
+        wanted = list(dict.fromkeys(texts))
+        return dict(zip(wanted, await asyncio.gather(*map(self._embedder.query, wanted)), strict=True))
 
     async def _embed(self, texts: Sequence[str]) -> dict[str, Vectors]:
         """Vectors of texts of the shop."""
