@@ -98,18 +98,22 @@ class Offline:
         A few at a time, with as long a rest after each, and not while somebody asks something.
         """
         await self.warm()
-        english = self._languages["en"]
-        texts: dict[str, None] = {}
-        for passage in passages:
-            language = self._languages.get((passage.locale or "en").split("-")[0].lower(), english)
-            texts |= dict.fromkeys(candidate.embedded for candidate in quotable(1, passage, language))
-        wanted = list(texts)
+        wanted = await asyncio.to_thread(self._sentences_of, passages)
         for at in range(0, len(wanted), _READ):
             while (rest_s := self._asked_s + _QUIET_S - time.monotonic()) > 0:  # noqa: ASYNC110 - the time itself is awaited
                 await asyncio.sleep(rest_s)
             since = time.monotonic()
             await self._embed(wanted[at : at + _READ])
             await asyncio.sleep(time.monotonic() - since)
+
+    def _sentences_of(self, passages: Sequence[Passage]) -> list[str]:
+        """What of them is embedded when somebody asks: a millisecond for each passage."""
+        english = self._languages["en"]
+        texts: dict[str, None] = {}
+        for passage in passages:
+            language = self._languages.get((passage.locale or "en").split("-")[0].lower(), english)
+            texts |= dict.fromkeys(candidate.embedded for candidate in quotable(1, passage, language))
+        return list(texts)
 
     @property
     def _languages(self) -> dict[str, Language]:
