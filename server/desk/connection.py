@@ -178,13 +178,15 @@ class Desk:
 
     async def _on(self, key: str, frame: frames.DeskFrame) -> None:
         deeds, staff = self._line.deeds, self._staff
-        head = (await self._line.log.load(key)).head
-        if head == 0:
+        state = await self._line.log.load(key)
+        if state.head == 0:
             raise NotDone("bad_frame", "there is no such conversation")
+        if state.erased:
+            raise Gone(key)
         match frame:
             case frames.Watch():
                 # A cursor beyond the head is of another log, before a restore: as a customer, everything from 1.
-                await self._watch(key, frame.after if frame.after <= head else 0)
+                await self._watch(key, frame.after if frame.after <= state.head else 0)
             case frames.Unwatch():
                 self._unwatch(key)
             case frames.Take():

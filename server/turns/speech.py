@@ -260,7 +260,8 @@ class Speech:
             answer.hand_over = "low_confidence"
             said = phrases.handed_over(answer.hand_over, prompt.spoken_in(asked, work.agent.site))
             text = f"{message.body['text']}\n\n{said} {people_text(self._node, work, asked)}"
-            message = replace(message, body={**message.body, "text": text})
+            # The offer of a person, which is all the choice there is, has come true.
+            message = replace(message, body={k: v for k, v in message.body.items() if k != "choices"} | {"text": text})
         hands_over = answer.hand_over is not None and current.mode == "agent"
         if not hands_over and self._flows.holds_the_turn(work, current):
             events += [*self._flows.digression(work, current), message]

@@ -256,6 +256,7 @@ async def test_the_offline_engine_that_does_not_know_hands_over_too(make_shop):
     shop = await make_shop(model=engine, hand_over={"low_confidence": 0.3}, shelf=Empty())
     events = await shop.ask("do penguins like boots?", "m1", 1)
     assert modes(events) == [("waiting", "low_confidence")]
+    assert "choices" not in bodies(events, "message")[-1], "a person was asked already: no button asks for one"
 
 
 # The packet

@@ -12,6 +12,7 @@ import websockets
 from websockets.asyncio.client import connect
 
 from tests.e2e.contract.talk import identity
+from tests.e2e.contract.test_commands import shopbell
 from tests.e2e.desk.colleague import PASSWORD, Colleague, add_staff
 from tests.serving import Client, Server, write_shop
 
@@ -163,6 +164,21 @@ async def test_a_call_is_decided_with_the_hash_of_its_arguments_and_with_no_othe
         assert ended["body"] == {"call": call, "label": asked["label"], "ok": True}
         [decided] = [e["body"] for e in ada.log(conversation) if e["kind"] == "call.decided"]
         assert (decided["approve"], decided["by"], decided["comment"]) == (True, "staff", "as agreed")
+
+
+async def test_an_erased_conversation_is_told_to_be_erased_whatever_is_wanted_of_it(server, ada):
+    async with Client(server) as client:
+        conversation = await opened(client)
+        done = await asyncio.to_thread(
+            shopbell, "erase", "--site", "pk_test", "--conversation", conversation, "--yes", "--data", server.data
+        )
+        assert (done.returncode, await client.closed()) == (0, 4503)
+    for frame in ({"t": "watch", "after": 0}, {"t": "take"}, {"t": "reply", "id": "r1", "text": "hi"}):
+        ada.frames.clear()
+        await ada.send(frame.pop("t"), conversation=conversation, **frame)
+        await ada.until(ada.errors)
+        assert (ada.errors()[0]["code"], ada.errors()[0]["conversation"]) == ("erased", conversation)
+    assert ada.log(conversation) == []
 
 
 async def test_what_is_not_there_is_told_with_its_conversation_and_the_desk_stays(ada):
