@@ -4,7 +4,7 @@
 import { h } from "../dom.js";
 import { callsOf } from "./timeline.js";
 import { nameOf } from "./queue.js";
-import { capital, languageOf, plain, reasonOf, when } from "./words.js";
+import { capital, dated, languageOf, plain, reasonOf, when } from "./words.js";
 
 const LEVELS = /** @type {Record<string, string>} */ ({ anonymous: "sign-in has run out", guest: "showed an order's e-mail by a code", identified: "signed in by the shop", step_up: "confirmed by a code" });
 
@@ -36,7 +36,7 @@ export function drawCard(side, view) {
     h("dl", {}, pair("Known", capital(level)), pair("Customer", known?.customer), pair("E-mail", known?.email), pair("Left for answers", found.contact?.body.email), pair("Language", languageOf(routed?.language || opened?.locale)), pair("Mood", routed?.mood && capital(routed.mood)), pair("Page", opened?.page?.title || opened?.page?.url)),
     h("h2", {}, "Tags"),
     tags(row?.tags || [], view.tag),
-    ...(card?.tools || []).flatMap((/** @type {any} */ t) => [h("h2", {}, plain(subject(t.tool))), table(t)]),
+    ...(card?.tools || []).flatMap((/** @type {any} */ t) => [h("h2", {}, plain(subject(t.tool))), table(t, view.now_ms)]),
     h("h2", {}, "Actions"),
     calls.length ? h("ul", { class: "calls" }, calls.map((c) => h("li", { class: c.ended ? (c.ended.ok ? "good" : "bad") : "busy" }, h("span", { class: "hidden-text" }, c.ended ? (c.ended.ok ? "done: " : "failed: ") : "open: "), plain(c.label || c.tool)))) : h("p", { class: "quiet" }, "None yet."),
     ...(card?.earlier?.length ? [h("h2", {}, "Earlier conversations"), h("ul", { class: "earlier" }, card.earlier.map((/** @type {Row} */ r) =>
@@ -68,11 +68,11 @@ function subject(tool) {
   return capital(tool.replace(/^(list|get|find|read|fetch|look_up|lookup|show|my)_(?=.)/, "").replaceAll("_", " "));
 }
 
-/** @param {{columns: string[], rows: string[][], more: number, error?: string}} t */
-function table(t) {
+/** @param {{columns: string[], rows: string[][], more: number, error?: string}} t @param {number} now_ms */
+function table(t, now_ms) {
   if (t.error) return h("p", { class: "quiet" }, plain(t.error));
   if (!t.rows.length) return h("p", { class: "quiet" }, "None.");
-  const head = t.columns.length ? h("thead", {}, h("tr", {}, t.columns.map((c) => h("th", { scope: "col" }, plain(c.replaceAll("_", " ")))))) : false;
-  const body = h("tbody", {}, t.rows.map((cells) => h("tr", {}, cells.map((cell, n) => (n || t.columns.length ? h("td", {}, plain(cell)) : h("th", { scope: "row" }, plain(cell.replaceAll("_", " "))))))));
+  const head = t.columns.length ? h("thead", {}, h("tr", {}, t.columns.map((c) => h("th", { scope: "col" }, plain(capital(c.replaceAll("_", " "))))))) : false;
+  const body = h("tbody", {}, t.rows.map((cells) => h("tr", {}, cells.map((cell, n) => (n || t.columns.length ? h("td", {}, dated(plain(cell), now_ms)) : h("th", { scope: "row" }, plain(capital(cell.replaceAll("_", " ")))))))));
   return h("div", { class: "table", tabindex: 0, role: "group", "aria-label": "Table" }, h("table", {}, head, body), t.more > 0 && h("p", { class: "quiet" }, `${t.more} more`));
 }

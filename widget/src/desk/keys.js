@@ -5,7 +5,7 @@ import { h } from "../dom.js";
 
 /** @type {[string, [string, string][]][]} */
 const SHEET = [
-  ["Queues", [["1 – 5", "waiting, mine, approvals, open, closed"], ["j / k", "next, previous"], ["/", "search all conversations"], ["Esc", "back to the list"]]],
+  ["Queues", [["1 – 5", "waiting, mine, approvals, open, closed"], ["j / k", "open the next, the previous"], ["↑ ↓ Enter", "walk through the list, open"], ["/", "search all; Enter opens the first"], ["Esc", "back to the list"]]],
   ["The conversation", [["t", "take over"], ["b", "hand back to the agent"], ["c", "close"], ["o", "assign: to a colleague, to nobody"], ["m", "more: snooze, close for another reason, block"], ["a", "to the first approval"], ["u", "to what is new"], ["i", "about the customer"]]],
   ["Writing", [["r", "reply"], ["n", "note"], ["g", "suggest a reply"], ["/ in a reply", "canned replies"], ["@ in a note", "name a colleague"], ["Enter", "send"], ["Shift + Enter", "a new line"], ["↑ ↓ Tab", "choose what is offered"]]],
 ];

@@ -19,7 +19,7 @@ import { Rows } from "./rows.js";
 import { drawTabs } from "./tabs.js";
 import { Talk } from "./talk.js";
 import { openWords } from "./timeline.js";
-import { reasonOf, ticking } from "./words.js";
+import { capital, reasonOf, ticking } from "./words.js";
 
 /** @typedef {import("../link.js").Frame} Frame */
 /** @typedef {Record<string, any>} Row */
@@ -60,7 +60,7 @@ class Desk {
   }
 
   build() {
-    const on = (this.on = page({ search: () => this.seek(), back: () => this.back() }));
+    const on = (this.on = page({ search: () => this.seek(), searching: (e) => this.searching(e), back: () => this.back() }));
     const help = sheet();
     this.help = () => help.showModal();
     this.rows = new Rows({ open: (row) => this.open(row), scrolled: () => this.frames.mark("queue") });
@@ -195,7 +195,7 @@ class Desk {
 
   back() {
     document.body.classList.remove("reading", "asking");
-    /** @type {HTMLElement | null} */ (this.rows.node.querySelector('[aria-current="true"]') || this.rows.node.querySelector("button"))?.focus();
+    this.rows.focus(this.shown.findIndex((row) => keyOf(row) === this.current));
   }
 
   /** @param {string} text @param {boolean} noting */
@@ -250,6 +250,14 @@ class Desk {
     const query = this.search.trim();
     if (query.length > 1) this.seeking = setTimeout(() => this.line.send("", { t: "search", query }), SEARCH_MS);
     this.frames.mark("queue");
+  }
+
+  /** Out of the search field into what was found: Enter opens the first, an arrow only goes there. @param {KeyboardEvent} e */
+  searching(e) {
+    if (e.isComposing || !this.shown.length || !["Enter", "ArrowDown"].includes(e.key)) return;
+    e.preventDefault();
+    this.rows.focus(0);
+    if (e.key === "Enter") this.open(this.shown[0]);
   }
 
   /** @param {string} queue */
@@ -348,7 +356,7 @@ class Desk {
     else parts.push(row.mode === "closed" ? "closed" : "with the agent", row.mode === "closed" ? reasonOf(row.reason) : "");
     const left_ms = offered_ms(row, now_ms);
     if (left_ms) parts.push(`offered to ${row.offered === me.id ? "you" : row.offered_name}, ${ticking(left_ms)}`);
-    return parts.filter(Boolean).join(" · ");
+    return capital(parts.filter(Boolean).join(" · "));
   }
 
   /** The customer may know that the person who has the conversation has read. */

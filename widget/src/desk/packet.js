@@ -2,7 +2,7 @@
 // Must not add a word of its own about the customer: all of it came with the note.
 
 import { h } from "../dom.js";
-import { clock, languageOf, plain, reasonOf, unmarked } from "./words.js";
+import { capital, clock, languageOf, plain, reasonOf, unmarked } from "./words.js";
 
 const OUTCOMES = /** @type {Record<string, string>} */ ({ done: "done", failed: "failed", refused: "refused", unknown: "outcome unknown", waits: "waits for a decision", in_flight: "in flight", not_done: "not done" });
 const KINDS = /** @type {Record<string, string>} */ ({ done: "good", failed: "bad", refused: "bad", unknown: "bad" });
@@ -22,7 +22,7 @@ const tried = (call) => h("li", { class: KINDS[call.outcome] || "busy" }, plain(
  */
 export function packetCard(packet, at_ms) {
   const runs = (packet.runs || []).map((/** @type {any} */ run) => h("li", { class: "busy" }, `In the middle of ${plain(run.workflow)}`, h("span", { class: "state" }, run.done?.length ? `done: ${plain(run.done.join("; "))}` : "nothing done yet")));
-  const facts = [packet.mood, languageOf(packet.language), packet.skill].filter(Boolean).map((/** @type {string} */ text) => h("span", { class: "label" }, plain(text)));
+  const facts = [capital(packet.mood || ""), languageOf(packet.language), packet.skill].filter(Boolean).map((/** @type {string} */ text) => h("span", { class: "label" }, plain(text)));
   const why = `${reasonOf(packet.reason)}${packet.detail ? `: ${packet.detail}` : ""}`;
   return h("article", { class: "item packet", "aria-label": "Hand-over" },
     h("header", {}, h("b", {}, "Hand-over"), h("span", { class: "facts" }, facts), h("time", {}, clock(at_ms))),

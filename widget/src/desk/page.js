@@ -4,10 +4,10 @@
 import { h } from "../dom.js";
 
 /**
- * @param {{search: () => void, back: () => void}} acts
+ * @param {{search: () => void, searching: (e: KeyboardEvent) => void, back: () => void}} acts
  */
 export function page(acts) {
-  const find = /** @type {HTMLInputElement} */ (h("input", { type: "search", placeholder: "Search  /", "aria-label": "Search all conversations", oninput: acts.search }));
+  const find = /** @type {HTMLInputElement} */ (h("input", { type: "search", placeholder: "Search  /", "aria-label": "Search all conversations", oninput: acts.search, onkeydown: acts.searching }));
   const title = { name: h("b", {}), place: h("span", {}) };
   return {
     find,

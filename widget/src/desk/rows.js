@@ -36,10 +36,10 @@ function marks(row, view) {
     [`mode ${row.mode}`, state],
     ["mode asked", row.asked > 0 && (row.asked === 1 ? "1 approval" : `${row.asked} approvals`)],
     ["mode asked", row.mentions?.includes(me) && "@you"],
-    ["mode late", row.escalated && "escalated"],
-    ["mode late", row.blocked && "blocked"],
-    ["mode asked", offered_ms(row, now_ms) > 0 && (row.offered === me ? `offered to you, ${ticking(offered_ms(row, now_ms))}` : `offered to ${row.offered_name}`)],
-    ["mode", now_ms < (row.snoozed_until_ms || 0) && `snoozed until ${when(row.snoozed_until_ms, now_ms)}`],
+    ["mode late", row.escalated && "Escalated"],
+    ["mode late", row.blocked && "Blocked"],
+    ["mode asked", offered_ms(row, now_ms) > 0 && (row.offered === me ? `Offered to you, ${ticking(offered_ms(row, now_ms))}` : `Offered to ${row.offered_name}`)],
+    ["mode", now_ms < (row.snoozed_until_ms || 0) && `Snoozed until ${when(row.snoozed_until_ms, now_ms)}`],
     ...(row.tags || []).slice(0, 3).map((/** @type {string} */ tag) => ["label", plain(tag)]),
     ["count", row.unread > 0 && String(row.unread)],
   ]);
@@ -113,6 +113,16 @@ export class Rows {
     this.pointed_ms = -HOLD_MS;
     this.node.addEventListener("pointermove", (e) => e.pointerType === "mouse" && (this.pointed_ms = performance.now()), { passive: true });
     this.node.addEventListener("pointerleave", () => (this.pointed_ms = -HOLD_MS));
+    this.node.addEventListener("keydown", (e) => {
+      const by = e.key === "ArrowDown" ? 1 : e.key === "ArrowUp" ? -1 : 0;
+      const row = by && /** @type {any} */ (document.activeElement)?.__row;
+      const to = row ? this.list.findIndex((one) => keyOf(one) === keyOf(row)) + by : -1;
+      if (!this.list[to]) return;
+      e.preventDefault();
+      this.focus(to);
+    });
+    /** The row that is to have the focus with the next drawing. */
+    this.wanted = "";
     // Sizes are told, never asked for: asking in mid-draw makes the browser lay out the page at once.
     this.sizes = new ResizeObserver((entries) => {
       for (const { target, borderBoxSize: [size] } of entries) {
@@ -151,6 +161,15 @@ export class Rows {
       /** @type {any} */ (node).__row = row;
       return mend(node, row, view);
     });
+    const nodes = /** @type {any[]} */ ([...this.window.children]);
+    if (this.wanted) {
+      // Whoever has gone somewhere else meanwhile stays there.
+      if (document.activeElement === document.body) nodes.find((node) => keyOf(node.__row) === this.wanted)?.focus({ preventScroll: true });
+      this.wanted = "";
+    }
+    // Of the list one row is a stop of the Tab key; arrows go on from there, so that what stands behind the list is one Tab away.
+    const stop = nodes.find((node) => node === document.activeElement) || nodes.find((node) => keyOf(node.__row) === view.current) || nodes[0];
+    for (const node of nodes) if (node.tabIndex !== (node === stop ? 0 : -1)) node.tabIndex = node === stop ? 0 : -1;
     const first = this.window.firstElementChild;
     if (first !== this.measured) {
       if (this.measured) this.sizes.unobserve(this.measured);
@@ -182,7 +201,26 @@ export class Rows {
    */
   show(at) {
     const [top, bottom] = [at * this.row_px, (at + 1) * this.row_px];
-    if (top < this.top_px) this.node.scrollTop = top;
-    else if (bottom > this.top_px + this.height_px) this.node.scrollTop = bottom - this.height_px;
+    if (top < this.top_px) this.node.scrollTop = this.top_px = top;
+    else if (bottom > this.top_px + this.height_px) this.node.scrollTop = this.top_px = bottom - this.height_px;
+  }
+
+  /**
+   * Bring a row into view and give it the focus, now or as soon as it is drawn.
+   * @param {number} at its place in the list; below 0: the first that is seen
+   */
+  focus(at) {
+    const to = at < 0 ? Math.ceil(this.top_px / this.row_px) : at;
+    if (!this.list[to]) return;
+    this.show(to);
+    const key = keyOf(this.list[to]);
+    const drawn = /** @type {any[]} */ ([...this.window.children]).find((node) => keyOf(node.__row) === key);
+    // At once where it can be: keys may follow.
+    if (drawn) drawn.focus({ preventScroll: true });
+    else {
+      /** @type {HTMLElement | null} */ (document.activeElement)?.blur();
+      this.wanted = key;
+    }
+    this.desk.scrolled();
   }
 }

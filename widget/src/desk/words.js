@@ -30,6 +30,20 @@ export function span(ms) {
 }
 
 /**
+ * A day that stands alone in a table, as "20 Nov", with its year where it is not this one's; what is no day stays as it is.
+ * @param {string} text
+ * @param {number} now_ms
+ */
+export function dated(text, now_ms) {
+  const found = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text);
+  if (!found) return text;
+  const day = new Date(Number(found[1]), Number(found[2]) - 1, Number(found[3]));
+  if (day.getDate() !== Number(found[3])) return text;
+  const short = day.toLocaleDateString(undefined, { day: "numeric", month: "short", ...(day.getFullYear() === new Date(now_ms).getFullYear() ? {} : { year: "numeric" }) });
+  return short.replaceAll(" ", "\u00a0");
+}
+
+/**
  * A time that is seen to pass: "0:42", "12:05"; hours as `span` has them.
  * @param {number} ms
  */

@@ -141,6 +141,7 @@ details[open] summary .icon { transform: rotate(90deg) }
 
 .jump { position: absolute; inset-block-end: 10px; inset-inline-start: 50%; translate: -50% 0; display: flex; align-items: center; gap: 6px; min-height: 36px; min-width: 36px; padding: 0 8px; border-radius: 18px; background: var(--paper); color: var(--mark); box-shadow: var(--shadow); font-size: 13px; font-weight: 600 }
 [dir=rtl] .jump { translate: 50% 0 }
+.middle:has(.fresh) .jump { display: none }
 .jump span { padding-inline-end: 6px }
 
 .composer { padding: 10px 14px 14px; flex: none }
