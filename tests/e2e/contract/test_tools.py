@@ -108,7 +108,7 @@ def server(tmp_path_factory):
     script = root / "script.json"
     script.write_text(json.dumps(SCRIPT))
     shops = [
-        write_shop(root / name, key=f"pk_{name}", name=name.upper(), plugin=PLUGIN, site={"limits": {"turn_s": 5}})
+        write_shop(root / name, key=f"pk_{name}", name=name.upper(), plugin=PLUGIN, site={"limits": {"turn_s": 30}})
         for name in ("x", "y")
     ]
     with Server(shops, root / "data", demo=True, SHOPBELL_MODEL=f"scripted:{script}") as running:

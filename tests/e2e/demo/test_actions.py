@@ -39,7 +39,9 @@ def signed_in(page: Page, name: str) -> None:
 
 
 def said(page: Page, text: str | re.Pattern[str]) -> None:
+    """Wait until this stands there and nothing is being written: what is said before would be answered with it."""
     expect(page.locator("shopbell-chat").get_by_text(text).first).to_be_visible()
+    expect(page.locator("shopbell-chat .live")).to_have_count(0)
 
 
 def press(page: Page, name: str) -> None:

@@ -39,7 +39,8 @@ SCRIPT = {
             ],
         },
         {"match": "^$", "steps": [{"text": "A colleague has decided."}]},
-        {"match": "long", "tokens": 200, "interval_ms": 20},
+        {"match": "story", "tokens": 3_000, "interval_ms": 20},
+        {"match": "long", "tokens": 50, "interval_ms": 20},
     ]
 }
 

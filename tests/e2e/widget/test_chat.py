@@ -369,6 +369,7 @@ def test_a_call_asked_of_the_customer_is_decided_with_one_press(shop: FakeShop, 
     expect(page.locator(f"{CHAT} .card dd")).to_have_text("<b>Elm</b> 4")
     page.click(f"{CHAT} .card .solid")
     expect(page.locator(f"{CHAT} .card .state")).to_have_text("You confirmed this.")
+    shop.until_heard("decide")
     assert [f for f in shop.heard if f["t"] == "decide"] == [{"t": "decide", "call": "k:1", "approve": True}]
     shop.event("call.asked", "system", {**asked, "call": "k:2", "expires_ms": 1})
     expect(page.locator(f"{CHAT} .card.expired .state")).to_have_text("This request has expired.")

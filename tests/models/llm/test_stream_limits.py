@@ -19,7 +19,7 @@ from tests.models.llm.provider import (
 )
 from tests.models.llm.test_stream import KEY, PROVIDERS, prompt, said, talking, text_of
 
-SHORT = Limits(first_s=0.2, between_s=0.2, total_s=30)
+SHORT = Limits(first_s=1.0, between_s=1.0, total_s=60)
 
 
 async def test_a_model_that_never_begins_is_tried_again_and_then_fails():
