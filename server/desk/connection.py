@@ -166,6 +166,9 @@ class Desk:
                     await self._list(frame)
                 case frames.Search():
                     self._later("", frame)
+                case frames.Hello(v=version):
+                    if version != wire.VERSION:
+                        raise wire.BadFrame(f"expected v: {wire.VERSION}, got {version}", close=wire.CLOSE_VERSION)
                 case frames.Pong():
                     pass
                 case _:

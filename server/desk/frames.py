@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from server.wire import MAX_FILES, MAX_TEXT_CHARS, AnyId, BadFrame, ClientId, Frame, Seq
+from server.wire import MAX_FILES, MAX_TEXT_CHARS, VERSION, AnyId, BadFrame, ClientId, Frame, Seq
 
 Queue = Literal["waiting", "mine", "all", "approvals", "closed"]
 QUEUES: Final[tuple[Queue, ...]] = ("waiting", "mine", "all", "approvals", "closed")
@@ -164,6 +164,13 @@ class Seen(On):
     seq: Seq
 
 
+class Hello(Frame):
+    """A front end begins here as on the customers' line. The cookie has said whose it is, and the welcome is sent already."""
+
+    t: Literal["hello"]
+    v: int = VERSION
+
+
 class Pong(Frame):
     """The answer to a ping."""
 
@@ -172,7 +179,7 @@ class Pong(Frame):
 
 Deed = Take | Reply | Note | Decide | Release | Assign | Typing | Seen
 Beside = Approval | Card | Suggest | Search | Tag | Snooze | Block | Transcript
-DeskFrame = Watch | Unwatch | List | Pong | Deed | Beside
+DeskFrame = Hello | Watch | Unwatch | List | Pong | Deed | Beside
 
 _FRAME: Final[TypeAdapter[DeskFrame]] = TypeAdapter(
     Annotated[DeskFrame, Field(discriminator="t")], config=ConfigDict(defer_build=True)

@@ -181,6 +181,19 @@ async def test_an_erased_conversation_is_told_to_be_erased_whatever_is_wanted_of
     assert ada.log(conversation) == []
 
 
+@pytest.mark.parametrize(("version", "stays"), [(1, True), (2, False)])
+async def test_a_desk_may_say_hello_in_the_contracts_version(ada, version, stays):
+    await ada.send("hello", v=version)
+    if stays:
+        await ada.send("list", queue="all")
+        await ada.until(lambda: any(f["t"] == "queue" for f in ada.frames))
+        assert not ada.errors()
+    else:
+        await ada.until(ada.errors)
+        await ada.ws.wait_closed()
+        assert (ada.ws.close_code, ada.errors()[-1]["code"]) == (4501, "bad_frame")
+
+
 async def test_what_is_not_there_is_told_with_its_conversation_and_the_desk_stays(ada):
     await ada.send("watch", conversation="nothing", after=0)
     await ada.until(ada.errors)
