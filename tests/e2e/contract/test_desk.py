@@ -136,7 +136,7 @@ async def test_take_reply_note_and_release_are_events_that_each_side_sees_as_it_
         await client.answered(await client.say("hi"))
         assert client.texts()[-3:] == [("staff", "This is Ada."), ("customer", "hi"), ("agent", "Answer.")]
         assert not [e for e in client.events.values() if e["kind"] == "note" or "between us" in json.dumps(e)]
-        assert "note" in ada.kinds(conversation)
+        await ada.until(lambda: "note" in ada.kinds(conversation))
         # From the take-over on nothing of the agent's until it was handed back.
         back = next(e["seq"] for e in client.events.values() if e["body"].get("mode") == "agent")
         assert [e["role"] for seq, e in sorted(client.events.items()) if taken["seq"] < seq < back] == [
@@ -162,6 +162,7 @@ async def test_a_call_is_decided_with_the_hash_of_its_arguments_and_with_no_othe
         await ada.send("decide", **decide, comment="as agreed")
         ended = await client.event(lambda e: e["kind"] == "call.ended")
         assert ended["body"] == {"call": call, "label": asked["label"], "ok": True}
+        await ada.until(lambda: "call.decided" in ada.kinds(conversation))
         [decided] = [e["body"] for e in ada.log(conversation) if e["kind"] == "call.decided"]
         assert (decided["approve"], decided["by"], decided["comment"]) == (True, "staff", "as agreed")
 
