@@ -33,7 +33,7 @@ browser:  # Chromium for the browser tests: the machine's own, else Debian's pac
 	       apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; }
 
 test: $(READY_DEV) browser  ## everything the tests need, then all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile  # two at a time: half of them wait for servers and browsers
+	@$(BIN)/python -m pytest -n 3 --dist loadfile  # three on two cores: they wait a third of the time, for servers and browsers
 
 check: $(READY_DEV)  ## format, lint, types, import contracts, and that the built widget equals its source
 	@$(BIN)/ruff format --check .

@@ -10,8 +10,8 @@ from tests.e2e.admin.conftest import Desk
 
 
 @pytest.fixture
-def desk(tmp_path):
-    """A server of its own: these tests change its log."""
+def own_desk(tmp_path):
+    """A server of a test's own: for tests that change its log, or stop it."""
     made = Desk(tmp_path, "one")
     with made.server:
         yield made
@@ -31,44 +31,46 @@ def changed(desk, sql, *values):
         db.execute(sql, values)
 
 
-async def test_beside_a_server_that_writes_all_is_whole_and_a_changed_word_is_found_with_its_place(desk):
-    conversation = await chatted(desk, "hello", "hello again")
-    out = await desk.ran("audit", "verify")
+async def test_beside_a_server_that_writes_all_is_whole_and_a_changed_word_is_found_with_its_place(own_desk):
+    conversation = await chatted(own_desk, "hello", "hello again")
+    out = await own_desk.ran("audit", "verify")
     assert out.startswith("whole: 1 conversations, ")
-    assert desk.server.stop() == 0
-    assert (await desk.ran("audit", "verify")) == out
+    assert own_desk.server.stop() == 0
+    assert (await own_desk.ran("audit", "verify")) == out
     changed(
-        desk,
+        own_desk,
         "UPDATE events SET body = json_set(body, '$.text', 'Take two tents.') WHERE seq ="
         " (SELECT max(seq) FROM events WHERE kind = 'message' AND role = 'agent')",
     )
     for arguments in ([], ["--site", "pk_one"], ["--conversation", conversation]):
-        done = desk.run("audit", "verify", *arguments)
+        done = own_desk.run("audit", "verify", *arguments)
         assert done.returncode == 1
         assert f"broken: pk_one/{conversation} seq " in done.stdout
         assert "body" in done.stdout
-    heads = desk.run("audit", "verify", "--heads", desk.root / "heads.jsonl")
+    heads = own_desk.run("audit", "verify", "--heads", own_desk.root / "heads.jsonl")
     assert heads.returncode == 1
-    assert not (desk.root / "heads.jsonl").exists()
+    assert not (own_desk.root / "heads.jsonl").exists()
 
 
-async def test_kept_heads_hold_while_the_log_grows_and_miss_what_is_gone(desk):
-    first = await chatted(desk, "hello")
-    heads = desk.root / "heads.jsonl"
-    assert str(heads) in await desk.ran("audit", "verify", "--heads", heads)
+async def test_kept_heads_hold_while_the_log_grows_and_miss_what_is_gone(own_desk):
+    first = await chatted(own_desk, "hello")
+    heads = own_desk.root / "heads.jsonl"
+    assert str(heads) in await own_desk.ran("audit", "verify", "--heads", heads)
     kept = [json.loads(line) for line in heads.read_text().splitlines()]
     assert [line.get("conversation") for line in kept] == [None, f"pk_one/{first}"]
-    again = desk.run("audit", "verify", "--heads", heads)
+    again = own_desk.run("audit", "verify", "--heads", heads)
     assert (again.returncode, "never overwritten" in again.stderr) == (1, True)
-    await chatted(desk, "hello")
-    assert "all 1 heads hold" in await desk.ran("audit", "verify", "--against", heads)
-    assert desk.server.stop() == 0
+    await chatted(own_desk, "hello")
+    assert "all 1 heads hold" in await own_desk.ran("audit", "verify", "--against", heads)
+    assert own_desk.server.stop() == 0
     changed(
-        desk, "DELETE FROM events WHERE conversation = (SELECT n FROM conversations WHERE key = ?)", f"pk_one/{first}"
+        own_desk,
+        "DELETE FROM events WHERE conversation = (SELECT n FROM conversations WHERE key = ?)",
+        f"pk_one/{first}",
     )
-    changed(desk, "DELETE FROM conversations WHERE key = ?", f"pk_one/{first}")
-    assert desk.run("audit", "verify").returncode == 0
-    missed = desk.run("audit", "verify", "--against", heads)
+    changed(own_desk, "DELETE FROM conversations WHERE key = ?", f"pk_one/{first}")
+    assert own_desk.run("audit", "verify").returncode == 0
+    missed = own_desk.run("audit", "verify", "--against", heads)
     assert missed.returncode == 1
     assert f"broken: pk_one/{first}: gone" in missed.stdout
 

@@ -11,11 +11,12 @@ SECRET = "a secret that is long enough for this test"
 REPLY = "Yes, we have it in green."
 
 
-@pytest.fixture
-def closed_shop(tmp_path):
-    shop = write_shop(tmp_path / "shop", site={"hours": CLOSED})
-    add_staff(tmp_path / "data", "ada@example.com", role="admin")
-    with Server(shop, tmp_path / "data", SHOPBELL_MODEL="offline", SHOPBELL_SECRET=SECRET) as running:
+@pytest.fixture(scope="module")
+def closed_shop(tmp_path_factory):
+    place = tmp_path_factory.mktemp("closed")
+    shop = write_shop(place / "shop", site={"hours": CLOSED})
+    add_staff(place / "data", "ada@example.com", role="admin")
+    with Server(shop, place / "data", SHOPBELL_MODEL="offline", SHOPBELL_SECRET=SECRET) as running:
         yield running
 
 

@@ -99,11 +99,11 @@ LOOK: dict[str, Any] = {
 FOUND = "/refunds/by/1042"
 
 
-async def look(shop: Shop, **changed: Any) -> Reconciled:
+async def look(shop: Shop, timeout_s: float = 10, **changed: Any) -> Reconciled:
     entry = {key: value for key, value in REFUND.items() if key != "idempotency_header"}
     entry |= {"caller": {"body.reference": "call"}, "reconcile": {**LOOK, **changed}}
     entry["reconcile"]["url"] = entry["reconcile"]["url"].replace("SHOP", shop.url)
-    spec = spec_of(shop, {"KEY": "s3cret"}, **entry, timeout_s=0.5)
+    spec = spec_of(shop, {"KEY": "s3cret"}, **entry, timeout_s=timeout_s)
     return await reconcile(spec, CALLER, {"order_id": "1042", "amount": "5.00"})
 
 
@@ -147,7 +147,7 @@ async def test_a_call_that_is_not_there_has_not_happened(shop, says, result):
 )
 async def test_an_answer_that_says_nothing_leaves_it_open(shop, says):
     shop.says[FOUND] = says
-    assert await look(shop) == Reconciled(None)
+    assert await look(shop, timeout_s=0.5) == Reconciled(None)
 
 
 async def test_a_write_whose_answer_was_lost_is_looked_up_at_once(shop):

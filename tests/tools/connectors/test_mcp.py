@@ -301,7 +301,7 @@ async def test_a_server_over_http_is_used_with_its_secret(tmp_path):
 async def test_a_server_over_http_that_was_restarted_is_found_again(tmp_path):
     seen: list[dict[str, str]] = []
     async with over_http(tmp_path, seen) as url:
-        write_shop(tmp_path, f"url: {url}", TOOLS.replace("environment: {", "environment: {timeout_s: 2, "))
+        write_shop(tmp_path, f"url: {url}", TOOLS.replace("environment: {", "environment: {timeout_s: 5, "))
         with (tmp_path / "tools.yaml").open("a") as file:
             file.write("egress: {allow_private: [localhost], allow_http: [localhost]}\n")
         await pin(tmp_path)
