@@ -68,7 +68,7 @@ async def answers(one, **named):
 
 def test_the_frames_that_are_tried_are_all_there_are():
     known = {kind.model_fields["t"].annotation.__args__[0] for kind in frames.DeskFrame.__args__}
-    assert known - {"list", "search", "pong"} == set(FRAMES)
+    assert known - {"hello", "list", "search", "pong"} == set(FRAMES)
 
 
 async def test_of_another_shops_conversation_nobody_learns_that_it_is_there_nor_does_anything_to_it(server, colleagues):
