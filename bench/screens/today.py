@@ -126,7 +126,7 @@ async def held(server: Server) -> AsyncIterator[Today]:
         note = "@Ada second pair with this sole; the maker pays."
         await ben.send("note", conversation=mara, site=SITE, id="n1", text=note)
         await ben.until(lambda: "note" in ben.kinds(mara))
-        jonas, name = await customer("cus_jonas", "How long can I return a jacket?", "Where is my order 1039?")
+        jonas, name = await customer("cus_jonas", "How long do I have to return something?", "Where is my order 1039?")
         today.held["jonas"] = name
         await jonas.say("I'd like to talk to a person")
         await jonas.event(lambda e: e["kind"] == "mode" and e["body"]["mode"] == "waiting")

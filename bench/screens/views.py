@@ -15,6 +15,7 @@ from bench.screens.today import Today, identity, take
 from tests.serving import Server
 
 CHAT: Final = "shopbell-chat"
+MIDDLE: Final = "(node) => node.scrollIntoView({ block: 'center' })"
 SECTIONS: Final = ("look", "greeting", "hours", "origins", "reasoning", "canned", "history")
 
 Prepare = Callable[[Page, str], Awaitable[None]]
@@ -46,12 +47,12 @@ def desk(today: Today) -> list[View]:
 
     async def packet(page: Page, _: str) -> None:
         await opened(page, "guest")
-        await page.locator(".packet").scroll_into_view_if_needed()
+        await page.locator(".packet").evaluate(MIDDLE)
 
     async def approval(page: Page, _: str) -> None:
         await opened(page, "mara")
-        await expect(page.locator(".approval")).to_contain_text(" of ")
-        await page.locator(".approval").scroll_into_view_if_needed()
+        await expect(page.locator(".approval")).to_contain_text("This customer today")
+        await page.locator(".approval").evaluate(MIDDLE)
 
     async def canned(page: Page, _: str) -> None:
         await conversation(page, _)
