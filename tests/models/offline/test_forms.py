@@ -75,3 +75,49 @@ def test_a_deed_without_a_sentence_around_it_is_no_statement(text: str, act: str
 )
 def test_who_does_not_know_how_asks(text: str, english: Language) -> None:
     assert _only(text, english).act == "ask"
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "would it be possible to remove my second account?"),
+        ("de", "Wäre es möglich, mein zweites Konto zu entfernen?"),
+    ],
+)
+def test_who_asks_politely_whether_it_is_possible_supposes_nothing(language: str, text: str) -> None:
+    assert not _only(text, load(language)).hypothetical
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["what would it be like to live in a tent?", "would it be possible to get a refund if I lost the receipt?"],
+)
+def test_what_is_only_supposed_stays_supposed(text: str, english: Language) -> None:
+    assert _only(text, english).hypothetical
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I am calling to get my bill for March", "i paid 80 euros for this lamp help getting my money back"],
+)
+def test_who_tells_why_he_writes_orders_what_he_writes_for(text: str, english: Language) -> None:
+    assert _only(text, english).command
+
+
+@pytest.mark.parametrize("text", ["I am writing to say that I love the tent", "thanks for your help getting it to fit"])
+def test_who_only_tells_orders_nothing(text: str, english: Language) -> None:
+    assert not _only(text, english).command
+
+
+@pytest.mark.parametrize(
+    "text", ["I have a question about cancelling my order 1042", "information about the removal of my second account"]
+)
+def test_who_names_what_his_question_is_about_asks_and_orders_nothing(text: str, english: Language) -> None:
+    part = _only(text, english)
+    assert part.act == "ask"
+    assert part.question
+    assert not part.command
+
+
+def test_who_was_given_information_asks_for_none(english: Language) -> None:
+    assert not _only("I got information about my booking by mail", english).question
