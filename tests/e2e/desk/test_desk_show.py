@@ -36,7 +36,8 @@ KNOWING = [
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     directory: Path = tmp_path_factory.mktemp("show")
-    shop = write_shop(directory / "shop", plugin=PLUGIN + ORDERS, site={"desk": {"customer_tools": ["list_orders"]}})
+    orders = ORDERS.replace('"total"', '"placed_on": "1999-02-03", "total"')
+    shop = write_shop(directory / "shop", plugin=PLUGIN + orders, site={"desk": {"customer_tools": ["list_orders"]}})
     (shop / "tools.yaml").write_text(RULES, encoding="utf-8")
     rules = [*SCRIPT["rules"][:2], {"match": "long", "tokens": WORDS, "interval_ms": 30}, *KNOWING]
     (directory / "script.json").write_text(json.dumps({"rules": rules}))
@@ -134,6 +135,8 @@ def test_an_approval_of_62_is_edited_to_50_and_50_is_what_runs(browsers, server:
     expect(card).to_contain_text("Why it is asked: needs approval")
     expect(card).to_contain_text("0.00 + 62.00 of 100.00")
     expect(desk.locator(".side table")).to_contain_text("cus_62")
+    expect(desk.locator(".side table")).to_contain_text("Placed on")
+    expect(desk.locator(".side table")).to_contain_text("3 Feb 1999")
     card.get_by_role("button", name="Edit").click()
     card.get_by_label("amount", exact=True).fill("fifty")
     card.get_by_role("button", name="Approve as edited").click()
