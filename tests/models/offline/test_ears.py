@@ -51,6 +51,8 @@ CUES = [
     ("I'd like to speak to someone in the returns team", "asked"),
     ("get me the person in charge, I want to talk to the person in charge", "asked"),
     ("Ich möchte mit einem Mitarbeiter sprechen", "asked"),
+    ("Wie kann ich einen Mitarbeiter sprechen?", "asked"),
+    ("Kann man bei euch jemanden erreichen?", "asked"),
     ("my lawyer will contact you", "legal"),
     ("Ich gehe zum Anwalt, mein Anwalt meldet sich", "legal"),
     ("I want to kill myself", "self_harm"),
