@@ -96,12 +96,13 @@ async def outcome(server, case, number):
 
 @pytest.fixture(scope="module")
 def outcomes(server):
-    """What became of each case, by its name; asked at the same time, as most of them take a turn's whole limit."""
+    """What became of the cases that end in no answer, by name; asked at once, as most of them take a turn's whole limit."""
+    slow = [case for case, (_, expected) in CASES.items() if expected in ("failed", None)]
 
     async def all_at_once():
-        return await asyncio.gather(*(outcome(server, case, 0) for case in CASES))
+        return await asyncio.gather(*(outcome(server, case, 0) for case in slow))
 
-    return dict(zip(CASES, asyncio.run(all_at_once()), strict=True))
+    return dict(zip(slow, asyncio.run(all_at_once()), strict=True))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -109,7 +110,9 @@ async def test_r10_every_message_reaches_a_visible_outcome(server, outcomes, cas
     expected = CASES[case][1]
     slowest_s = 0.0
     for number in range(count(1, 5)):
-        reason, texts, modes, took_s = outcomes[case] if number == 0 else await outcome(server, case, number)
+        reason, texts, modes, took_s = (
+            outcomes[case] if number == 0 and case in outcomes else await outcome(server, case, number)
+        )
         slowest_s = max(slowest_s, took_s)
         assert texts, f"{reason}, and not a word to the customer"
         assert all(text.strip() for text in texts)
