@@ -35,6 +35,7 @@ class Open:
     """Lets everything through, as `Hold` does what is proven: for words that are quotations, or the tools' and the shop's own."""
 
     withheld: tuple[str, ...] = ()
+    is_rewritten = False
 
     def __init__(self) -> None:
         self._out: list[str] = []
@@ -79,7 +80,7 @@ class Hold:
         self._before = ""  # and the one before that
         self._ich_habe = False  # whether the sentence says "ich habe"
         self._kept: list[str] = []  # sentences that wait for the end
-        self._rewritten = False
+        self.is_rewritten = False  # whether something that was shown had to be taken back: see `rewritten`
         self._out: list[str] = []
         self._word = ""  # the newest word, if all of it was shown and nothing before it matters
         self._calm = False  # whether all was shown, nothing before matters, and a space waits for the next word
@@ -146,7 +147,7 @@ class Hold:
 
     def rewritten(self) -> bool:
         """Whether something that was shown had to be taken back since this was last asked: show `text` as a whole."""
-        was, self._rewritten = self._rewritten, False
+        was, self.is_rewritten = self.is_rewritten, False
         return was
 
     def _begin(self) -> None:
@@ -259,7 +260,7 @@ class Hold:
         if self._shown:
             self._out = [self.text[: -self._shown]]
             self._shown = 0
-            self._rewritten = True
+            self.is_rewritten = True
 
     def _is_quoted(self, sentence: str) -> bool:
         """Whether the sentence stands in a passage, word for word, and cites."""

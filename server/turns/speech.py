@@ -193,7 +193,11 @@ class Speech:
                             if not size and not asked.results:
                                 self._knowledge.show(work, locale)
                             size += len(text)
-                            _show(drafts, "reply", said, said.feed(text))
+                            more = said.feed(text)
+                            if said.is_rewritten:
+                                _show(drafts, "reply", said, more)
+                            elif more:  # most tokens: without another call
+                                drafts.add("reply", more)
                             if size > MAX_ANSWER_CHARS:
                                 break
                         case Thinking(text=text):
