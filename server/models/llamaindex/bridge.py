@@ -3,7 +3,8 @@
 Imported late and in a thread: `llama_index.llms.openai` takes about 3 s. It decides nothing about answers.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 import httpx
@@ -19,10 +20,17 @@ CALL_HEADER: Final = "x-shopbell-call"
 """Names a call between us and our HTTP client; it is taken off before anything is sent."""
 TEMPERATURE: Final = 0.2
 """A support agent should say the same thing twice, more or less."""
+_DONE: Final = re.compile(rb"(?:^|[\r\n])data: ?\[DONE\]")
+"""The last line of a stream, as OpenAI and those who speak like it write it. Within a piece of JSON no line can begin."""
+_KEPT_BYTES: Final = 16
+"""Of what came before: more than that line has, in case it comes in pieces."""
 
 
 class Http(httpx.AsyncClient):
-    """An HTTP client that can close the response of one call, however deep in an SDK its reader sleeps."""
+    """An HTTP client that can close the response of one call, however deep in an SDK its reader sleeps.
+
+    It also sees whether the server said that a stream was over: SDKs show the same for that and for a body that just ended.
+    """
 
     def __init__(self, timeout: httpx.Timeout) -> None:
         """Take the limits of one request."""
@@ -30,6 +38,7 @@ class Http(httpx.AsyncClient):
         limits = httpx.Limits(max_connections=1000, max_keepalive_connections=100)
         super().__init__(timeout=timeout, limits=limits)
         self._responses: dict[str, httpx.Response] = {}
+        self._over: set[str] = set()
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:  # noqa: ANN401 - httpx's options
         """Send a request, and remember its response by its call."""
@@ -37,10 +46,31 @@ class Http(httpx.AsyncClient):
         response = await super().send(request, **options)
         if call is not None:
             self._responses[call] = response
+            # The instance's own: whichever way an SDK reads, decoded bytes come through here.
+            response.aiter_bytes = self._watched(call, response)  # type: ignore[method-assign]
         return response
 
+    def _watched(self, call: str, response: httpx.Response) -> Any:  # noqa: ANN401 - httpx's own signature
+        read = response.aiter_bytes
+
+        async def aiter_bytes(chunk_size: int | None = None) -> AsyncIterator[bytes]:
+            kept = b"\n"
+            async for data in read(chunk_size):
+                kept += data
+                if _DONE.search(kept):
+                    self._over.add(call)
+                kept = kept[-_KEPT_BYTES:]
+                yield data
+
+        return aiter_bytes
+
+    def is_over(self, call: str) -> bool:
+        """Whether the server has written the line that ends a stream."""
+        return call in self._over
+
     async def hang_up(self, call: str) -> None:
-        """Close the connection of a call, if it has one."""
+        """Close the connection of a call, if it has one, and forget the call."""
+        self._over.discard(call)
         response = self._responses.pop(call, None)
         if response is not None:
             await response.aclose()

@@ -93,6 +93,10 @@ class Llm:
             offered, chat_history=chat, allow_parallel_tool_calls=True, **options
         )
 
+    def is_over(self, call: str) -> bool:
+        """Whether the server said so with a line of its own. Anthropic's says it with a reason, always."""
+        return self._http is not None and self._http.is_over(call)
+
     async def hang_up(self, call: str) -> None:
         """Close the call's connection. Anthropic's SDK closes its own when its reader goes."""
         if self._http is not None:

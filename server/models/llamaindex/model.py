@@ -50,6 +50,9 @@ class Backend(Protocol):
     ) -> AsyncIterator[Any]:
         """Start a call; the pieces are LlamaIndex's ChatResponses."""
 
+    def is_over(self, call: str) -> bool:
+        """Whether the server itself has said that the answer is over, beside any reason."""
+
     async def hang_up(self, call: str) -> None:
         """Close whatever the call still holds; harmless when it holds nothing."""
 
@@ -210,7 +213,7 @@ class LlamaIndexModel:
             for chunk in pieces.rest():
                 run.given = True
                 yield chunk
-            self._judge_end(pieces, run)
+            self._judge_end(pieces, run, over=backend.is_over(call))
         finally:
             # First the connection, then its readers: closing a reader that waits would wait with it.
             await backend.hang_up(call)
@@ -222,8 +225,11 @@ class LlamaIndexModel:
     def _by(self, run: _Run, limit_s: float) -> float:
         return min(run.deadline, asyncio.get_running_loop().time() + limit_s)
 
-    def _judge_end(self, pieces: Pieces, run: _Run) -> None:
+    def _judge_end(self, pieces: Pieces, run: _Run, *, over: bool) -> None:
         if pieces.finish in _COMPLETE:
+            return
+        # Several servers give no reason. A body that merely ends says nothing: without chunks, a cut looks the same.
+        if pieces.finish == "" and over and pieces.is_whole:
             return
         if pieces.finish in _CUT:
             raise ModelFailed("the model's answer was longer than it may be", retryable=False)

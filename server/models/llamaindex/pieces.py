@@ -32,6 +32,8 @@ class Pieces:
 
     finish: str = ""
     usage: Usage | None = None
+    said: bool = False
+    """Whether there was text, beside thinking."""
     _calls: dict[int, RawCall] = field(default_factory=dict)
     _blocks: Sequence[RawCall] = ()
     _think: "_ThinkTags" = field(default_factory=lambda: _ThinkTags())
@@ -46,7 +48,7 @@ class Pieces:
         if thinking:
             chunks.append(Thinking(thinking))
         if piece.delta:
-            chunks += self._think.split(piece.delta)
+            chunks += self._heard(self._think.split(piece.delta))
         choices = getattr(piece.raw, "choices", None)
         if choices is not None:
             self._openai(piece.raw, choices)
@@ -56,12 +58,22 @@ class Pieces:
 
     def restart(self) -> None:
         """Forget an attempt of which nothing came out."""
-        self.finish, self.usage = "", None
+        self.finish, self.usage, self.said = "", None, False
         self._calls, self._blocks, self._think = {}, (), _ThinkTags()
 
     def rest(self) -> list[Chunk]:
         """What was held back at the end of the text."""
-        return self._think.rest()
+        return self._heard(self._think.rest())
+
+    def _heard(self, chunks: list[Chunk]) -> list[Chunk]:
+        self.said = self.said or any(isinstance(chunk, Text) and chunk.text.strip() for chunk in chunks)
+        return chunks
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it can stand as an answer: there is text or a call, and no call is half written."""
+        calls = self.calls()
+        return (self.said or bool(calls)) and all(arguments(call.args) is not None for call in calls)
 
     def calls(self) -> list[RawCall]:
         """The calls of the answer, in the order in which they were begun."""

@@ -290,7 +290,63 @@ async def test_what_no_retry_can_help_fails_at_once(answer):
     assert len(provider.requests) == 1
 
 
-@pytest.mark.parametrize("end", [[Cut()], [], [b'data: {"error": {"message": "boom"}}\n\n'], [DONE]])
+NO_REASON = [
+    ([chunk({"content": "Your order "}), chunk({"content": "is here."})], [Text("Your order "), Text("is here.")]),
+    (
+        [calls(call_delta(0, id="a", name="find_order", args='{"order')), calls(call_delta(0, args='_id": "1"}'))],
+        [Call("a", "find_order", {"order_id": "1"})],
+    ),
+    (
+        [chunk({"content": "So."}), calls(call_delta(0, id="a", name="find_order", args='{"order_id": "1"}'))],
+        [Text("So."), Call("a", "find_order", {"order_id": "1"})],
+    ),
+    ([chunk({"content": "<think>Hm.</think>Yes"})], [Thinking("Hm."), Text("Yes")]),
+]
+
+
+@pytest.mark.parametrize(("pieces", "expected"), NO_REASON)
+@pytest.mark.parametrize("kind", PROVIDERS[:2])
+async def test_a_server_that_gives_no_reason_but_says_that_it_is_done_has_answered(kind, pieces, expected):
+    async with serving(streamed(FIRST, *pieces, DONE)) as provider:
+        assert await said(provider, kind) == [*expected, Usage()]
+    assert len(provider.requests) == 1
+
+
+async def test_the_end_is_seen_wherever_the_bytes_are_cut_and_however_it_is_written():
+    for done in (DONE, b"data:[DONE]\n\n", b"data: [DONE]\r\n\r\n"):
+        whole = FIRST + chunk({"content": "Here."}) + done
+        for size in (1, 2, 3, 5, 7, len(whole)):
+            pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
+            async with serving(streamed(*pieces)) as provider:
+                assert await said(provider) == [Text("Here."), Usage()]
+
+
+@pytest.mark.parametrize(("pieces", "expected"), NO_REASON)
+async def test_without_a_reason_a_stream_that_is_cut_fails_at_every_point(pieces, expected):
+    for upto in range(1, len(pieces) + 1):
+        for end in ([Cut()], []):
+            async with serving(streamed(FIRST, *pieces[:upto], *end)) as provider:
+                with pytest.raises(ModelFailed):
+                    await said(provider)
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        [calls(call_delta(0, id="a", name="find_order", args='{"order_id": "1'))],
+        [chunk({"content": "So."}), calls(call_delta(0, id="a", name="find_order", args='{"order_id": "1'))],
+        [chunk({"reasoning_content": "Hm."})],
+        [chunk({"content": " \n"})],
+        [chunk({"content": "a line says data: [DONE] and\ndata: [DONE]"}), Cut()],
+    ],
+)
+async def test_without_a_reason_half_a_call_or_no_word_is_no_answer(half):
+    async with serving(streamed(FIRST, *half, DONE)) as provider:
+        with pytest.raises(ModelFailed):
+            await said(provider)
+
+
+@pytest.mark.parametrize("end", [[Cut()], [], [b'data: {"error": {"message": "boom"}}\n\n']])
 async def test_an_answer_that_breaks_off_is_not_tried_again(end):
     async with serving(streamed(FIRST, chunk({"content": "Your order"}), *end)) as provider, talking(provider) as model:
         heard = []
