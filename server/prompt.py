@@ -11,7 +11,7 @@ from typing import Final
 from retrieval.text import language_of
 from retrieval.types import Passage
 from server import phrases, runs
-from server.conversation import CallRecord, Conversation
+from server.conversation import CallRecord, Conversation, Message
 from server.ports import CallResult, Colleague, Line, Person, Prompt
 from server.site import Site, Specialist, text_for
 from tools import Caller, ToolSpec
@@ -22,6 +22,9 @@ VERSION: Final = "2"
 
 HISTORY_LINES: Final = 60
 """Newest lines of the history that a model gets: some twenty turns, about 6,000 tokens of a usual chat."""
+
+_TALKERS: Final = ("customer", "agent", "staff")
+"""Roles whose messages are part of the talk; the others are notes about it."""
 
 _RULES: Final = """\
 You are the support agent of {name}, an online shop, in a chat on the shop's pages. You help its customers.
@@ -164,7 +167,7 @@ def locale_of(state: Conversation, site: Site) -> str:
 
 def spoken_in(state: Conversation, site: Site) -> str:
     """The language that the customer writes: as it was heard, else as far as their newest words show it, else `locale_of`."""
-    newest = max((message.seq for message in state.messages if message.role == "customer"), default=0)
+    newest = next((message.seq for message in reversed(state.messages) if message.role == "customer"), 0)
     heard = state.route
     if heard is not None and heard.upto >= newest and heard.language in phrases.LANGUAGES:
         return heard.language
@@ -225,23 +228,31 @@ def caller_of(state: Conversation, site: Site, now_ms: int) -> Caller:
 def _history(state: Conversation, locale: str) -> tuple[Line, ...]:
     """Messages and, before the message that rests on them, the calls of the same turn; the open turn's calls are `results`."""
     open_turn = state.turn.id if state.turn else None
-    told: set[str] = set()
-    lines: list[Line] = []
-    for message in state.messages:
-        if message.role == "agent" and message.turn and message.turn != open_turn and message.turn not in told:
-            told.add(message.turn)
-            calls = tuple(_result(call, locale) for call in state.turn_calls(message.turn))
-            if calls:
-                lines.append(Line("agent", calls=calls))
-        if message.role in ("customer", "agent", "staff"):
+    by_turn: dict[str, list[CallRecord]] = {}
+    for call in state.calls.values():
+        if call.turn != open_turn:
+            by_turn.setdefault(call.turn, []).append(call)
+    lines: list[Line] = []  # the newest first: a long conversation costs no more than a short one
+    for message in reversed(state.messages):
+        if message.role in _TALKERS:
             text = "\n".join([message.text, *(f"[attached: {file.get('name')}]" for file in message.files)])
-            line = Line(message.role, text, (), message.id, message.choices, message.citations)
-            lines.append(line)
-    return tuple(lines[-HISTORY_LINES:])
+            lines.append(Line(message.role, text, (), message.id, message.choices, message.citations))
+        if message.role == "agent" and message.turn in by_turn and _first_of(state, message):
+            lines.append(Line("agent", calls=tuple(_result(call, locale) for call in by_turn[message.turn])))
+        if len(lines) >= HISTORY_LINES:
+            break
+    return tuple(reversed(lines[:HISTORY_LINES]))
+
+
+def _first_of(state: Conversation, message: Message) -> bool:
+    """Whether it is the agent's first message of its turn."""
+    return message is next(m for m in state.messages if m.role == "agent" and m.turn == message.turn)
 
 
 def _settled(state: Conversation, history: Sequence[Line]) -> int:
     """How many lines are from before a person handed the conversation back."""
+    if not state.handed_back:
+        return 0
     before = {message.id for message in state.messages if message.seq < state.handed_back}
     return max((n for n, line in enumerate(history, 1) if line.message in before), default=0)
 

@@ -64,15 +64,16 @@ def lookups(state: Conversation, extra: str | None = None) -> tuple[str, ...]:
     if len(parts) > 1:
         found += parts[-(MAX_LOOKUPS - 1) :]
     if len(whole.split()) <= SHORT_WORDS:
-        before = [m.text for m in state.messages if m.role == "customer" and m.id not in state.unanswered]
-        if before:
-            found.append(f"{before[-1]} {whole}")
+        old = (m.text for m in reversed(state.messages) if m.role == "customer" and m.id not in state.unanswered)
+        before = next(old, None)
+        if before is not None:
+            found.append(f"{before} {whole}")
     return tuple(dict.fromkeys(found))[:MAX_LOOKUPS]
 
 
 def unanswered_upto(state: Conversation) -> int:
     """The seq of the newest unanswered message; 0 if there is none."""
-    return max((m.seq for m in state.messages if m.id in state.unanswered), default=0)
+    return next((m.seq for m in reversed(state.messages) if m.id in state.unanswered), 0)
 
 
 def answer_body(text: str, citations: Sequence[Mapping[str, Any]], choices: Sequence[str]) -> dict[str, Any]:

@@ -221,11 +221,14 @@ class Router:
         try:
             async with asyncio.timeout(COMPARE_S):
                 found = await self.near(whole, tone)
-                said = [m.text for m in state.messages if m.role == "customer" and m.id not in state.unanswered]
+                old = (
+                    m.text for m in reversed(state.messages) if m.role == "customer" and m.id not in state.unanswered
+                )
+                said = next(old, None)
                 # Where the words before were passed on, they are near to an agent that they were not for.
                 kept = state.route is None or state.route.passes == 0
                 if said and kept and len(whole.split()) <= policy.SHORT_WORDS:
-                    found = specialists.both(found, await self.near(f"{said[-1]} {whole}"))
+                    found = specialists.both(found, await self.near(f"{said} {whole}"))
                 return found, specialists.at_once([await self._nearest(part, tone) for part in parts])
         except Exception:
             # An embedding is an outside: without it the agent that has the conversation goes on, or the one for the rest.
