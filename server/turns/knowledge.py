@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from retrieval.asked import deed_of
 from retrieval.types import Passage
 from server import phrases, policy
 from server.conversation import Conversation
@@ -115,14 +116,16 @@ class Knowledge:
             async with asyncio.timeout(SEARCH_S):
                 search = agent.retriever.search
                 english = await agent.router.in_english(queries) if agent.router is not None else ()
-                wanted = [*queries, *english]
+                bare = [deed.question for query in queries[:1] if (deed := deed_of(query)) is not None]
+                wanted = [*queries, *bare, *english]
                 lists = await asyncio.gather(*(search(agent.site.key, query, k=k, **bound) for query in wanted))
         except Exception:
             # A search is an outside: without it the agent can still say that it does not know.
             logger.exception("site %s: the help center could not be searched", agent.site.key)
             return _Found((), tags, self._node.clock_ms() - since)
         found = merge(lists[: len(queries)], k)
-        # Found by words put into English, an article may be in another language than the customer's: it comes after.
+        # Found by words put into English, an article may be in another language than the customer's: it comes after, as
+        # does one that is about what is asked ("how long can I return …") and not about the thing that the question names.
         also = [passage for passage in merge(lists[len(queries) :], k) if not _is_among(passage, found)]
         return _Found((*found, *also[:ALSO]), tags, self._node.clock_ms() - since)
 

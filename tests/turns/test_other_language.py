@@ -71,6 +71,12 @@ async def test_english_words_are_looked_up_once(asked_of, text):
     assert asked == [text]
 
 
+async def test_what_is_asked_about_is_looked_up_without_the_thing_that_is_only_mentioned(asked_of):
+    asked, found = await asked_of("How long can I keep a canoe that I hired last week?")
+    assert asked == ["How long can I keep a canoe that I hired last week?", "How long can I keep?"]
+    assert found[-1].startswith("How long can I keep? "), "and comes after what the customer's own words find"
+
+
 async def test_a_shop_where_nobody_listens_looks_up_the_words_as_they_are(asked_of):
     asked, _ = await asked_of(GERMAN, listens=False)
     assert asked == [GERMAN]

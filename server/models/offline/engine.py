@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from retrieval.asked import deed_of
 from retrieval.text import sentences, words
 from retrieval.types import Embedder, Passage, Vectors
 from server.models.offline import history
@@ -265,9 +266,14 @@ class Offline:
         ]
         asking = [question for part, question in zip(parts, questions, strict=True) if act_on(part)]
         candidates = gather(prompt.passages, asking) if asking else []
+        bare = [
+            deed.question if question.deed and (deed := deed_of(question.text)) is not None else ""
+            for question in questions
+        ]
+        texts += [wording for text in bare if text for wording in (text, language.translated(text))]
         vectors = await self._heard(texts) | await self._embed([candidate.embedded for candidate in candidates])
         out = []
-        for part, (variants, full), question in zip(parts, per_part, questions, strict=True):
+        for part, (variants, full), question, plainly in zip(parts, per_part, questions, bare, strict=True):
             if not act_on(part):
                 out.append(Views(full, [], question, [], None, None))
                 continue
@@ -277,7 +283,8 @@ class Offline:
             if full != part.text:  # what is new counts as much as what it leans on
                 vector = vector + vectors[masked(part.text)]
                 vector = vector / max(float(np.linalg.norm(vector)), 1e-6)
-            put = np.stack([vector, vectors[language.translated(full)]])
+            shorter = [vectors[text] for text in (plainly, language.translated(plainly)) if plainly]
+            put = np.stack([vector, vectors[language.translated(full)], *shorter])
             out.append(Views(full, found, question, candidates, near, put))
         return out
 

@@ -19,6 +19,7 @@ from server.models.offline.question import (
     asked_about,
     coverage,
     matches,
+    means,
     membership_of,
     rarest,
     type_fit,
@@ -112,6 +113,8 @@ def beside(question: Question, candidate: Candidate, inside: float, *, denies: b
         asked_about(word, question, text=f"{low} {candidate.context}") for word in question.own
     ):
         out += _ANOTHER
+    if question.deed and not covers_key(question, candidate):  # says how long something else takes
+        out += _ANOTHER
     if question.told and candidate.items:
         out += _RESTRICTED
     return out
@@ -138,9 +141,10 @@ def _first(passage: Passage) -> int:
 
 
 def covers_key(question: Question, candidate: Candidate) -> bool:
-    """Whether the question's rarest word stands in the sentence or above it."""
+    """Whether the question's rarest word stands in the sentence or above it; for a deed another word for it does, too."""
     text = f"{candidate.text} {candidate.context}"
-    return all(matches(key, all_stems(text, question), words(text), question.language) for key in rarest(question))
+    found = means if question.deed else matches
+    return all(found(key, all_stems(text, question), words(text), question.language) for key in rarest(question))
 
 
 def _titled(question: Question, candidate: Candidate) -> float:

@@ -12,6 +12,7 @@ from typing import Final
 
 from rapidfuzz import fuzz
 
+from retrieval.asked import deed_of
 from retrieval.text import language_of, stem, words
 from retrieval.types import Passage
 from server.models.offline.language import Language, plain, spans
@@ -20,6 +21,8 @@ from server.models.offline.understand import Part, topic
 
 SYNONYM: Final = 0.7
 """What a help center's own word for the customer's counts."""
+_DEED, _MENTIONED = 1.0, 0.5
+"""What counts the deed that is asked about, and what a thing that it is done to: half of what it would count by itself."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Question:
     """Of a question that leans on an earlier one, the words that are new in it: what it is really about."""
     told: bool = False
     """It is a statement ("it arrived broken"): what to do is wanted, not one sentence that matches."""
+    deed: str = ""
+    """What is asked how long, until when or for how much it may be done; what it is done to is only mentioned."""
 
     @property
     def weight(self) -> float:
@@ -72,8 +77,28 @@ def question_of(part: Part, text: str, language: Language, passages: Sequence[Pa
     for pattern, said in language.implied:
         if pattern.search(plain(text)):
             weights.update(dict.fromkeys(said.split(), 1.0))
+    weights, deed = _about_deed(text, weights, frozenset(entities), language, passages)
     new = frozenset(language.content(part.text)) if part.followup and text != part.text else frozenset[str]()
-    return Question(text, weights, frozenset(entities), part.types, language, new, part.act == "tell")
+    return Question(text, weights, frozenset(entities), part.types, language, new, part.act == "tell", deed)
+
+
+def _about_deed(
+    text: str, weights: dict[str, float], entities: frozenset[str], language: Language, passages: Sequence[Passage]
+) -> tuple[dict[str, float], str]:
+    """The weights, and the deed of "how long can I return a jacket?" if a passage says anything about it, else ""."""
+    found = deed_of(text)
+    written = words(found.written) if found else []
+    deed = next((word for word in words(found.words) if not language.is_stop(word)), "") if found else ""
+    told = words(" ".join(f"{p.title} {p.heading} {p.text}" for p in passages))
+    stems = {stem(word, code) for word in told for code in _codes(passages, language)}
+    if not deed or not means(deed, stems, told, language):
+        return weights, ""
+    rest = {
+        word: weight if word in entities else weight * _MENTIONED
+        for word, weight in weights.items()
+        if word not in written
+    }
+    return {**rest, deed: _DEED}, deed
 
 
 def _codes(passages: Sequence[Passage], language: Language) -> tuple[str, ...]:
@@ -159,8 +184,8 @@ def asked_about(case: str, question: Question, text: str = "") -> bool:
 
 
 def rarest(question: Question) -> list[str]:
-    """The question's rarest word, if it has any."""
-    return sorted(question.stems, key=lambda word: -question.stems[word])[:1]
+    """The question's rarest word, if it has any; or the deed that it asks about."""
+    return [question.deed] if question.deed else sorted(question.stems, key=lambda word: -question.stems[word])[:1]
 
 
 def without(question: Question, thing: Sequence[str]) -> Question:

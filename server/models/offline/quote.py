@@ -84,6 +84,8 @@ def answer(
     best, support = fits[0]
     if support < SUPPORTED or (support < _FRAGMENT_SUPPORTED and _says_little(best)):
         return None
+    if question.deed and not covers_key(question, best):
+        return None  # how long something else may be done
     best = _widened(best, fits, question, passages)
     pieces = _pieces(best, question, passages)
     second = _second(best, fits, question, pieces, passages)

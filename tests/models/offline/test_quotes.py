@@ -36,6 +36,18 @@ Scratches are usually free.
 
 Our boat insurance covers falling in, and rocks.
 """
+CELLOS = """# Cellos
+
+We fit new strings to a cello for £30, in 3 working days.
+
+## A cello on its own
+
+A cello that is kept next to a heater cracks within two weeks.
+
+## Sending things back
+
+Whatever you bought new can be returned within 45 days.
+"""
 PAYING = """# Paying and complaints
 
 We take cash, cards and bank transfer.
@@ -106,6 +118,27 @@ async def test_the_usual_case_is_quoted_unless_a_special_one_is_named(
 async def test_the_usual_case_is_quoted_in_german_too(engine: Offline) -> None:
     text = await said(engine, "Wie lange habe ich Zeit für die Rückgabe?", passages_of(VERLEIH, "de"))
     assert text == "Boote zum vollen Preis können Sie innerhalb von 8 Stunden zurückgeben. [1]"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How long can I bring back a cello?",
+        "How many days do I have to send back a cello?",
+        "until when may we return cellos",
+    ],
+)
+async def test_how_long_something_may_be_done_is_asked_about_the_deed_and_not_about_the_thing(
+    engine: Offline, question: str
+) -> None:
+    text = await said(engine, question, passages_of(CELLOS))
+    assert "45 days" in text
+    assert "3 working days" not in text
+
+
+async def test_what_only_says_how_long_something_else_takes_is_no_answer(engine: Offline) -> None:
+    text = await said(engine, "How long can I hire a cello?", passages_of(CELLOS))
+    assert "45 days" not in text
 
 
 async def test_a_follow_up_is_about_its_own_words(engine: Offline) -> None:
