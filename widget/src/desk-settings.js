@@ -1,6 +1,7 @@
 // The settings' pages: what a form shows while it is filled in. Everything is saved by the forms themselves.
 // Must not be needed: without it every page works, but for the preview.
 
+import { languageOf } from "./desk/words.js";
 import { Preview } from "./preview.js";
 
 const $ = (/** @type {string} */ query) => document.querySelector(query);
@@ -9,6 +10,13 @@ const all = (/** @type {string} */ query) => [...document.querySelectorAll(query
 /** Times in the reader's own zone. */
 for (const time of all("time[data-ms]")) {
   time.textContent = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(Number(time.dataset.ms));
+}
+
+/** Languages by their names, in the page's own; the code stays where a pointer finds it. */
+for (const node of all("[data-language]")) {
+  const { language } = node.dataset;
+  node.textContent = languageOf(language, document.documentElement.lang);
+  if (node.textContent !== language) node.title = language;
 }
 
 /** A box that makes a part of the form meaningless hides it. */

@@ -78,7 +78,7 @@ class ShopbellChat extends HTMLElement {
     this.config = config;
     this.storage = openStorage(config.storage);
     this.adopt(launcherCss);
-    for (const hint of ["pointerenter", "touchstart", "focus"]) this.button.addEventListener(hint, () => withChat(), { passive: true });
+    for (const hint of ["pointerenter", "touchstart", "focus"]) this.button.addEventListener(hint, () => setTimeout(withChat), { passive: true });
     this.root.append(this.panel, this.button);
     this.apply();
     this.unread(this.session().unread || 0);
@@ -169,7 +169,9 @@ class ShopbellChat extends HTMLElement {
     this.isOpen = true;
     this.panel.hidden = false;
     try {
-      const [chat] = await Promise.all([this.load(), painted()]);
+      // The frame first: also the fetch has its price. Who points, touches or tabs to the launcher has begun it before.
+      await painted();
+      const chat = await this.load();
       if (!this.isOpen) return;
       chat.open(focus);
       this.label();

@@ -33,7 +33,8 @@ button { font: inherit; color: inherit; background: none; border: 0; padding: 0;
   display: flex; flex-direction: column; overflow: hidden; background: var(--paper); border-radius: var(--shopbell-radius, var(--sb-radius, 20px)); box-shadow: var(--shadow);
 }
 .panel:not(.ready) > * { display: none }
-.panel:not(.ready)::before { content: ""; height: 68px; border-bottom: 1px solid var(--line) }
+/* The header's line is no box of its own: the first box with a line of text in it looks up the fonts. */
+.panel:not(.ready) { background: linear-gradient(var(--line) 0 0) 0 67px / 100% 1px no-repeat var(--paper) }
 .launcher {
   bottom: calc(var(--edge) + env(safe-area-inset-bottom, 0px));
   width: 62px; height: 58px; display: grid; place-items: center;

@@ -74,6 +74,22 @@ def test_a_mistake_and_a_conflict_are_clean_for_axe_and_the_mistake_has_the_focu
     assert violations(page) == []
 
 
+def test_a_language_is_called_by_its_name_in_the_language_of_the_page_whatever_the_browsers(browsers, server):
+    page = browsers("ada@example.com", locale="de-DE")
+    page.goto(f"{server.url}/desk/settings/greeting?site=pk_other")
+    page.get_by_text("Another language").click()
+    page.get_by_label("Language tag").fill("de-AT")
+    page.get_by_label("Text").fill("Servus!")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("In English (your own language)")).to_be_visible()
+    expect(page.get_by_label("In Austrian German")).to_have_value("Servus!")
+    expect(page.locator("[data-language=de-AT]")).to_have_attribute("title", "de-AT")
+    page.goto(f"{server.url}/desk/settings/look?site=pk_other")
+    shown = page.locator("[data-preview=language] option")
+    expect(shown).to_have_text(["English", "German", "Austrian German"])
+    assert shown.evaluate_all("(all) => all.map((one) => one.value)") == ["en", "de", "de-AT"]
+
+
 def test_the_desks_menu_leads_admins_to_the_settings_and_nobody_else(browsers, server):
     page = browsers("ada@example.com")
     menu = page.locator("details.menu.up summary")

@@ -70,6 +70,34 @@ def test_any_accent_colour_stays_readable(shop: FakeShop, visit: Opener, accent:
     assert violations(page) == []
 
 
+RING = "(root) => root.activeElement?.className.split(' ')[0] + ' ' + getComputedStyle(root.activeElement).outlineStyle"
+"""What has the focus, and whether it has a ring."""
+
+
+@pytest.mark.parametrize("opened", ["tap", "script", "key"])
+def test_on_a_touch_screen_only_who_comes_by_keyboard_sees_a_ring(
+    shop: FakeShop, visit: Opener, chromium: Browser, opened: str
+) -> None:
+    phone = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = visit(context=phone)
+    if opened == "tap":
+        page.tap(f"{CHAT} .launcher")
+    elif opened == "script":
+        page.evaluate("Shopbell('show')")
+    else:
+        page.focus("#before")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+    page.wait_for_selector(f"{CHAT} .greeting")
+    page.wait_for_function(f"() => document.querySelector('{CHAT}').shadowRoot.activeElement")
+    assert inside(page, RING) == f"log {'solid' if opened == 'key' else 'none'}"
+    page.keyboard.press("ArrowDown")
+    assert inside(page, RING) == "log solid", "a key was pressed"
+    page.keyboard.press("Shift+Tab")
+    assert inside(page, RING).endswith(" solid")
+    phone.close()
+
+
 def test_axe_finds_nothing_right_to_left_on_a_phone(shop: FakeShop, visit: Opener, chromium: Browser) -> None:
     phone = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, reduced_motion="reduce")
     page = visit({"locale": "ar"}, context=phone)

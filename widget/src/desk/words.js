@@ -78,11 +78,12 @@ export const unplain = (text) => text.replace(/⏎\n?/g, "\n").replace(/⟨U\+([
 /**
  * A language by its name, as "German"; what is no language's code stays as it is.
  * @param {string | undefined} code
+ * @param {string} [reader] whose language it is said in; the browser's if absent
  */
-export function languageOf(code) {
+export function languageOf(code, reader) {
   if (!code) return "";
   try {
-    return new Intl.DisplayNames(undefined, { type: "language" }).of(code) || code;
+    return new Intl.DisplayNames(reader, { type: "language" }).of(code) || code;
   } catch {
     return code;
   }

@@ -78,6 +78,8 @@ export class Panel {
     if (!this.node) this.#build();
     const { app } = this;
     if (!this.node) return;
+    const { root } = app.host;
+    const keys = (root.activeElement || document.activeElement)?.matches(":focus-visible");
     this.divider = app.seen && app.link.events.some((e) => e.kind === "message" && e.role !== "customer" && e.seq > app.seen) ? app.seen : 0;
     const was = this.open;
     this.open = true;
@@ -94,8 +96,12 @@ export class Panel {
       if (!this.open) return;
       this.#stick();
       this.composer?.grow();
-      // A phone's keyboard would cover what there is to read: there the words come first.
-      if (focus) (matchMedia("(pointer: coarse)").matches ? this.log : this.composer?.area)?.focus({ preventScroll: true });
+      if (!focus) return;
+      // A phone's keyboard would cover what there is to read: there the words come first. Browsers ring what a script has
+      // given the focus; who came by touch or by script needs no ring until a key is pressed.
+      const words = matchMedia("(pointer: coarse)").matches && this.log;
+      if (words) words.classList.toggle("quiet", !keys);
+      (words || this.composer?.area)?.focus({ preventScroll: true });
     });
     window.visualViewport?.addEventListener("resize", this.#fit);
     window.visualViewport?.addEventListener("scroll", this.#fit);
@@ -294,6 +300,7 @@ export class Panel {
 
   /** @param {KeyboardEvent} e */
   #key(e) {
+    this.log?.classList.remove("quiet");
     if (e.key === "Escape" && !e.isComposing) {
       e.stopPropagation();
       if (this.app.more?.popover.hide()) return;

@@ -50,6 +50,7 @@ h2 { font: 600 17px/1.25 var(--display); white-space: nowrap; overflow: hidden; 
 .middle { position: relative; flex: 1; min-height: 0; display: flex }
 .log { flex: 1; min-width: 0; overflow-y: auto; overscroll-behavior: contain; padding: 20px 20px 12px; scrollbar-width: thin; scrollbar-color: var(--line) transparent; display: flex; flex-direction: column }
 .log:focus-visible { outline-offset: -3px }
+.log.quiet { outline: 0 }
 .fresh .bell { width: 46px; height: 46px; stroke-width: 1.05; color: color-mix(in srgb, var(--brass) 85%, var(--ink)); margin-block-end: 14px; margin-inline-start: -5px }
 .greeting { font: 400 16px/1.5 var(--display); color: var(--soft); padding-block-end: 4px }
 .hello.fresh { margin-block: auto 0; padding-block-start: 12px }
