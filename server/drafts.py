@@ -5,6 +5,7 @@ It never touches the log: a draft is a preview that the turn's events replace.
 
 import asyncio
 
+from server.beat import beat
 from server.hub import Hub
 from server.link import Live, Part, StepState
 
@@ -26,7 +27,8 @@ class Drafts:
         self._held: dict[Part, list[str]] = {}
         self._flushed_s: dict[Part, float] = {}
         self._key_s = self._loop.time()
-        self._timer: asyncio.TimerHandle | None = None
+        self._beat = beat()
+        self._timer: tuple[int, int] | None = None
 
     def begin(self, base: int) -> None:
         """A model call begins: its words replace what was written before. `base` is the last seq that it knows."""
@@ -50,7 +52,7 @@ class Drafts:
         if last is None or now - last >= INTERVAL_S:
             self._flush(part)
         else:
-            self._timer = self._loop.call_at(last + INTERVAL_S, self.flush)
+            self._timer = self._beat.at(last + INTERVAL_S, self.flush)
 
     def retake(self, part: Part, text: str) -> None:
         """Something that was shown is taken back: from now on the part is `text`, whole."""
@@ -63,7 +65,7 @@ class Drafts:
     def flush(self) -> None:
         """Send what was held back."""
         if self._timer is not None:
-            self._timer.cancel()
+            self._beat.cancel(self._timer)
             self._timer = None
         for part, held in self._held.items():
             if held:
@@ -77,7 +79,7 @@ class Drafts:
     def close(self) -> None:
         """Nothing more is written."""
         if self._timer is not None:
-            self._timer.cancel()
+            self._beat.cancel(self._timer)
             self._timer = None
         self._hub.quiet(self._key)
 
