@@ -14,7 +14,7 @@ from server.events import NewEvent
 from server.log import Log
 from server.ports import Conflict, Find, IdempotencyMismatch
 from server.turns import Agent
-from tools import Caller, ToolError, ToolSpec, args_sha256, limits_of
+from tools import Caller, ToolError, ToolSpec, args_sha256, limits_of, verdict
 
 BATCH: Final = 200
 """Conversations in one query."""
@@ -140,7 +140,7 @@ class Approvals:
                 # It would be used up for nothing: what is switched off is denied when it is to run.
                 raise NotDecided(f"{state.site}: {spec.name} is switched off; turn it on first, or deny the call")
         body = {"by": "staff", "args_sha256": seen, "name": name} | ({"comment": comment} if comment else {})
-        if args is not None and approve and args_sha256(args) != seen:
+        if args is not None and approve and _is_other(args, seen):
             events, goes_on = self._edited(state, record, body, args)
         else:
             goes_on = call
@@ -159,18 +159,22 @@ class Approvals:
         """Refuse the call and plan another in its place, which the same person has agreed to: one commit."""
         agent = self._agent(state)
         spec = self._spec(agent, record)
+        rule, asked, now_ms = agent.rules.get(spec.name), record.asks[-1], self._clock_ms()
+        whose = replace(self._caller(state, agent, now_ms), customer=asked.customer, level=asked.level)
         try:
             spec.validate(args)
         except ToolError as error:
             raise NotDecided(str(error)) from error
-        now_ms = self._clock_ms()
+        found = verdict(spec, rule, whose, args)
+        if found.permission == "deny":  # it would be used up for nothing
+            raise NotDecided(found.reason)
         new = CallRecord(
             f"call:{self._new_id()}",
             0,
             record.turn,
             record.tool,
             dict(args),
-            spec.label_for(args, self._caller(state, agent, now_ms).locale),
+            spec.label_for(args, whose.locale),
             run=record.run,
             key=record.key,
             replaces=record.id,
@@ -179,9 +183,7 @@ class Approvals:
         planned |= {"replaces": record.id}
         if record.run is not None:
             planned |= {"run": record.run, "key": record.key}
-        asked = record.asks[-1]
-        whose = replace(self._caller(state, agent, now_ms), customer=asked.customer, level=asked.level)
-        question = question_body(new, Wanted("staff", asked.why), spec, agent.rules.get(spec.name), whose)
+        question = question_body(new, Wanted("staff", asked.why), spec, rule, whose)
         question["expires_ms"] = expiry_ms(agent.site, "staff", now_ms)
         ended = {"call": record.id, "ok": False, "label": record.label, "code": "replaced"}
         yes = {**body, "call": new.id, "approve": True, "args_sha256": question["args_sha256"]}
@@ -274,3 +276,15 @@ class Approvals:
     @staticmethod
     def _caller(state: Conversation, agent: Agent, now_ms: int) -> Caller:
         return prompt.caller_of(state, agent.site, now_ms)
+
+
+def _is_other(args: Mapping[str, Any], seen: str) -> bool:
+    """Whether these are not the arguments with this hash.
+
+    Raises:
+        NotDecided: they hold what is no JSON, such as a number that is none.
+    """
+    try:
+        return args_sha256(args) != seen
+    except ValueError as error:
+        raise NotDecided(str(error)) from error

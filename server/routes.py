@@ -121,8 +121,7 @@ def _desk(running: Running) -> list[BaseRoute]:
             return
 
         async def still_good() -> Staff | None:
-            still = await desk_pages.signed_in(websocket, accounts)
-            return still.staff if still is not None else None
+            return await asyncio.to_thread(accounts.standing, session.id)
 
         await desk.desk(websocket, line, session, still_good)
 

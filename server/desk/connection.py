@@ -17,6 +17,7 @@ from server.desk import frames
 from server.desk.beside import Beside, Slow
 from server.desk.board import Board, Watcher
 from server.desk.deeds import Deeds, NotDone
+from server.desk.lookups import Lookups
 from server.events import Viewer
 from server.files import Files, attached
 from server.hub import Hub
@@ -88,7 +89,7 @@ class Desk:
         self._listed: frames.List | None = None
         self._pending: list[dict[str, Any]] = []
         self._group: asyncio.TaskGroup | None = None
-        self._looking: set[str] = set()
+        self._lookups = Lookups(self._look)
         self._closing: tuple[int, str] | None = None
         self._loop = asyncio.get_running_loop()
         self._heard_s = self._loop.time()
@@ -215,13 +216,9 @@ class Desk:
                 pass
 
     def _later(self, key: str, frame: Slow) -> None:
-        """Look something up without holding up the frames behind: one of each kind at a time for each conversation."""
-        name = f"{frame.t} {key}"
-        if self._group is None or name in self._looking:
-            return
-        self._looking.add(name)
-        task = self._group.create_task(self._look(key, frame))
-        task.add_done_callback(lambda _: self._looking.discard(name))
+        """Look something up without holding up the frames behind."""
+        if self._group is not None:
+            self._lookups.begin(self._group, key, frame)
 
     async def _look(self, key: str, frame: Slow) -> None:
         whose = {"conversation": id_of(key), "site": site_of(key)} if key else {}

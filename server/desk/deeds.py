@@ -68,13 +68,7 @@ class Deeds:
             if state.mode == "staff" and not (force or self._is_offered(state, staff)):
                 raise NotDone("busy", f"{state.staff_name or 'a colleague'} has this conversation")
             mode = {"mode": "staff"} | staff.signature
-            events = [NewEvent(f"s:{self._new_id()}", "mode", "staff", mode)]
-            if state.turn is not None:
-                # The turn ends with the take-over, whether or not its process still lives.
-                body = {"reason": "handed_over", "answers": list(state.unanswered)}
-                events.append(
-                    NewEvent(f"{state.turn.id}:taken:{state.head}", "turn.ended", "system", body, state.turn.id)
-                )
+            events = [NewEvent(f"s:{self._new_id()}", "mode", "staff", mode), *_turn_over(state)]
             try:
                 await self._log.append(key, events, after=state.head)
             except (Conflict, IdempotencyMismatch):
@@ -176,6 +170,7 @@ class Deeds:
         body["reason"] = frame.reason or _RELEASED.get(frame.to, "")
         body["open"] = _unanswered(state) if frame.to == "agent" and frame.answer else []
         events = [NewEvent(f"s:{self._new_id()}", "mode", "staff", {k: v for k, v in body.items() if v})]
+        events += _turn_over(state) if frame.to == "closed" else []
         try:
             await self._log.append(key, events, after=state.head)
         except Conflict as error:
@@ -194,6 +189,15 @@ class Deeds:
         if state.head == 0:
             raise NotDone("bad_frame", "there is no such conversation")
         return state
+
+
+def _turn_over(state: Conversation) -> list[NewEvent]:
+    """The turn under way ends with what staff do, whether or not its process still lives: they answer what it was for."""
+    turn = state.turn
+    if turn is None:
+        return []
+    body = {"reason": "handed_over", "answers": list(state.unanswered)}
+    return [NewEvent(f"{turn.id}:taken:{state.head}", "turn.ended", "system", body, turn.id)]
 
 
 def _unanswered(state: Conversation) -> list[str]:

@@ -145,7 +145,9 @@ class _Pages:
         """Sign this browser out, or, with `everywhere`, all browsers of this person."""
         form = await _form(request)
         session = await signed_in(request, self._ports.accounts)
-        if form is None or (session is not None and not compare_digest(form.get("csrf", ""), session.csrf)):
+        if form is None or (
+            session is not None and not compare_digest(form.get("csrf", "").encode(), session.csrf.encode())
+        ):
             return _refused()
         if session is not None and form.get("everywhere"):
             await asyncio.to_thread(self._ports.accounts.close_all, session.staff.id)
@@ -160,7 +162,7 @@ class _Pages:
 
 
 async def _form(request: Request) -> dict[str, str] | None:
-    """The fields of a form that a page of this server sent; None if another page did, or it is too large."""
+    """The fields of a form that a page of this server sent; None if another page did, or it is none of these forms."""
     if not same_origin(request):
         return None
     body = b""
@@ -168,7 +170,10 @@ async def _form(request: Request) -> dict[str, str] | None:
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             return None
-    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20)
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20)
+    except ValueError:
+        return None
     return {name: values[0] for name, values in fields.items()}
 
 

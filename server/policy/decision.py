@@ -130,13 +130,13 @@ def _after_runs(state: Conversation, open_runs: Sequence[Run]) -> Step:
 
 
 def _with_staff(state: Conversation, rules: Rules, caller: Caller, runner: Runner, now_ms: int) -> list[Step]:
-    """A person has the conversation: no word of the agent, and no effect but one that staff agreed to since."""
+    """A person has the conversation, or has closed it: no word of the agent, and no effect but one that staff agreed to since."""
     turn = state.turn
     steps: list[Step] = []
     run: list[CallRecord] = []
     for call in due(state, caller):
         asked = call.question
-        agreed = asked is not None and asked.of == "staff" and asked.approve and state.mode == "staff"
+        agreed = asked is not None and asked.of == "staff" and asked.approve
         if call.state == "started":
             steps.append(Reconcile(call))
         elif asked is not None and asked.approve is False:

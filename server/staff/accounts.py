@@ -234,14 +234,8 @@ class Accounts:
         now_ms = self._clock_ms()
         hashed = _hash(token)
         with self._write() as db:
-            row = db.execute(
-                "SELECT s.token, s.secret, s.made_ms, s.used_ms, s.turned_ms, p.id, p.email, p.name, p.role, p.sites, p.skills,"
-                " p.picture"
-                " FROM sessions s JOIN staff p ON p.id = s.staff"
-                " WHERE s.token = ? OR (s.before = ? AND s.before_until_ms > ?)",
-                (hashed, hashed, now_ms),
-            ).fetchone()
-            if row is None or now_ms >= row[2] + SESSION_MS or now_ms >= row[3] + IDLE_MS:
+            row = self._used(db, "s.token = ? OR (s.before = ? AND s.before_until_ms > ?)", (hashed, hashed, now_ms))
+            if row is None:
                 return None
             turned = None
             if turn and row[0] == hashed and now_ms >= row[4] + ROTATE_MS:
@@ -250,9 +244,29 @@ class Accounts:
                     "UPDATE sessions SET token = ?, before = ?, before_until_ms = ?, turned_ms = ? WHERE token = ?",
                     (_hash(turned), hashed, now_ms + GRACE_MS, now_ms, hashed),
                 )
-            db.execute("UPDATE sessions SET used_ms = ? WHERE secret = ?", (now_ms, row[1]))
         csrf = hmac.new(row[1].encode(), b"csrf", hashlib.sha256).hexdigest()
         return StaffSession(_staff(row[5:]), _hash(row[1])[:16], csrf, turned)
+
+    def standing(self, session_id: str) -> Staff | None:
+        """Whose session this still is, by its id: a socket keeps the cookie it came with, and another tab may turn it."""
+        with self._write() as db:
+            known = (secret for (secret,) in db.execute("SELECT secret FROM sessions").fetchall())
+            mine = next((secret for secret in known if _hash(secret)[:16] == session_id), "")
+            row = self._used(db, "s.secret = ?", (mine,))
+        return _staff(row[5:]) if row is not None else None
+
+    def _used(self, db: sqlite3.Connection, which: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """The session's and the person's columns, noted as in use now; None if there is none, or it has ended."""
+        now_ms = self._clock_ms()
+        row: tuple[Any, ...] | None = db.execute(
+            "SELECT s.token, s.secret, s.made_ms, s.used_ms, s.turned_ms, p.id, p.email, p.name, p.role, p.sites, p.skills,"  # noqa: S608 - constants
+            f" p.picture FROM sessions s JOIN staff p ON p.id = s.staff WHERE {which}",
+            values,
+        ).fetchone()
+        if row is None or now_ms >= row[2] + SESSION_MS or now_ms >= row[3] + IDLE_MS:
+            return None
+        db.execute("UPDATE sessions SET used_ms = ? WHERE secret = ?", (now_ms, row[1]))
+        return row
 
     def close_session(self, token: str) -> None:
         """Sign this browser out."""

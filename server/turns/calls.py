@@ -49,7 +49,7 @@ class Calls:
 
     async def run(self, work: Work, state: Conversation, calls: Sequence[CallRecord]) -> None:
         """`call.started` is committed, then the effects happen at the same time, then each one's end is written down."""
-        assert work.drafts is not None or state.mode == "staff"  # noqa: S101 - a turn was started
+        assert work.drafts is not None or state.mode in ("staff", "closed")  # noqa: S101 - a turn was started
         caller = prompt.caller_of(state, work.agent.site, self._node.clock_ms())
         tasks: list[asyncio.Task[None]] = []
         started = await self._start(work, state, calls, caller)
@@ -225,8 +225,8 @@ class Calls:
     async def reconcile(self, work: Work, state: Conversation, call: CallRecord) -> None:
         """A dead process started this call: where the tool can look up what happened, that is written down.
 
-        If it did not happen, it is run again, but not while a person has the conversation or the agent is switched
-        off; if nobody can tell, it ends as unknown.
+        If it did not happen, it is run again, but not while a person has the conversation, once it is closed, or while
+        the agent is switched off; if nobody can tell, it ends as unknown.
         """
         spec = work.agent.registry.get(call.tool)
         caller = caller_for(state, call, prompt.caller_of(state, work.agent.site, self._node.clock_ms()))
@@ -234,7 +234,9 @@ class Calls:
         found = await reconcile(spec, caller, call.args) if spec is not None else None
         if found is not None and found.happened:
             await self._end_started(work, call, Outcome(True, found.result, attempts=call.attempt))
-        elif found is not None and found.happened is False and (state.mode == "staff" or work.agent.is_off()):
+        elif (
+            found is not None and found.happened is False and (state.mode in ("staff", "closed") or work.agent.is_off())
+        ):
             await self._end_started(work, call, Outcome(False, error="stopped", attempts=call.attempt))
         elif found is not None and found.happened is False:
             await self.run(work, state, [replace(call, state="planned")])

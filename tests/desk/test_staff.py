@@ -134,6 +134,23 @@ def test_the_cookie_turns_every_hour_and_the_old_value_dies_after_a_minute(accou
     assert accounts.session(turned.turned)
 
 
+def test_a_socket_s_session_stands_when_another_tab_has_turned_the_cookie_and_no_longer_than_it(accounts, clock):
+    ada = accounts.add("ada@example.com", GOOD)
+    token = accounts.open_session(ada)
+    session, other = accounts.session(token), accounts.session(accounts.open_session(ada))
+    clock.now_ms += staff.ROTATE_MS
+    turned = accounts.session(token, turn=True).turned
+    clock.now_ms += staff.GRACE_MS
+    assert accounts.session(token) is None
+    assert accounts.standing(session.id) == ada
+    clock.now_ms += staff.IDLE_MS - 1
+    assert accounts.standing(session.id) == ada  # whoever has the desk open is not idle
+    accounts.close_session(turned)
+    assert accounts.standing(session.id) is None
+    assert accounts.standing(other.id) is None  # idle since it was opened
+    assert accounts.standing("") is None
+
+
 def test_a_new_password_ends_the_sessions(accounts):
     token = accounts.open_session(accounts.add("ada@example.com", GOOD))
     accounts.add("ada@example.com", GOOD + "!")

@@ -118,6 +118,19 @@ async def test_edited_arguments_that_do_not_fit_are_refused_and_it_still_waits(m
     assert len(await node.approvals.pending()) == 1
 
 
+@pytest.mark.parametrize(
+    ("amount", "why"), [(100.01, "over per_customer_per_day 100"), (-5, "no amount"), (float("nan"), "finite")]
+)
+async def test_an_edit_that_the_rule_would_refuse_uses_nothing_up(make_node, amount, why):
+    node, approval = await waiting(make_node, rules={"refund": Rule(permission="approve", per_customer_per_day=100)})
+    args = {"order_id": "1", "amount": amount}
+    with pytest.raises(NotDecided, match=why):
+        await node.approvals.decide(
+            KEY, approval.call.id, approve=True, name="Ada", seen=approval.args_sha256, args=args
+        )
+    assert len(await node.approvals.pending()) == 1
+
+
 async def test_a_request_that_nobody_answers_expires_and_both_sides_are_told(make_node):
     node, approval = await waiting(make_node, [Text("It expired.")])
     node.now_ms = approval.asked.expires_ms - 1
@@ -339,6 +352,37 @@ async def test_a_tool_that_can_look_up_what_happened_is_asked_after_a_crash(make
     assert len(effects) == runs
     assert bodies(events, "call.ended")[0]["ok"]
     assert bodies(events, "call.ended")[0]["result"] == {"amount": 5}
+
+
+@pytest.mark.parametrize("mode", ["staff", "closed"])
+async def test_what_a_dead_process_left_undone_is_not_begun_again_once_a_person_has_it_or_it_is_closed(make_node, mode):
+    async def look(caller, order_id, amount):
+        return None
+
+    @tool(scope="orders.refund", effect="money", name="refund", reconcile=look)
+    async def careful(caller: Caller, order_id: str, amount: float) -> str:
+        """Refund."""
+        effects.append(caller.call)
+        return "done"
+
+    node = await make_node(tools=[careful], rules={"refund": Rule(permission="auto")})
+    await node.signs_in()
+    planned = {"call": "call:1", "tool": "refund", "args": {"order_id": "1", "amount": 5}, "label": "r"}
+    await node.log.append(
+        KEY,
+        [
+            NewEvent("m1", "message", "customer", {"text": "refund"}),
+            NewEvent("a:1", "turn.started", "system", {"attempt": 1}, "t:1"),
+            NewEvent("a:2", "call.planned", "agent", planned, "t:1"),
+            NewEvent("a:3", "call.started", "system", {"call": "call:1", "attempt": 1}, "t:1"),
+            NewEvent("a:4", "mode", "staff", {"mode": mode, "by": "s:ada"}),
+            NewEvent("a:5", "turn.ended", "system", {"reason": "handed_over", "answers": ["m1"]}, "t:1"),
+        ],
+    )
+    node.turns.poke(KEY)
+    events = await node.until("call.ended")
+    assert (bodies(events, "call.ended")[0]["ok"], bodies(events, "call.ended")[0]["error"]) == (False, "stopped")
+    assert effects == []
 
 
 async def test_a_bare_yes_is_to_the_stored_question_and_never_to_what_the_model_said(make_node):

@@ -1,5 +1,6 @@
 """Handing over and back in whole turns: the shop's own reasons, the packet, knowledge only while waiting, and no loops."""
 
+import asyncio
 import contextlib
 
 import pytest
@@ -305,6 +306,32 @@ async def test_what_staff_agree_to_runs_while_a_person_is_there_and_the_agent_sa
     assert DONE == [("1042", 62.0)]
     taken = next(event.seq for event in events if event.kind == "mode" and event.body["mode"] == "staff")
     assert [e.kind for e in events if e.seq > taken and e.role == "agent" and e.kind in ("message", "thought")] == []
+
+
+async def test_what_staff_agree_to_after_closing_the_conversation_runs_as_well(make_shop):
+    shop = await make_shop([call("refund", order_id="1042", amount=62.0)], [Text("Asked.")], tools=[refund])
+    await shop.signs_in()
+    events = await shop.ask("refund 62.00 of order 1042", "m1", 1)
+    asked = bodies(events, "call.asked")[0]
+    await shop.deeds.release(KEY, ADA, Release(t="release", conversation="c1", to="closed"))
+    await shop.approvals.decide(KEY, asked["call"], approve=True, name="Ada", seen=asked["args_sha256"])
+    events = await shop.until("call.ended")
+    assert DONE == [("1042", 62.0)]
+    assert bodies(events, "call.ended")[0]["ok"]
+
+
+async def test_closing_in_the_midst_of_an_answer_ends_the_turn_that_the_message_has(make_shop):
+    async def for_ever(prompt):
+        yield Text("Well, ")
+        await asyncio.Event().wait()
+
+    shop = await make_shop(for_ever)
+    await shop.say("where is my order?")
+    await shop.until_text("Well")
+    await shop.deeds.release(KEY, ADA, Release(t="release", conversation="c1", to="closed", reason="resolved"))
+    events = await shop.until("turn.ended")
+    assert modes(events)[-1] == ("closed", "resolved")
+    assert bodies(events, "turn.ended") == [{"reason": "handed_over", "answers": ["m1"]}]
 
 
 # Handing back

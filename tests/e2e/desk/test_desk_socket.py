@@ -117,6 +117,17 @@ def _only_the_servers_own_form(server, one):
     assert httpx.get(f"{server.url}/desk").status_code == 303
 
 
+def test_a_form_that_is_none_of_the_desks_is_refused_in_words(server):
+    one = Colleague(server, "ada@example.com")
+    with one.http:
+        fields = "&".join(f"field{number}=1" for number in range(50))
+        assert one.http.post("/desk/login", content=fields).status_code == 403
+        one.sign_in()
+        for token in ("é", "", "x"):
+            assert one.http.post("/desk/logout", data={"csrf": token}).status_code == 403
+        assert one.http.get("/desk").status_code == 200
+
+
 async def test_a_person_takes_over_in_mid_answer_replies_and_hands_back(server, colleagues):
     ada = await colleagues(server)
     await ada.send("list", queue="all")
