@@ -257,11 +257,21 @@ def _arguments(look: Looked, at: Path, tool: str, written: Mapping[str, Any], gi
         if name not in known:
             look.error((*at, "args", name), f"{tool} has no argument `{name}`{meant(name, list(known))}")
             continue
-        wrong = types.mismatch(known[name], given[name], name)
+        wrong = types.mismatch(known[name], given[name], name) or _misfit(known[name], written[name], name)
         if wrong:
             look.error((*at, "args", name), f"{tool}: {wrong}")
     for name in sorted(required - set(written)):
         look.error((*at, "call"), f"{tool} also wants `{name}`")
+
+
+def _misfit(want: Type, value: Any, name: str) -> str | None:  # noqa: ANN401 - what stands in the file
+    """Why a text that is always the same cannot be this argument."""
+    if not isinstance(value, str) or "{{" in value or "{%" in value:
+        return None
+    if want.options and value not in want.options:
+        return f"{name} is one of {', '.join(want.options)}, got {value!r}{meant(value, list(want.options))}"
+    unread = want.kind in ("number", "money", "date") and isinstance(types.dress(value, want), str)
+    return f"{name} is {want}, got {value!r}" if unread else None
 
 
 def _on_error(look: Looked, node: Node, step: Call, way: OnError, names: Mapping[str, Type]) -> None:

@@ -90,6 +90,8 @@ class Slot(Part):
             raise ValueError(f"choices belong to the type choice, got the type {self.type}")
         if self.type not in ("number", "money") and (self.min is not None or self.max is not None):
             raise ValueError(f"min and max belong to numbers and money, got the type {self.type}")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"nothing lies between min {self.min} and max {self.max}")
         if self.pattern is not None and self.type not in ("order_number", "text"):
             raise ValueError(f"a pattern belongs to text and order_number, got the type {self.type}")
         if self.type == "photo" and self.default is not None:

@@ -3,7 +3,9 @@
 Each case is a file with one mistake.
 """
 
+from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -27,7 +29,14 @@ def registry() -> Registry:
 
     @made.add
     @tool(scope="orders.pay", effect="money")
-    async def pay(caller: Caller, n: str, amount: float, why: str = "") -> None:
+    async def pay(
+        caller: Caller,
+        n: str,
+        amount: float,
+        why: str = "",
+        on: date | None = None,
+        how: Literal["card", "cash"] = "card",
+    ) -> None:
         """Pay."""
 
     return made
@@ -53,6 +62,10 @@ CASES = [
     (SLOT + "steps:\n  - call: fnd\n    args: {n: '{{ n }}'}\n", 4, 11, "no tool is called `fnd`; did you mean `find`?"),
     (SLOT + "steps:\n  - call: find\n    args: {m: '{{ n }}', n: x}\n", 5, 15, "find has no argument `m`"),
     ("steps:\n  - call: find\n", 3, 11, "find also wants `n`"),
+    ("steps:\n  - call: pay\n    args: {n: x, amount: many}\n", 4, 26, "pay: amount is a number, got 'many'"),
+    ("steps:\n  - call: pay\n    args: {n: x, amount: 5, on: soon}\n", 4, 33, "pay: on is a date, got 'soon'"),
+    ("steps:\n  - call: pay\n    args: {n: x, amount: 5, how: carb}\n", 4, 34, "got 'carb'; did you mean `card`?"),
+    ("slots: {a: {type: number, min: 5, max: 1}}\nsteps: [{ask: a}]\n", 2, 12, "nothing lies between min 5 and max 1"),
     (SLOT + "steps:\n  - ask: n\n  - ask: m\n", 5, 10, "there is no slot `m`"),
     ("steps:\n  - say: 'Hi {{ name }}'\n", 3, 10, "there is nothing called `name`"),
     ("steps:\n  - say: 'Hi {{ name '\n", 3, 10, "unexpected"),
