@@ -48,6 +48,8 @@ class Spend:
     key: str
     amount: int
     limit: int
+    lasting: bool = False
+    """The key names no window but this conversation: what is booked is kept until the conversation is erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ class Store(Protocol):
         """What has been booked under `key`."""
 
     async def sweep(self) -> None:
-        """Forget what was booked under keys that nobody touched for three days."""
+        """Forget what was booked under keys that nobody touched for three days, but for what is lasting."""
 
     async def close(self) -> None:
         """Let go of files and threads; pending appends are finished first."""

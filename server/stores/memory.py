@@ -11,7 +11,18 @@ from dataclasses import replace
 from server.events import Event, NewEvent
 from server.ports import Find, Hit, Spend, Summary
 from server.stores.leases import Leases
-from server.stores.rules import SALT_BYTES, SPEND_KEPT_MS, Row, Tail, book, emptied, matches, plan
+from server.stores.rules import (
+    LASTING_MS,
+    SALT_BYTES,
+    SPEND_KEPT_MS,
+    Row,
+    Tail,
+    book,
+    booked_ms,
+    emptied,
+    matches,
+    plan,
+)
 from server.stores.words import excerpt, terms_of
 
 
@@ -51,7 +62,9 @@ class MemoryStore:
         done = plan(conversation, new, log.tail, known, (after, now_ms), lambda: secrets.token_bytes(SALT_BYTES))
         if done.fresh or not new:
             totals = book(spend, {item.key: self._spent.get(item.key, (0, 0))[0] for item in spend})
-            self._spent.update({key: (total, now_ms) for key, total in totals.items()})
+            at_ms = booked_ms(spend, now_ms)
+            for key, total in totals.items():
+                self._spent[key] = (total, max(at_ms[key], self._spent.get(key, (0, 0))[1]))
         if done.fresh:
             log.tail = done.tail
             log.rows += done.fresh
@@ -101,6 +114,10 @@ class MemoryStore:
         if log is None or log.tail.summary is None:
             return
         log.rows = [_emptied(row) for row in log.rows]
+        own = f"{conversation}/"
+        self._spent = {
+            key: entry for key, entry in self._spent.items() if entry[1] < LASTING_MS or not key.startswith(own)
+        }
         log.by_id = {}
         log.tail = replace(log.tail, summary=emptied(log.tail.summary))
 
@@ -114,7 +131,7 @@ class MemoryStore:
         return self._spent.get(key, (0, 0))[0]
 
     async def sweep(self) -> None:
-        """Forget what was booked under keys that nobody touched for three days."""
+        """See `server.ports.Store.sweep`."""
         oldest_ms = self._clock_ms() - SPEND_KEPT_MS
         self._spent = {key: entry for key, entry in self._spent.items() if entry[1] >= oldest_ms}
 

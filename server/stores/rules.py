@@ -19,6 +19,8 @@ SALT_BYTES: Final = 16
 """128 bits: a commitment whose salt was erased cannot be tried against guessed texts."""
 SPEND_KEPT_MS: Final = 3 * 24 * 3600 * 1000
 """3 days: windows are a day at most, and a day somewhere on Earth touches three dates in UTC."""
+LASTING_MS: Final = 2**53
+"""When what is lasting was booked: later than any time at which the store is swept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,11 @@ def book(spend: Sequence[Spend], totals: Mapping[str, int]) -> dict[str, int]:
             raise OverLimit(item.key, item.limit)
         booked[item.key] = total
     return booked
+
+
+def booked_ms(spend: Sequence[Spend], now_ms: int) -> dict[str, int]:
+    """From when on each key's age counts."""
+    return {item.key: now_ms for item in spend} | {item.key: LASTING_MS for item in spend if item.lasting}
 
 
 def emptied(summary: Summary) -> Summary:

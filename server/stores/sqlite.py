@@ -24,7 +24,18 @@ from server.stores.failed import StoreFailed
 from server.stores.leases import Leases
 from server.stores.memory import wall_clock_ms
 from server.stores.owner import Owner
-from server.stores.rules import SALT_BYTES, SPEND_KEPT_MS, Row, Tail, book, emptied, plan, unfinished
+from server.stores.rules import (
+    LASTING_MS,
+    SALT_BYTES,
+    SPEND_KEPT_MS,
+    Row,
+    Tail,
+    book,
+    booked_ms,
+    emptied,
+    plan,
+    unfinished,
+)
 from server.stores.words import around, excerpt, terms_of, text_of
 from server.stores.writer import Writer
 
@@ -84,11 +95,11 @@ class SqliteStore:
         known = _known(db, conversation, number, new) if number is not None else {}
         done = plan(conversation, new, tail, known, (after, now_ms), lambda: secrets.token_bytes(SALT_BYTES))
         if done.fresh or not new:
-            totals = book(spend, {item.key: _spent(db, item.key) for item in spend})
+            totals, at_ms = book(spend, {item.key: _spent(db, item.key) for item in spend}), booked_ms(spend, now_ms)
             db.executemany(
-                "INSERT INTO spend VALUES (?, ?, ?)"
-                " ON CONFLICT (key) DO UPDATE SET total = excluded.total, booked_ms = excluded.booked_ms",
-                [(key, total, now_ms) for key, total in totals.items()],
+                "INSERT INTO spend VALUES (?, ?, ?) ON CONFLICT (key)"
+                " DO UPDATE SET total = excluded.total, booked_ms = max(booked_ms, excluded.booked_ms)",
+                [(key, total, at_ms[key]) for key, total in totals.items()],
             )
         if done.fresh:
             number = _move(db, conversation, number, done.tail)
@@ -132,7 +143,7 @@ class SqliteStore:
         return await self._read(lambda db: _spent(db, key))
 
     async def sweep(self) -> None:
-        """Forget what was booked under keys that nobody touched for three days."""
+        """See `server.ports.Store.sweep`."""
         oldest_ms = self._clock_ms() - SPEND_KEPT_MS
         await self._writer.run(lambda db: db.execute("DELETE FROM spend WHERE booked_ms < ?", (oldest_ms,)).rowcount)
 
@@ -328,6 +339,8 @@ def _erase(db: sqlite3.Connection, conversation: str) -> None:
     if number is None or tail.summary is None:
         return
     db.execute("UPDATE events SET body = '{}', salt = x'' WHERE conversation = ?", (number,))
+    own = (LASTING_MS, f"{conversation}/", f"{conversation}0")  # 0 is the letter behind /
+    db.execute("DELETE FROM spend WHERE booked_ms = ? AND key > ? AND key < ?", own)
     first, last = number << SEQ_BITS, number + 1 << SEQ_BITS
     if db.execute("DELETE FROM words WHERE rowid >= ? AND rowid < ?", (first, last)).rowcount:
         # A deleted row's words stay in the index until its parts are merged.

@@ -133,7 +133,7 @@ class Calls:
         day = local_day(work.agent.site, now_ms)
         keys = booking_keys(work.agent.site.key, state.key, spec.name, caller.customer, day)
         return [
-            Spend(keys[name], booking_units(amount), int(limit * 10_000))
+            Spend(keys[name], booking_units(amount), int(limit * 10_000), lasting=name == "per_conversation")
             for name, amount, limit in limits_of(spec, work.agent.rules.get(spec.name), call.args)
         ]
 

@@ -419,6 +419,24 @@ async def test_old_bookings_are_swept_after_three_days_and_not_before(store: Sto
     assert (await store.spent("old"), await store.spent("new")) == (0, 1)
 
 
+async def test_what_is_booked_for_a_whole_conversation_is_kept_as_long_as_it(store: Store, clock: Clock):
+    other = f"{A}b"
+    for key in (A, other):
+        await store.append(
+            key, [said("1")], spend=[Spend(f"{key}/refund", 3, 5, lasting=True), Spend(f"{key}/day", 1, 9)]
+        )
+    await store.append(
+        A, [said("2")], spend=[Spend(f"{A}/refund", -1, 0)]
+    )  # given back: nobody says that it is lasting
+    clock.ms += 365 * 24 * 3600 * 1000
+    await store.sweep()
+    assert (await store.spent(f"{A}/refund"), await store.spent(f"{A}/day")) == (2, 0)
+    with pytest.raises(OverLimit):
+        await store.append(A, [said("3")], spend=[Spend(f"{A}/refund", 4, 5, lasting=True)])
+    await store.erase(A)
+    assert (await store.spent(f"{A}/refund"), await store.spent(f"{other}/refund")) == (0, 3)
+
+
 async def test_an_erased_conversation_keeps_its_skeleton_and_takes_nothing_more(store: Store):
     await store.append(
         A, [NewEvent("i", "identified", "system", {"customer": "c1"}), said("1", "secret words"), turn("2", "t1")]

@@ -5,6 +5,7 @@ import pytest
 from server.approvals import NotDecided
 from server.events import NewEvent
 from server.ports import Text
+from server.stores.memory import MemoryStore
 from tests.turns.conftest import KEY, bodies, call
 from tools import Caller, Rule, tool
 
@@ -280,6 +281,23 @@ async def test_limits_are_booked_when_a_call_starts_and_the_one_over_is_refused(
     over = [body for body in bodies(events, "call.ended") if not body["ok"]]
     assert [body["code"] for body in over] == ["over_limit"]
     assert "this customer's limit for today" in over[0]["error"]
+
+
+async def test_a_limit_for_a_conversation_still_holds_weeks_later(make_node):
+    now = [1_800_000_000_000]
+    store = MemoryStore(clock_ms=lambda: now[0])
+    rules = {"refund": Rule(permission="auto", per_conversation=100)}
+    first, second = [call("refund", order_id="1", amount=62.0)], [call("refund", order_id="2", amount=62.0)]
+    node = await make_node(first, [Text("Done.")], second, [Text("Hm.")], tools=[refund], rules=rules, on=store)
+    await node.signs_in()
+    await node.say("refund 62 of order 1")
+    await node.until("turn.ended")
+    now[0] += 20 * 24 * 3600 * 1000
+    await store.sweep()
+    await node.say("refund 62 of order 2", said="m2")
+    events = await node.until("turn.ended", count=2)
+    assert len(effects) == 1
+    assert bodies(events, "call.ended")[-1]["code"] == "over_limit"
 
 
 async def test_what_a_known_failure_had_booked_is_given_back(make_node):
