@@ -2,7 +2,7 @@
 
 Lines are `{"query", "intent"}`; the intent "oos" is never a tool. Draws small and large sets of tools from each file and from
 the half of bitext_intents that `bench.routing` does not ask, holds a third of the intents out, and fits by logistic regression
-when the likeliest tool is the one that was meant. It prints WEIGHTS and _BASE as they stand there; it changes nothing.
+when the likeliest tool is the one that was meant. It prints the weights and bases as they stand there; it changes nothing.
 The weights in use come from CLINC150 and BANKING77 (both CC BY; at most 45 messages an intent) and that half.
 """
 
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from bench.understanding import half, intent_tool, rows
 from retrieval.embed import MiniLM
-from retrieval.types import Embedder, Vectors
+from retrieval.types import Embedded, TokenEmbedder
 from server.models.offline.intents import Bank, Evidence, bank_texts, corrected, evidence, make_bank, masked
 from server.models.offline.language import Language, load
 from server.models.offline.world import load_world
@@ -32,6 +32,9 @@ MESSAGES: Final = 160
 PENALTY: Final = 0.002
 """Of 0.002, 0.01 and 0.03 the weights tell right from wrong alike; the smallest leaves them nearest to what was seen."""
 
+_IS_COVERED: Final = np.asarray([name == "covered" for name in Evidence._fields])
+"""What the embedder of a shop may not tell: fitted without it, its weight is 0."""
+
 Rows = dict[str, list[str]]
 Numbers = npt.NDArray[np.float64]
 
@@ -39,11 +42,11 @@ Numbers = npt.NDArray[np.float64]
 class Draws:
     """Random tool sets of one file of messages, with the evidence of their messages."""
 
-    def __init__(self, embedder: Embedder, language: Language) -> None:
+    def __init__(self, embedder: TokenEmbedder, language: Language) -> None:
         self._embedder = embedder
         self._language = language
         self._world = load_world()
-        self._kept: dict[str, Vectors] = {}
+        self._kept: dict[str, Embedded] = {}
 
     async def evidence(self, said: Rows, size: int, shots: int, rng: random.Random) -> list[tuple[Evidence, bool]]:
         """For each message what speaks for the likeliest tool, and whether it is the right one."""
@@ -60,8 +63,8 @@ class Draws:
             variants = list(
                 dict.fromkeys(masked(one) for one in (text, corrected(text, bank, self._language, frozenset())))
             )
-            vectors = await self._embed(variants)
-            found = [item for one, v in zip(variants, vectors, strict=True) for item in evidence(one, v, bank).items()]
+            heard = zip(variants, await self._embed(variants), strict=True)
+            found = [item for one, made in heard for item in evidence(one, made, bank).items()]
             name, best = max(found, key=lambda item: (item[1].lead >= 0, item[1].trained))
             out.append((best, name == wanted))
         return out
@@ -70,11 +73,11 @@ class Draws:
         key, rows = bank_texts(tools, self._world)  # type: ignore[arg-type]  # specs of the bench
         return make_bank(key, rows, await self._embed([text for text, _, _ in rows]), self._world)
 
-    async def _embed(self, texts: Sequence[str]) -> Vectors:
+    async def _embed(self, texts: Sequence[str]) -> list[Embedded]:
         new = [text for text in dict.fromkeys(texts) if text not in self._kept]
         if new:
-            self._kept.update(zip(new, np.asarray(await self._embedder.embed(new), dtype=np.float32), strict=True))
-        return np.stack([self._kept[text] for text in texts])
+            self._kept.update(zip(new, await self._embedder.embed_tokens(new), strict=True))
+        return [self._kept[text] for text in texts]
 
 
 def fitted(features: Numbers, right: Numbers) -> tuple[Numbers, float]:
@@ -129,10 +132,10 @@ async def main() -> None:
                 found += await bench.evidence(messages, size, shots, random.Random(f"{seed} {size} {shots}"))
     features = np.asarray([list(one) for one, _ in found], dtype=np.float64)
     right = np.asarray([one for _, one in found], dtype=np.float64)
-    weights, base = fitted(features, right)
     print(f"{len(found)} messages, {right.mean():.3f} of them for the likeliest tool")
-    print("WEIGHTS =", Evidence(*(round(float(weight), 2) for weight in weights)))
-    print("_BASE =", round(base, 2))
+    for name, columns in (("WORDED", features), ("PLAIN", np.where(_IS_COVERED, 0.0, features))):
+        weights, base = fitted(columns, right)
+        print(f"{name} =", Evidence(*(round(float(weight), 2) for weight in weights)), "base", round(base, 2))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from hashlib import file_digest, sha256
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from retrieval.types import Embedder, Progress, Vectors
+from retrieval.types import Embedded, Embedder, Halves, Progress, Vectors
 
 if TYPE_CHECKING:  # a class that must not be imported for a query; see the decision 0003
     from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -29,6 +29,8 @@ TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f41157
 MOST_TOKENS = 256
 # A visitor's question is embedded by the search, by the intent match and again after a retry.
 _QUERIES_KEPT = 1024
+# 1.5 MB, the words of some 150 messages: the intent match asks for them right after the search asked for the vector.
+_TOKENS_KEPT = 2048
 
 
 class ModelFileError(RuntimeError):
@@ -58,6 +60,8 @@ class MiniLM:
         self._tokenizer: Any = None
         self._loading = Lock()
         self._kept: OrderedDict[str, Vectors] = OrderedDict()
+        self._tokens: OrderedDict[str, Halves] = OrderedDict()
+        self._tokens_kept = 0
 
     async def load(self) -> None:
         """Loads model and tokenizer now, not at the first question.
@@ -74,35 +78,69 @@ class MiniLM:
         if kept is not None:
             self._kept.move_to_end(text)
             return kept
-        vector: Vectors = (await asyncio.get_running_loop().run_in_executor(self._pool, self.embed_sync, [text]))[0]
-        vector.flags.writeable = False
-        self._kept[text] = vector
+        return (await self._asked(text)).vector
+
+    async def query_tokens(self, text: str) -> Embedded:
+        """The same with its words, without punctuation; words are remembered for less long than the vector."""
+        vector, tokens = self._kept.get(text), self._tokens.get(text)
+        if vector is None or tokens is None:
+            return await self._asked(text)
+        self._kept.move_to_end(text)
+        self._tokens.move_to_end(text)
+        return Embedded(vector, tokens)
+
+    async def _asked(self, text: str) -> Embedded:
+        found = (await asyncio.get_running_loop().run_in_executor(self._pool, self.tokens_sync, [text]))[0]
+        found.vector.flags.writeable = found.tokens.flags.writeable = False
+        self._kept[text] = found.vector
         if len(self._kept) > _QUERIES_KEPT:
             self._kept.popitem(last=False)
-        return vector
+        if text not in self._tokens:  # two may have asked at once; a text without words counts, too
+            self._tokens[text] = found.tokens
+            self._tokens_kept += 1 + len(found.tokens)
+        while self._tokens_kept > _TOKENS_KEPT:
+            self._tokens_kept -= 1 + len(self._tokens.popitem(last=False)[1])
+        return found
 
     async def embed(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
         """Vectors of shape (n, 384). A question asked meanwhile waits for one group of batches, not for all."""
-        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         result = np.zeros((len(texts), self.dim), dtype=np.float32)
-        group = self._batch * 4
-        for at in range(0, len(order), group):
-            part = order[at : at + group]
+        done, group = 0, self._batch * 4
+        for part in _alike(texts, group):
             chosen = [texts[index] for index in part]
             result[part] = await asyncio.get_running_loop().run_in_executor(self._pool, self.embed_sync, chosen)
+            done += len(part)
             if progress:
-                progress(min(at + group, len(order)), len(order))
+                progress(done, len(texts))
         return result
+
+    async def embed_tokens(self, texts: Sequence[str]) -> list[Embedded]:
+        """The same with the words of each text, without punctuation."""
+        found: dict[int, Embedded] = {}
+        for part in _alike(texts, self._batch * 4):
+            chosen = [texts[index] for index in part]
+            made = await asyncio.get_running_loop().run_in_executor(self._pool, self.tokens_sync, chosen)
+            found.update(zip(part, made, strict=True))
+        return [found[index] for index in range(len(texts))]
 
     def embed_sync(self, texts: Sequence[str]) -> Vectors:
         """The same in the calling thread."""
         session, tokenizer = self._ready()
-        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         result = np.zeros((len(texts), self.dim), dtype=np.float32)
-        for at in range(0, len(order), self._batch):
-            part = order[at : at + self._batch]
-            result[part] = _run(session, tokenizer.encode_batch([texts[index] for index in part]))
+        for part in _alike(texts, self._batch):
+            result[part] = _pooled(*_run(session, tokenizer.encode_batch([texts[index] for index in part])))
         return result
+
+    def tokens_sync(self, texts: Sequence[str]) -> list[Embedded]:
+        """What `embed_tokens` gives, in the calling thread."""
+        session, tokenizer = self._ready()
+        found: dict[int, Embedded] = {}
+        for part in _alike(texts, self._batch):
+            encoded = tokenizer.encode_batch([texts[index] for index in part])
+            hidden, mask = _run(session, encoded)
+            for index, vector, states, one in zip(part, _pooled(hidden, mask), hidden, encoded, strict=True):
+                found[index] = Embedded(vector.copy(), unit(states[_told(one)]).astype(np.float16))
+        return [found[index] for index in range(len(texts))]
 
     async def close(self) -> None:
         """Ends the thread once what it computes is done."""
@@ -156,14 +194,32 @@ def _check(what: str, found: str, expected: str) -> None:
         raise ModelFileError(f"{what}: expected SHA-256 {expected}, got {found}; install the pinned version again")
 
 
-def _run(session: Any, encoded: Sequence[Any]) -> Vectors:  # noqa: ANN401 - onnxruntime has no types
+def _alike(texts: Sequence[str], most: int) -> Iterator[list[int]]:
+    """The places of the texts in groups of like length: what is run together is padded to the longest."""
+    order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+    return (order[at : at + most] for at in range(0, len(order), most))
+
+
+def _run(session: Any, encoded: Sequence[Any]) -> tuple[Vectors, Vectors]:  # noqa: ANN401 - onnxruntime has no types
+    """The state of each token, (texts, tokens, dim), and 1 where there is a token, (texts, tokens)."""
     ids = np.array([one.ids for one in encoded], dtype=np.int64)
     mask = np.array([one.attention_mask for one in encoded], dtype=np.int64)
     inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
     hidden = session.run(None, inputs)[0]
-    weights = mask[:, :, None].astype(np.float32)
+    return hidden, mask.astype(np.float32)
+
+
+def _pooled(hidden: Vectors, mask: Vectors) -> Vectors:
+    weights = mask[:, :, None]
     mean = (hidden * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
     return unit(mean)
+
+
+def _told(encoded: Any) -> list[int]:  # noqa: ANN401 - tokenizers has no types
+    """The places of tokens that are words or pieces of words: no padding, no marks of the model's, no punctuation."""
+    marks = zip(encoded.tokens, encoded.special_tokens_mask, encoded.attention_mask, strict=True)
+    told = (mask and not special and any(map(str.isalnum, token)) for token, special, mask in marks)
+    return [place for place, is_word in enumerate(told) if is_word]
 
 
 def unit(vectors: Vectors) -> Vectors:

@@ -6,12 +6,14 @@ Pure: nothing here reads a file, a clock or a store.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
+Halves = NDArray[np.float16]
+"""Vectors that are only compared: half as large, and exact to a thousandth."""
 Progress = Callable[[int, int], None]
 """Called with (done, total) documents."""
 
@@ -157,6 +159,28 @@ class Embedder(Protocol):
 
     def embed_sync(self, texts: Sequence[str]) -> Vectors:
         """The same in the calling thread."""
+        ...
+
+
+class Embedded(NamedTuple):
+    """A text as a whole and word by word, from one run of a model."""
+
+    vector: Vectors
+    """Of shape (dim,), length 1: the one that `query` or `embed` gives."""
+    tokens: Halves
+    """Of shape (n, dim), each of length 1: the words and pieces of words as they are meant within this text; n may be 0."""
+
+
+@runtime_checkable
+class TokenEmbedder(Embedder, Protocol):
+    """An embedder that can also tell the words of a text apart; not every model gives their vectors away."""
+
+    async def query_tokens(self, text: str) -> Embedded:
+        """What `query` gives, and the words of it: of what a customer says. After `query` it costs no second run."""
+        ...
+
+    async def embed_tokens(self, texts: Sequence[str]) -> list[Embedded]:
+        """What `embed` gives, and the words of each text of a shop."""
         ...
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from retrieval.embed import make_embedder
 from retrieval.index import Index, open_index
 from retrieval.remembered import FILE as VECTORS
-from retrieval.remembered import Remembered
+from retrieval.remembered import remembering
 from retrieval.sources import MarkdownFolder
 from retrieval.types import Embedder, Source
 from server import auth, socket
@@ -110,7 +110,7 @@ async def open_parts(settings: Settings, *, remember: bool = True) -> AsyncItera
         index = open_configured_index(settings, embedder)
         stack.push_async_callback(index.close)
         switches = Switches(settings.data)
-        remembered = Remembered(embedder, settings.data / VECTORS)
+        remembered = remembering(embedder, settings.data / VECTORS)
         stack.callback(remembered.close)
         supplies = Supplies(settings, remembered, index)
         stack.push_async_callback(supplies.close)

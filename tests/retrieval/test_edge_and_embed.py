@@ -142,13 +142,13 @@ async def test_minilm_puts_meaning_near_and_every_vector_has_length_one():
 async def test_minilm_computes_beside_the_event_loop_and_serves_many_at_once():
     model = MiniLM()
     threads: set[int] = set()
-    real = model.embed_sync
+    real = model.tokens_sync
 
     def seen(texts):
         threads.add(threading.get_ident())
         return real(texts)
 
-    model.embed_sync = seen
+    model.tokens_sync = seen
     one = await asyncio.gather(*(model.query(f"question {n % 5}") for n in range(40)))
     assert threads
     assert threading.get_ident() not in threads

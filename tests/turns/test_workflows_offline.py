@@ -8,7 +8,7 @@ import contextlib
 import pytest
 
 from retrieval.embed import MiniLM
-from retrieval.remembered import Remembered
+from retrieval.remembered import remembering
 from server.models.offline import Offline
 from server.models.offline.ears import Ears
 from server.shop.workflows import Workflows
@@ -51,7 +51,7 @@ class Shelf:
 @pytest.fixture(scope="module")
 def embedder(tmp_path_factory):
     """Each test has an engine of its own; what the texts of the shop mean is computed once for all of them."""
-    made = Remembered(MiniLM(), tmp_path_factory.mktemp("remembered") / "vectors.db")
+    made = remembering(MiniLM(), tmp_path_factory.mktemp("remembered") / "vectors.db")
     yield made
     made.close()
 

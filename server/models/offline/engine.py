@@ -15,7 +15,7 @@ import numpy as np
 
 from retrieval.asked import deed_of
 from retrieval.text import sentences, words
-from retrieval.types import Embedder, Passage, Vectors
+from retrieval.types import Embedded, Embedder, Passage, TokenEmbedder, Vectors
 from server.models.offline import history
 from server.models.offline.ears import Ears
 from server.models.offline.fit import gather
@@ -36,7 +36,7 @@ from tools.workflow.program import Program
 from tools.workflow.view import Function, function_of
 
 _BANKS: Final = 32
-"""Tool sets kept embedded: one per site and node, about 200 kB each."""
+"""Tool sets kept embedded: one per site and node, 1.5 MB of 500 texts: half vectors of the texts, half of their words."""
 _SENTENCES: Final = 4096
 """Sentence vectors kept (1.5 kB each): questions of one shop come back to the same passages."""
 
@@ -77,6 +77,7 @@ class Offline:
         Texts of the shop go through the embedder's `embed`, customers' words through its `query`.
         """
         self._embedder = embedder
+        self._tokener = embedder if isinstance(embedder, TokenEmbedder) else None
         self._pace_s = pace_s
         self._ears = ears or Ears(languages)
         self._banks: OrderedDict[str, Bank] = OrderedDict()
@@ -203,8 +204,8 @@ class Offline:
         variants = list(dict.fromkeys(masked(text) for line in earlier for text in (line, language.translated(line))))
         if len({spec.name for spec, _ in asked}) == 1 or not variants:
             return Pending(*asked[0])
-        vectors = await self._heard(variants)
-        found = readings(variants, np.stack([vectors[text] for text in variants]), bank)
+        heard = await self._heard(variants)
+        found = readings(variants, [heard[text] for text in variants], bank)
         order = {reading.name: place for place, reading in enumerate(found)}
         return Pending(*min(asked, key=lambda item: order.get(item[0].name, len(order))))
 
@@ -233,9 +234,12 @@ class Offline:
         if key in self._banks:
             self._banks.move_to_end(key)
             return self._banks[key]
-        made = await self._embed([text for text, _, _ in rows])
-        vectors = np.stack([made[text] for text, _, _ in rows]) if rows else np.zeros((0, 1), np.float32)
-        bank = await asyncio.to_thread(make_bank, key, rows, vectors, self._world)
+        texts = list(dict.fromkeys(text for text, _, _ in rows))
+        if self._tokener:
+            made = dict(zip(texts, await self._tokener.embed_tokens(texts), strict=True))
+        else:
+            made = {text: _wordless(vector) for text, vector in (await self._embed(texts)).items()}
+        bank = await asyncio.to_thread(make_bank, key, rows, [made[text] for text, _, _ in rows], self._world)
         self._banks[key] = bank
         while len(self._banks) > _BANKS:
             self._banks.popitem(last=False)
@@ -271,13 +275,15 @@ class Offline:
             for question in questions
         ]
         texts += [wording for text in bare if text for wording in (text, language.translated(text))]
-        vectors = await self._heard(texts) | await self._embed([candidate.embedded for candidate in candidates])
+        heard = await self._heard(texts)
+        vectors = {text: one.vector for text, one in heard.items()}
+        vectors |= await self._embed([candidate.embedded for candidate in candidates])
         out = []
         for part, (variants, full), question, plainly in zip(parts, per_part, questions, bare, strict=True):
             if not act_on(part):
                 out.append(Views(full, [], question, [], None, None))
                 continue
-            found = readings(variants, np.stack([vectors[text] for text in variants]), bank) if bank.texts else []
+            found = readings(variants, [heard[text] for text in variants], bank) if bank.texts else []
             near = np.stack([vectors[c.embedded] for c in candidates]) if candidates else None
             vector = vectors[full]
             if full != part.text:  # what is new counts as much as what it leans on
@@ -288,10 +294,13 @@ class Offline:
             out.append(Views(full, found, question, candidates, near, put))
         return out
 
-    async def _heard(self, texts: Sequence[str]) -> dict[str, Vectors]:
+    async def _heard(self, texts: Sequence[str]) -> dict[str, Embedded]:
         """Vectors of what a customer said, and of readings of it: the search has asked for some of them before."""
         wanted = list(dict.fromkeys(texts))
-        return dict(zip(wanted, await asyncio.gather(*map(self._embedder.query, wanted)), strict=True))
+        if self._tokener:
+            return dict(zip(wanted, await asyncio.gather(*map(self._tokener.query_tokens, wanted)), strict=True))
+        found = await asyncio.gather(*map(self._embedder.query, wanted))
+        return {text: _wordless(vector) for text, vector in zip(wanted, found, strict=True)}
 
     async def _embed(self, texts: Sequence[str]) -> dict[str, Vectors]:
         """Vectors of texts of the shop."""
@@ -308,6 +317,10 @@ class Offline:
         while len(self._vectors) > _SENTENCES:
             self._vectors.popitem(last=False)
         return out
+
+
+def _wordless(vector: Vectors) -> Embedded:
+    return Embedded(vector, np.zeros((0, len(vector)), dtype=np.float16))
 
 
 def frame(text: str, language: Language) -> str:

@@ -16,7 +16,8 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from retrieval.text import is_stop_word, stem, words
-from retrieval.types import Vectors
+from retrieval.types import Embedded, Vectors
+from server.models.offline.covered import Covering, make_covering
 from server.models.offline.language import Language
 from server.models.offline.slots import slots
 from server.models.offline.trained import Trained, centred, train
@@ -53,13 +54,27 @@ class Evidence(NamedTuple):
     """The share of them that want something done, where none wants what the message does."""
     few: float
     """How often the number of the tool's texts (examples, its name, its description) is halved below `_USUAL`."""
+    covered: float
+    """The share of the message's words that are near to some word of the tool, less the share near to what no tool does."""
 
 
-WEIGHTS: Final = Evidence(3.28, 3.17, 2.76, 3.7, 0.89, -2.37, -0.67, -0.2, -1.89, 0.73)
-"""What each piece of evidence adds to the log odds that the tool is meant, fitted on CLINC150, BANKING77 and one half of the
-bitext intents, with 6 to 50 tools of 3 to 10 examples (`python -m bench.routing_fit`)."""
-_BASE: Final = -4.79
-"""The log odds without any evidence."""
+class Weighing(NamedTuple):
+    """What each piece of evidence adds to the log odds that the tool is meant, and the odds without any."""
+
+    weights: Evidence
+    base: float
+    even: float
+    """The score that even odds have."""
+
+
+WORDED: Final = Weighing(
+    Evidence(3.28, 3.17, 2.76, 3.7, 0.89, -2.37, -0.67, -0.2, -1.89, 0.73, 0.0), base=-4.79, even=0.64
+)
+PLAIN: Final = Weighing(
+    Evidence(3.28, 3.17, 2.76, 3.7, 0.89, -2.37, -0.67, -0.2, -1.89, 0.73, 0.0), base=-4.79, even=0.64
+)
+"""With the words of each text (retrieval.types.TokenEmbedder), and for an embedder that does not give them. Fitted on CLINC150,
+BANKING77 and one half of the bitext intents, with 6 to 50 tools of 3 to 10 examples (`python -m bench.routing_fit`)."""
 _USUAL: Final = 9
 """Texts of a tool of which enough is known. To a tool with fewer its own messages are less near, and so is everything else."""
 _MOSTLY, _CONTRARY = 0.5, 0.68
@@ -68,8 +83,8 @@ _ENOUGH: Final = 4
 """One text in so many that wants the same thing done is enough for a tool to be no other: examples word it in many ways."""
 _LARGEST_LEAD: Final = 0.5
 """A longer lead says no more."""
-_SCALE, _EVEN = 0.1, 0.64
-"""A score is `_EVEN` plus the log odds times `_SCALE`, cut to 0..1: even odds are .64, 1 to 2 are .57, 3 to 1 are .75. A choice by
+_SCALE: Final = 0.1
+"""A score is `even` plus the log odds times `_SCALE`, cut to 0..1: even odds are .64, 1 to 2 are .57, 3 to 1 are .75. A choice by
 hand, no fit: `_SCALE` puts the odds on the scale of the likenesses that scores once were, so that the limits of plan.py and rank.py
 could stay; `_EVEN` was set anew with each set of weights (.69, .55, .64) so that at rank.MAYBE 8 of 10 messages of intents that no
 tool has stay below and 9 of 10 of the tools' own do not, on the half of bitext_intents that `bench.routing` does not ask."""
@@ -107,6 +122,8 @@ class Bank:
     elsewhere: Vectors
     """Centred vectors of what customers ask that none of the tools does."""
     world: World
+    covering: Covering | None = None
+    """None where the embedder does not tell words apart."""
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -183,8 +200,9 @@ def bank_texts(
     return digest, rows
 
 
-def make_bank(key: str, rows: Sequence[tuple[str, str, float]], vectors: Vectors, world: World) -> Bank:
-    """The bank for these rows, trained; `vectors` has one row for each. About 0.2 s for 300 rows."""
+def make_bank(key: str, rows: Sequence[tuple[str, str, float]], made: Sequence[Embedded], world: World) -> Bank:
+    """The bank for these rows, trained; `made` has the vectors of each. About 0.3 s for 300 rows."""
+    vectors = np.stack([one.vector for one in made]) if made else np.zeros((0, 1), np.float32)
     own = [index for index, (_, owner, _) in enumerate(rows) if owner]
     away = [index for index, (_, owner, _) in enumerate(rows) if not owner]
     texts = tuple(rows[index][0] for index in own)
@@ -209,14 +227,10 @@ def make_bank(key: str, rows: Sequence[tuple[str, str, float]], vectors: Vectors
         away = [index for index, near in zip(away, like, strict=True) if near < _NAMED_ELSEWHERE]
     numbers = {name: place for place, name in enumerate(dict.fromkeys(owners))}
     every = [*own, *away]
-    trained = train(
-        [rows[index][0] for index in every],
-        [numbers.get(rows[index][1], -1) for index in every],
-        [rows[index][2] for index in every],
-        seen[every],
-        middle,
-    )
-    return Bank(key, texts, owners, weights, stems, idf, vocabulary, vectors[own], trained, seen[away], world)
+    places, trust = [numbers.get(rows[index][1], -1) for index in every], [rows[index][2] for index in every]
+    trained = train([rows[index][0] for index in every], places, trust, seen[every], middle)
+    covering = make_covering([made[index].tokens for index in every], places, trust)
+    return Bank(key, texts, owners, weights, stems, idf, vocabulary, vectors[own], trained, seen[away], world, covering)
 
 
 _LIGHT: Final = frozenset(
@@ -283,16 +297,17 @@ def corrected(text: str, bank: Bank, language: Language, known: frozenset[str]) 
     return re.sub(r"[^\W\d_]+", fix, text)
 
 
-def readings(texts: Sequence[str], vectors: Vectors, bank: Bank) -> list[Reading]:
+def readings(texts: Sequence[str], heard: Sequence[Embedded], bank: Bank) -> list[Reading]:
     """All tools, best first. `texts` are variants of one message (as written, corrected, in English); the best counts."""
     best: dict[str, Reading] = {}
-    for text, vector in zip(texts, vectors, strict=True):
-        similar = np.clip(bank.vectors @ vector, 0.0, 1.0) * np.asarray(bank.weights, dtype=np.float32)
-        for name, found in evidence(text, vector, bank).items():
+    weighing = WORDED if bank.covering else PLAIN
+    for text, one in zip(texts, heard, strict=True):
+        similar = np.clip(bank.vectors @ one.vector, 0.0, 1.0) * np.asarray(bank.weights, dtype=np.float32)
+        for name, found in evidence(text, one, bank).items():
             nearest = max(bank.rows[name], key=lambda index: float(similar[index]))
             dense = float(similar[nearest])
-            odds = _BASE + sum(weight * value for weight, value in zip(WEIGHTS, found, strict=True))
-            score = min(max(_EVEN + _SCALE * odds, 0.9 * dense if dense > 0.9 else 0.0, 0.0), 1.0)
+            odds = weighing.base + sum(weight * value for weight, value in zip(weighing.weights, found, strict=True))
+            score = min(max(weighing.even + _SCALE * odds, 0.9 * dense if dense > 0.9 else 0.0, 0.0), 1.0)
             if found.other_deed > _MOSTLY:
                 score = min(score, _CONTRARY)
             if name not in best or score > best[name].score:
@@ -300,8 +315,9 @@ def readings(texts: Sequence[str], vectors: Vectors, bank: Bank) -> list[Reading
     return sorted(best.values(), key=lambda reading: (-reading.score, reading.name))
 
 
-def evidence(text: str, vector: Vectors, bank: Bank) -> dict[str, Evidence]:
-    """What speaks for each tool, of one wording of a message and its vector (length 1)."""
+def evidence(text: str, heard: Embedded, bank: Bank) -> dict[str, Evidence]:
+    """What speaks for each tool, of one wording of a message, its vector and those of its words."""
+    vector = heard.vector
     text = masked(text)
     seen = centred(vector, bank.trained.middle)
     trained = bank.trained.scores(text, seen)
@@ -315,6 +331,7 @@ def evidence(text: str, vector: Vectors, bank: Bank) -> dict[str, Evidence]:
     rivals = np.where(first == order[-1], order[-2], order[-1])
     elsewhere = float((bank.elsewhere @ seen).max()) if len(bank.elsewhere) else 0.0
     stems = frozenset(_stems(text))
+    covered = bank.covering.covered(heard.tokens) if bank.covering else np.zeros(len(bank.names))
     return {
         name: Evidence(
             float(trained[at]),
@@ -327,6 +344,7 @@ def evidence(text: str, vector: Vectors, bank: Bank) -> dict[str, Evidence]:
             float(fits[at, 0]),
             float(fits[at, 1]),
             math.log2(_USUAL / len(bank.rows[name])),
+            float(covered[at]),
         )
         for at, name in enumerate(bank.names)
     }

@@ -1,0 +1,78 @@
+"""Covered: whether each word of a message, as it is meant in it, is near to some word of what a tool says of itself.
+
+Pure over vectors that are handed in; decides nothing. A sentence vector is near where the message is about the same things;
+this tells whether anything in the message is left over that the tool knows nothing of.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.types import Halves, Vectors
+
+_DIRECTIONS: Final = 64
+"""Directions kept of the vectors' 384, in which the words of a set of tools differ most: 0.25 kB a word instead of 1.5. On the
+tuning half of bitext_intents, CLINC150 and BANKING77 64 tell as much as all; 48 lose a fifth of a point."""
+_NONE, _WHOLE = 0.2, 0.7
+"""Likenesses from which a word begins to count as covered, and counts as wholly covered. .1 to .7, .3 to .7 and .2 to .8 do about
+as well on those three; without limits a quarter of what is gained is lost: how little like two words are says nothing."""
+
+
+@dataclass(frozen=True)
+class Covering:
+    """The words of a set of tools, and of what customers ask that none of them does."""
+
+    middle: Vectors
+    """(dim,): what all words share."""
+    directions: Vectors
+    """(dim, `_DIRECTIONS`)."""
+    words: Vectors
+    """(words, `_DIRECTIONS`), each as long as its text weighs; tool by tool, what is asked elsewhere at the end."""
+    starts: NDArray[np.intp]
+    """The first row of each tool, and of what is asked elsewhere."""
+
+    def covered(self, tokens: Halves) -> Vectors:
+        """For each tool the share of the words (n, dim) that it has, less the share that is asked elsewhere: -1..1."""
+        if not len(tokens):
+            return np.zeros(len(self.starts) - 1, dtype=np.float32)
+        seen = _along(tokens, self.middle, self.directions)
+        near = np.maximum.reduceat(self.words @ seen.T, self.starts, axis=0)
+        shares = (np.clip(near, _NONE, _WHOLE).mean(axis=1) - _NONE) / (_WHOLE - _NONE)
+        out: Vectors = shares[:-1] - shares[-1]
+        return out
+
+
+def make_covering(tokens: Sequence[Halves], owners: Sequence[int], weights: Sequence[float]) -> Covering | None:
+    """The words of texts, with the number of the tool that each text belongs to, -1 for none, and what the text weighs.
+
+    None where no tool has any words: the embedder does not tell them apart. A tenth of a second for 500 texts.
+    """
+    if not any(len(found) for found, owner in zip(tokens, owners, strict=True) if owner >= 0):
+        return None
+    count = max(owners) + 1
+    nothing = np.zeros(
+        (1, tokens[0].shape[1]), dtype=np.float16
+    )  # like no word: who has no text with words still has a row
+    groups = [[at for at, owner in enumerate(owners) if owner == wanted] for wanted in (*range(count), -1)]
+    own = [np.concatenate([nothing, *(tokens[at] for at in group)]) for group in groups]
+    lengths = np.concatenate(
+        [np.repeat([0.0, *(weights[at] for at in group)], [1, *(len(tokens[at]) for at in group)]) for group in groups]
+    ).astype(np.float32)
+    every = np.concatenate(own).astype(np.float32)
+    tools = np.arange(len(every)) < len(every) - len(own[-1])
+    middle = every[tools & (lengths > 0)].mean(axis=0)
+    away = every[lengths > 0] - middle
+    away /= np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
+    directions = np.ascontiguousarray(np.linalg.eigh(away.T @ away)[1][:, -_DIRECTIONS:])
+    words = _along(every, middle, directions) * lengths[:, None]
+    starts = np.cumsum([0, *(len(part) for part in own[:-1])])
+    return Covering(middle, directions, np.ascontiguousarray(words), starts)
+
+
+def _along(tokens: Halves | Vectors, middle: Vectors, directions: Vectors) -> Vectors:
+    """Seen from the middle and along the directions, each of length 1."""
+    out = (tokens.astype(np.float32) - middle) @ directions
+    return np.asarray(out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6), dtype=np.float32)
