@@ -183,7 +183,7 @@ class Approvals:
         planned |= {"replaces": record.id}
         if record.run is not None:
             planned |= {"run": record.run, "key": record.key}
-        question = question_body(new, Wanted("staff", asked.why), spec, rule, whose)
+        question = question_body(new, Wanted("staff", asked.why, currency=agent.site.currency), spec, rule, whose)
         question["expires_ms"] = expiry_ms(agent.site, "staff", now_ms)
         ended = {"call": record.id, "ok": False, "label": record.label, "code": "replaced"}
         yes = {**body, "call": new.id, "approve": True, "args_sha256": question["args_sha256"]}

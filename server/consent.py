@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from server.conversation import Asked, CallRecord, Conversation, id_of
 from server.proof import masked
 from server.site import Limits, Site
-from tools import Caller, Registry, Rule, ToolSpec, Verdict, args_sha256, canonical, policy_version, verdict
+from tools import Caller, Registry, Rule, ToolSpec, Verdict, args_sha256, canonical, fields_of, policy_version, verdict
 from tools.types import LEVELS
 from tools.workflow.program import Program
 
@@ -46,15 +46,21 @@ class Rules:
     """The merchant has switched the agent off."""
     workflows: Mapping[str, Program] = field(default_factory=dict)
     """What runs are walked by, by name."""
+    currency: str | None = None
+    """What the shop's amounts are of, where nothing else says."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Somebody has to agree first, or the customer to show who he is (`verify`). `why` is in words."""
+    """Somebody has to agree first, or the customer to show who he is (`verify`). `why` is in words.
+
+    `currency` is the shop's, for the card.
+    """
 
     of: Literal["customer", "staff"]
     why: str
     verify: Level | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +82,18 @@ def judge(state: Conversation, call: CallRecord, rules: Rules, caller: Caller, n
         return No("denied", "a person has been asked for; nothing is done until then")
     caller = caller_for(state, call, caller)
     spec, rule = rules.registry.get(call.tool), rules.rules.get(call.tool)
-    found = verdict(spec, rule, caller, call.args)
+    found = verdict(spec, rule, caller, call.args, rules.currency)
     if found.permission == "deny" or spec is None:
         return _denied(state, call, found, rules, now_ms)
     for of, why in _needed(state, call, found, spec):
         same = [one for one in call.asks if one.of == of and one.verify is None]
         if any(_holds(one, call, policy_version(spec, rule), caller, now_ms) for one in same):
             continue
-        return Wanted(of, why) if len(same) < MAX_ASKS else No("denied", "it was asked for too often")
+        return (
+            Wanted(of, why, currency=rules.currency)
+            if len(same) < MAX_ASKS
+            else No("denied", "it was asked for too often")
+        )
     return None
 
 
@@ -224,7 +234,8 @@ def question_body(
         "why": wanted.why,
     }
     if wanted.verify is None:
-        return body
+        fields = fields_of(spec, rule, call.args, wanted.currency)
+        return body | ({"fields": fields} if fields else {})
     # With an address on file a code can be sent at once; without, the front end asks for order number and address.
     to = {"to": masked(caller.email)} if caller.email else {}
     return body | {"verify": wanted.verify} | to

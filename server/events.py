@@ -123,7 +123,7 @@ _CUSTOMER_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "contact": ("email", "of"),
     "mailed": ("of", "to", "state", "what"),
 }
-_ASKED_OF_CUSTOMER_KEYS: Final = ("call", "label", "of", "args", "expires_ms", "verify", "to")
+_ASKED_OF_CUSTOMER_KEYS: Final = ("call", "label", "of", "args", "fields", "expires_ms", "verify", "to")
 
 
 def visible(event: Event, viewer: Viewer) -> Event | None:

@@ -6,6 +6,7 @@ A leaf package: it knows neither server nor retrieval nor widget.
 from tools.breaker import Breakers
 from tools.canonical import canonical
 from tools.fallback import fallback_of, fallback_problem
+from tools.fields import fields_of
 from tools.permission import (
     Rule,
     Verdict,
@@ -46,6 +47,7 @@ __all__ = [
     "default_permission",
     "fallback_of",
     "fallback_problem",
+    "fields_of",
     "limits_of",
     "needed_level",
     "policy_version",

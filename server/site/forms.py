@@ -52,6 +52,12 @@ def normal_origin(value: str) -> str:
     return f"{parts.scheme}://{host}" if default else f"{parts.scheme}://{host}:{port}"
 
 
+def _currency(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError(f"expected three capital letters such as EUR, got {value!r}")
+    return value
+
+
 def _locale(value: str) -> str:
     if not _LOCALE.fullmatch(value):
         raise ValueError(f"expected a language tag such as en or de-AT, got {value!r}")
@@ -117,6 +123,7 @@ ModelName = Annotated[
     form(r"offline|(openai|anthropic|openai-like)/\S+", "offline, openai/NAME, anthropic/NAME or openai-like/NAME"),
 ]
 Locale = Annotated[str, AfterValidator(_locale)]
+Currency = Annotated[str, AfterValidator(_currency)]
 Colour = Annotated[str, AfterValidator(_colour)]
 Link = Annotated[str, AfterValidator(_link)]
 Origin = Annotated[str, AfterValidator(normal_origin)]

@@ -15,6 +15,7 @@ from server.site.alerts import Alerts
 from server.site.desk import Canned, DeskView
 from server.site.forms import (
     Colour,
+    Currency,
     Email,
     Key,
     Link,
@@ -254,6 +255,11 @@ class Site(Part):
         description="Tone and rules for the model, in your words, at most 8,000 characters.",
     )
     locale: Locale = Field(default="en", description="The shop's own language, such as `en` or `de-AT`.")
+    currency: Currency | None = Field(
+        default=None,
+        description="What amounts of money are of where neither a call nor the tool's rule says, such as `EUR`: for cards "
+        "and reasons, never for arithmetic.",
+    )
     languages: tuple[Locale, ...] = Field(default=(), description="Languages that may be answered in; any if empty.")
     theme: Theme = Field(default_factory=Theme, description="How the chat looks.")
     reasoning: Literal["off", "steps", "full"] = Field(

@@ -64,7 +64,10 @@ class Agent:
 
     def ruled(self, caller: Caller) -> Rules:
         """What the site allows, as `policy` takes it."""
-        return Rules(self.registry, self.rules, self.site.limits, self.verifies(caller), self.is_off(), self.workflows)
+        site = self.site
+        return Rules(
+            self.registry, self.rules, site.limits, self.verifies(caller), self.is_off(), self.workflows, site.currency
+        )
 
     def voice(self, name: str = DEFAULT_AGENT) -> prompt.Voice:
         """What the prompt says of this site, in the words of one of its agents.

@@ -53,14 +53,16 @@ class Model:
 class Node:
     """One node over a store that a test may share between several."""
 
-    def __init__(self, store, model, registry, rules, limits, workflows=None, retriever=None, hand_over=None):
+    def __init__(
+        self, store, model, registry, rules, limits, workflows=None, retriever=None, hand_over=None, site=None
+    ):
         self.ids = itertools.count(1)
         self.node = f"n{id(self)}"
         self.model = model
         self.log = Log(store)
         self.hub = Hub(self.log, self.node)
         written = {"key": "pk_test", "name": "Test", "limits": limits, "hand_over": hand_over or {}}
-        self.site = Site.model_validate(written)
+        self.site = Site.model_validate(written | (site or {}))
         self.now_ms = None
         self.agent = agent = Agent(
             self.site, "", registry, rules, model, retriever or NoKnowledge(), workflows=workflows or {}
@@ -137,12 +139,17 @@ def store():
 async def make_node(store):
     async with contextlib.AsyncExitStack() as stack:
 
-        async def make(*answers, tools=(), rules=None, limits=None, on=None, workflows=False, hand_over=None):
+        async def make(
+            *answers, tools=(), rules=None, limits=None, on=None, workflows=False, hand_over=None, site=None
+        ):
             registry = Registry()
             for fn in tools:
                 registry.add(fn)
             offered = Workflows(registry, rules) if workflows is True else workflows or {}
-            node = Node(on or store, Model(*answers), registry, rules or {}, limits or {}, offered, hand_over=hand_over)
+            model = Model(*answers)
+            node = Node(
+                on or store, model, registry, rules or {}, limits or {}, offered, hand_over=hand_over, site=site
+            )
             await stack.enter_async_context(node.turns)
             return node
 

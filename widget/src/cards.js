@@ -1,8 +1,10 @@
 // What few visits need: cards to confirm or to show with a code who one is, files, ratings, the menu, the people at the desk.
 // Must not decide anything: what is shown comes from the log, what is pressed goes out as a frame.
 
+import { rowsOf, stored } from "./args.js";
 import { offer, shown } from "./attach.js";
-import { cards as de } from "./locales/de.js";
+import { clearly } from "./clearly.js";
+import { cards as de, names } from "./locales/de.js";
 import { cards as en } from "./locales/en.js";
 import { menu } from "./menu.js";
 import { face, note, People, words } from "./people.js";
@@ -59,14 +61,26 @@ function card(item, app, t) {
   const title = t(item.verify ? "prove_title" : "approve_title");
   const foot = !open ? h("p", { class: "state" }, t(item.verify && item.state === "approved" ? "proved" : item.state)) : item.verify ? prove(item, app, t) : confirm(item, app, t);
   const until = open && item.expires_ms ? h("p", { class: "until" }, t("expires", { time: app.panel.messages.when(item.expires_ms) })) : "";
-  return h("section", { class: `card ${item.state}`, "aria-label": title }, h("p", { class: "over" }, title), h("p", { class: "label", dir: "auto" }, item.label), !item.verify && args(item), foot, until);
+  return h("section", { class: `card ${item.state}`, "aria-label": title }, h("p", { class: "over" }, title), h("p", { class: "label", dir: "auto" }, item.label), !item.verify && args(item, app, t), foot, until);
 }
 
-/** @param {Item} item */
-function args(item) {
-  const value = (/** @type {any} */ v) => (typeof v === "object" && v ? JSON.stringify(v) : String(v));
-  const rows = Object.entries(item.args).map(([k, v]) => [h("dt", {}, k.replace(/_/g, " ")), h("dd", { dir: "auto" }, value(v))]);
-  return rows.length > 0 && h("dl", {}, ...rows.flat());
+/**
+ * What is agreed to, in the reader's words and way of writing; as it is stored where a pointer rests on it.
+ * @param {Item} item
+ * @param {any} app
+ * @param {Words} t
+ */
+function args(item, app, t) {
+  const german = /^de\b/i.test(app.locale);
+  const own = (/** @type {string} */ words) => (german && names[words]) || "";
+  /** @param {import("./args.js").Row[]} rows @returns {HTMLElement} */
+  const list = (rows) => h("dl", {}, rows.flatMap((row) => {
+    // Line ends are seen as such; all else that cannot be seen is named.
+    const lines = (row.text || "").split("\n").flatMap((line, n) => [n ? "\n" : "", ...clearly(line, t("unseen"))]);
+    return [h("dt", {}, clearly(row.label, t("unseen"))), h("dd", { dir: "auto", title: stored(row.name, row.value) }, row.rows ? list(row.rows) : lines)];
+  }));
+  const rows = rowsOf(item.args, item.fields, { locale: app.locale, yes: t("yes"), no: t("no"), none: "–", own });
+  return rows.length > 0 && list(rows);
 }
 
 /** @param {Item} item @param {any} app @param {Words} t */

@@ -15,7 +15,7 @@ import { codePoints } from "./link.js";
  *   | {key: string, type: "note", seq: number, what: string, name: string, picture?: string, left?: string, mail?: boolean}
  *   | {key: string, type: "rating", seq: number, score: number}
  *   | {key: string, type: "seen"}
- *   | {key: string, type: "ask", call: string, label: string, args: Record<string, any>, expires_ms: number, state: string, verify: string, to: string, proof: Record<string, any>}} Item
+ *   | {key: string, type: "ask", call: string, label: string, args: Record<string, any>, fields?: Record<string, any>, expires_ms: number, state: string, verify: string, to: string, proof: Record<string, any>}} Item
  */
 
 /**
@@ -182,7 +182,7 @@ function ask(link, body, now_ms) {
   else if (call.approve === false) state = "declined";
   else if (link.outbox.has(`decide:${body.call}`)) state = "deciding";
   else if (call.ended || (body.expires_ms && body.expires_ms <= now_ms)) state = "expired";
-  return { key: `ask:${body.call}`, type: "ask", call: body.call, label: body.label || "", args: body.args || {}, expires_ms: body.expires_ms || 0, state, verify: body.verify || "", to: body.to || "", proof: { ...link.proof(body.call) } };
+  return { key: `ask:${body.call}`, type: "ask", call: body.call, label: body.label || "", args: body.args || {}, fields: body.fields, expires_ms: body.expires_ms || 0, state, verify: body.verify || "", to: body.to || "", proof: { ...link.proof(body.call) } };
 }
 
 /**

@@ -4,6 +4,7 @@ Over a real server that is killed in the middle. What is said in words is waited
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,11 @@ KNOWING = [
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     directory: Path = tmp_path_factory.mktemp("show")
     orders = ORDERS.replace('"total"', '"placed_on": "1999-02-03", "total"')
-    shop = write_shop(directory / "shop", plugin=PLUGIN + orders, site={"desk": {"customer_tools": ["list_orders"]}})
+    shop = write_shop(
+        directory / "shop",
+        plugin=PLUGIN + orders,
+        site={"desk": {"customer_tools": ["list_orders"]}, "currency": "EUR"},
+    )
     (shop / "tools.yaml").write_text(RULES, encoding="utf-8")
     rules = [*SCRIPT["rules"][:2], {"match": "long", "tokens": WORDS, "interval_ms": 30}, *KNOWING]
     (directory / "script.json").write_text(json.dumps({"rules": rules}))
@@ -133,15 +138,21 @@ def test_an_approval_of_62_is_edited_to_50_and_50_is_what_runs(browsers, server:
     desk.locator(".row", has_text="cus_62").click()
     card = desk.locator(".approval")
     expect(card).to_contain_text("Why it is asked: needs approval")
-    expect(card).to_contain_text("0.00 + 62.00 of 100.00")
+    expect(card.locator("dt")).to_have_text(["Order", "Amount"])
+    expect(card.locator("dd")).to_have_text(["1042", "€62.00"])
+    expect(card.locator("dt").first).to_have_attribute("title", 'order_id = "1042"')
+    expect(card).to_contain_text("€0.00 + €62.00 of €100.00")
+    card.get_by_text("As stored").click()
+    exact = card.locator(".exact div")
+    expect(exact).to_have_text(['order_id = "1042"', "amount = 62", re.compile("SHA-256 [0-9a-f]{64}")])
     expect(desk.locator(".side table")).to_contain_text("cus_62")
     expect(desk.locator(".side table")).to_contain_text("Placed on")
     expect(desk.locator(".side table")).to_contain_text("3 Feb 1999")
     card.get_by_role("button", name="Edit").click()
-    card.get_by_label("amount", exact=True).fill("fifty")
+    card.get_by_label("Amount", exact=True).fill("fifty")
     card.get_by_role("button", name="Approve as edited").click()
     expect(card.get_by_role("alert")).to_contain_text("expected a number")
-    card.get_by_label("amount", exact=True).fill("50")
+    card.get_by_label("Amount", exact=True).fill("50")
     card.get_by_label("Comment").fill("12 were refunded before")
     card.get_by_role("button", name="Approve as edited").click()
     expect(desk.locator(".approval")).to_have_count(0)

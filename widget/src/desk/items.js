@@ -4,6 +4,7 @@
 import { h } from "../dom.js";
 import { render } from "../markdown.js";
 import { approval, expiry } from "./approval.js";
+import { list } from "./args.js";
 import { packetCard } from "./packet.js";
 import { clock, plain, reasonOf, when } from "./words.js";
 
@@ -140,18 +141,6 @@ function passages(item) {
   return fold(`${list.length} passage${list.length === 1 ? "" : "s"} for “${item.body.query || ""}”`, "", h("ol", { class: "passages" }, list));
 }
 
-/**
- * @param {string} name
- * @param {any} value
- */
-function field(name, value) {
-  const text = typeof value === "string" ? value : JSON.stringify(value, null, 1);
-  return [h("dt", {}, plain(name)), h("dd", {}, plain(text))];
-}
-
-/** @param {Record<string, any>} args */
-const fields = (args) => h("dl", { class: "args" }, Object.entries(args).flatMap(([name, value]) => field(name, value)));
-
 const STATES = /** @type {Record<string, string>} */ ({ planned: "planned", asked: "waits for the customer", decided: "decided", started: "in flight", ended: "done" });
 
 /**
@@ -163,7 +152,7 @@ function call(c, now_ms) {
   const state = c.ended?.unknown ? "outcome unknown" : failed ? (c.ended?.code || "failed").replaceAll("_", " ") : STATES[c.state] || c.state;
   const kind = c.ended?.unknown || failed ? "bad" : c.state === "ended" ? "good" : "busy";
   const node = h("details", { class: `item fold call ${kind}` }, h("summary", {}, h("b", {}, c.label || c.tool), h("span", { class: "state" }, state)));
-  node.append(h("p", { class: "tool" }, c.tool, c.replaces ? " · edited by staff" : ""), fields(c.args));
+  node.append(h("p", { class: "tool" }, c.tool, c.replaces ? " · edited by staff" : ""), list(c.args, c.asked?.fields));
   if (c.decided) node.append(h("p", {}, `${c.decided.approve ? "Agreed" : c.decided.expired ? "Expired" : "Refused"}${c.decided.name ? ` by ${c.decided.name}` : c.decided.by === "customer" ? " by the customer" : ""}${c.decided.comment ? `: ${c.decided.comment}` : ""}`));
   if (c.asked && c.state === "asked") node.append(h("p", {}, expiry(c.asked.expires_ms, now_ms)));
   if (c.ended?.error) node.append(h("p", { class: "bad" }, c.ended.error));

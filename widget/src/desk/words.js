@@ -1,5 +1,7 @@
-// Words and numbers as staff read them: times, durations, money, and characters that hide.
+// Words and numbers as staff read them: times, durations, languages, reasons.
 // Must not touch the DOM.
+
+export { plain, unplain } from "../plain.js";
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
@@ -57,23 +59,6 @@ export const PRESSING_MS = [120_000, 300_000];
 
 /** @param {number} ms */
 export const pressure = (ms) => (ms < PRESSING_MS[0] ? "fine" : ms < PRESSING_MS[1] ? "soon" : "late");
-
-// Control, format, separator, private and unassigned characters; a plain space and line break are none of them.
-const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}]|(?! )\p{Zs}/gu;
-
-/**
- * Text with every character that cannot be seen named, as ⟨U+202E⟩: an approval shows exactly what will run.
- * @param {string} text
- */
-export function plain(text) {
-  return text.replace(HIDDEN, (ch) => (ch === "\n" ? "⏎\n" : `⟨U+${(ch.codePointAt(0) || 0).toString(16).toUpperCase().padStart(4, "0")}⟩`));
-}
-
-/**
- * What `plain` has named, as it was.
- * @param {string} text
- */
-export const unplain = (text) => text.replace(/⏎\n?/g, "\n").replace(/⟨U\+([0-9A-F]{4,6})⟩/g, (_, hex) => String.fromCodePoint(parseInt(hex, 16)));
 
 /**
  * A language by its name, as "German"; what is no language's code stays as it is.

@@ -73,6 +73,9 @@ export const chat = {
 export const cards = {
   approve_title: "Bitte bestätigen",
   approve: "Bestätigen",
+  yes: "Ja",
+  no: "Nein",
+  unseen: "Ein Zeichen, das man nicht sieht",
   decline: "Ablehnen",
   approved: "Sie haben das bestätigt.",
   declined: "Sie haben das abgelehnt.",
@@ -127,4 +130,15 @@ export const cards = {
   e_busy: "Gerade ist viel los. Ihre Nachricht folgt gleich.",
   e_other: "Etwas ist schiefgegangen: {message}",
   bye: "Sie sind abgemeldet. Hier beginnt ein neues Gespräch.",
+};
+
+/** What arguments of tools are called, where a shop's own tools do not say. @type {Record<string, string>} */
+export const names = {
+  address: "Adresse", amount: "Betrag", appointment: "Termin", card: "Karte", change: "Änderung", charge: "Zahlung", city: "Ort", code: "Code",
+  colour: "Farbe", color: "Farbe", country: "Land", coupon: "Gutschein", currency: "Währung", date: "Datum",
+  day: "Tag", delivery: "Lieferung", email: "E-Mail", invoice: "Rechnung", item: "Artikel", items: "Artikel", message: "Nachricht", name: "Name",
+  note: "Notiz", number: "Nummer", order: "Bestellung", "order number": "Bestellnummer", parcel: "Paket", payment: "Zahlung", phone: "Telefon",
+  postcode: "Postleitzahl", "postal code": "Postleitzahl", zip: "Postleitzahl", product: "Produkt", quantity: "Menge", reason: "Grund",
+  return: "Rücksendung", service: "Leistung", size: "Größe", state: "Bundesland", street: "Straße", subscription: "Abo", text: "Text",
+  time: "Uhrzeit", town: "Ort", voucher: "Gutschein",
 };

@@ -73,6 +73,9 @@ export const chat = {
 export const cards = {
   approve_title: "Please confirm",
   approve: "Confirm",
+  yes: "Yes",
+  no: "No",
+  unseen: "A character that cannot be seen",
   decline: "Decline",
   approved: "You confirmed this.",
   declined: "You declined this.",

@@ -7,8 +7,9 @@ export const cardsCss = `
 .card { border: 1px solid var(--line); border-block-start: 3px solid var(--brass); border-radius: 14px; padding: 14px 16px 16px; background: var(--wash) }
 .label { font: 600 16.5px/1.35 var(--display); padding-block: 2px 8px }
 dl { display: grid; grid-template-columns: auto 1fr; gap: 3px 14px; font-size: 13.5px; padding-block-end: 12px }
-dt { color: var(--soft) } dt::first-letter { text-transform: uppercase }
-dd { font-variant-numeric: tabular-nums }
+dt { color: var(--soft) }
+dd { font-variant-numeric: tabular-nums; white-space: pre-line; overflow-wrap: anywhere } dd dl { padding: 0 }
+mark { border: 1px solid; border-radius: 4px; padding: 0 3px; background: none; color: inherit; font: 11px ui-monospace, monospace }
 .acts { display: flex; flex-wrap: wrap; gap: 8px }
 .card form { display: grid; gap: 9px; font-size: 14px } .card label { color: var(--soft) }
 .card input { display: block; width: 100%; font: 16px var(--font); color: var(--ink); background: none; border: 1px solid var(--line); border-radius: 9px; padding: 9px 11px; margin-block-start: 3px }
