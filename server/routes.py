@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from server import alerts, app, auth, blocks, desk, socket
+from server import alerts, app, auth, blocks, crossing, desk, socket
 from server.after import Ratings
 from server.app import Running
 from server.conversation import key_of, site_of
@@ -46,7 +46,6 @@ from server.passes import Pass
 from server.ports import Conflict, Find
 from server.settings import signing_secret
 from server.shop import Shop
-from server.socket import reopening
 from server.staff import Accounts, Staff
 
 DEMO_IDENTITY_S = 3_000
@@ -282,11 +281,12 @@ def _rest(running: Running) -> rest.RestPorts:
                 running.turns.poke(key)
                 return event
         message = NewEvent(said, "message", "customer", {"text": text})
-        again = [reopening(said)] if state.mode == "closed" and said not in state.said else []
+        again = [crossing.reopening(said)] if state.mode == "closed" and said not in state.said else []
         try:
             *_, event = await log.append(key, [*again, message], after=state.head if again else None)
         except Conflict:
             return await say(site, conversation, said, text)  # opened, or blocked, just now
+        await crossing.reopen(log, key, state.head)
         running.turns.poke(key)
         return event
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from server import handoff, phrases, prompt
+from server import crossing, handoff, phrases, prompt
 from server.conversation import Conversation
 from server.events import NewEvent
 from server.log import Log
@@ -103,9 +103,10 @@ class Unattended:
             return False
         try:
             await self._log.append(state.key, events, after=state.head)
+            # The turn of what was said just now begins with the sweep that comes next.
+            return not await crossing.reopen(self._log, state.key, state.head)
         except (Conflict, IdempotencyMismatch, Gone):
             return False  # something happened just now: it is not unattended
-        return True
 
 
 def _waiting(note: NewEvent, state: Conversation) -> list[NewEvent]:

@@ -6,6 +6,7 @@ It knows no socket. Everybody sees a deed through the same events as everybody e
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from server import crossing
 from server.approvals import Approvals, NotDecided
 from server.conversation import Conversation
 from server.desk import frames
@@ -175,6 +176,8 @@ class Deeds:
             await self._log.append(key, events, after=state.head)
         except Conflict as error:
             raise NotDone("busy", "something else happened first; please look again") from error
+        if frame.to == "closed":
+            await crossing.reopen(self._log, key, state.head)
         self._poke(key)
 
     async def _once(self, key: str, event: NewEvent) -> None:

@@ -1,6 +1,6 @@
 """Socket: customers' WebSockets. `connection` reads and writes frames, `customer` is what they do to the log."""
 
 from server.socket.connection import chat
-from server.socket.customer import Line, reopening
+from server.socket.customer import Line
 
-__all__ = ["Line", "chat", "reopening"]
+__all__ = ["Line", "chat"]

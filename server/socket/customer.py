@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from server import blocks, handoff, phrases, prompt, wire
+from server import blocks, crossing, handoff, phrases, prompt, wire
 from server.after import Contacts, NoAddress, Post
 from server.consent import decision_id
+from server.conversation import Conversation
 from server.events import NewEvent
 from server.files import Files, attached
 from server.hub import Hub
@@ -79,7 +80,7 @@ class Customer:
         events = line.door.opening_events(session)
         opens = state.mode == "closed" and frame.id not in state.said
         if opens:
-            events.append(reopening(frame.id))
+            events.append(crossing.reopening(frame.id))
         events.append(NewEvent(frame.id, "message", "customer", body))
         try:
             # Only what is closed still, and whose visitor nobody has blocked meanwhile, is opened again.
@@ -91,6 +92,7 @@ class Customer:
             message = "this id was used with another text; the first one stands"
             self._send(wire.error("idempotency_mismatch", message, frame_id=frame.id))
             return
+        await crossing.reopen(line.log, session.key, state.head)
         line.turns.poke(session.key)
 
     async def is_refused(self, session: Session, frame_id: str) -> bool:
@@ -121,23 +123,32 @@ class Customer:
 
     async def human(self, session: Session, frame_id: str) -> None:
         """The customer asks for a person: once is enough, whoever else asked before."""
-        line = self._line
-        state = await line.log.load(session.key)
-        if state.mode in ("waiting", "staff") or state.message(f"{frame_id}:said") is not None:
-            return  # also when a person has handed back since: this asking was heard
+        line, opening = self._line, None
+        for _ in range(DECIDE_TRIES):
+            state = await line.log.load(session.key)
+            if state.mode in ("waiting", "staff") or state.message(f"{frame_id}:said") is not None:
+                return  # also when a person has handed back since: this asking was heard
+            opening = line.door.opening_events(session) if opening is None else opening
+            try:
+                await line.log.append(
+                    session.key, [*opening, *self._asking(session, state, frame_id)], after=state.head
+                )
+            except Conflict:
+                continue  # such as a person who took it just now, or another tab that asked: look again
+            except IdempotencyMismatch:
+                self._send(wire.error("idempotency_mismatch", "this id was used before", frame_id=frame_id))
+            line.turns.poke(session.key)
+            return
+        self._send(wire.error("busy", "something else happened first; please try again", frame_id=frame_id))
+
+    def _asking(self, session: Session, state: Conversation, frame_id: str) -> list[NewEvent]:
         locale = prompt.spoken_in(state, session.site)
-        people = prompt.people_text(session.site, locale, line.clock_ms())
-        events = [
-            *line.door.opening_events(session),
+        people = prompt.people_text(session.site, locale, self._line.clock_ms())
+        return [
             NewEvent(f"{frame_id}:packet", "note", "system", handoff.packet(state, "asked", language=locale)),
             NewEvent(frame_id, "mode", "customer", {"mode": "waiting", "reason": "asked"}),
             NewEvent(f"{frame_id}:said", "message", "agent", {"text": f"{phrases.say('asked', locale)} {people}"}),
         ]
-        try:
-            await line.log.append(session.key, events)
-        except IdempotencyMismatch:
-            self._send(wire.error("idempotency_mismatch", "this id was used before", frame_id=frame_id))
-        line.turns.poke(session.key)
 
     async def transcript(self, session: Session, frame_id: str) -> None:
         """All that was said, by mail; what came of it is in `mailed`."""
@@ -207,8 +218,3 @@ class Customer:
             self._send(wire.error(late.code, late.message, retry_after_s=late.retry_after_s, frame_id=frame.id))
         await self._line.door.blocks.shut(session.key)  # it may have shown who they are
         self._line.turns.poke(session.key)
-
-
-def reopening(said: str) -> NewEvent:
-    """What goes before a message in a closed conversation: it is open again, and the agent's to answer."""
-    return NewEvent(f"{said}:reopened", "mode", "system", {"mode": "agent", "reason": "reopened"})
