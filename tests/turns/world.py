@@ -5,10 +5,13 @@ It counts what was done, and is no test itself.
 
 import asyncio
 import datetime as dt
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from tools import Caller, Rule, ToolError, tool
 
+OrderId = Annotated[str, Field(pattern=r"^\d{4}$", description="order number", examples=["1042"])]
 ORDERS = {
     "1042": ["Alpin boots", "Scree boots", "Rain jacket"],
     "1043": ["Wool socks"],
@@ -90,5 +93,36 @@ class World:
 
 
 AUTO = {
-    name: Rule(permission="auto") for name in ("create_return", "cancel_return", "send_confirmation", "refund_charge")
+    name: Rule(permission="auto")
+    for name in ("create_return", "cancel_return", "send_confirmation", "refund_charge", "update_address")
 }
+
+
+class Addresses(World):
+    """The same shop, where nothing is packed yet and the address of an order can be changed."""
+
+    def tools(self):
+        world = self
+
+        @tool(scope="orders.read", effect="read", label="Looking up order {{ order_id }}",
+              examples=["where is my order", "where is order 1042", "has my order been sent"])  # fmt: skip
+        async def find_order(caller: Caller, order_id: OrderId) -> dict[str, Any]:
+            """Find an order by its number and say where it is."""
+            if order_id not in ORDERS:
+                raise ToolError(f"I can't find an order {order_id}.")
+            return {"number": order_id, "status": "received"}
+
+        @tool(scope="orders.read", effect="read", examples=["show me my orders"])
+        async def list_orders(caller: Caller) -> list[dict[str, Any]]:
+            """List all orders."""
+            return [{"number": number, "status": "received"} for number in ORDERS]
+
+        @tool(scope="orders.write", effect="write", idempotent=True)
+        async def update_address(
+            caller: Caller, order_id: str, name: str, street: str, postcode: str, town: str
+        ) -> dict[str, Any]:
+            """Change an address."""
+            world.effect(caller, "update_address", order=order_id, street=street, postcode=postcode, town=town)
+            return {}
+
+        return [find_order, list_orders, update_address]

@@ -62,6 +62,9 @@ _NO: Final = frozenset(
         "falsch", "lieber",
     )
 )  # fmt: skip
+_NO_TEXT: Final = frozenset(("yes", "yeah", "yep", "no", "nope", "ok", "okay", "ja", "nein", "nee"))
+_DIGITED: Final = re.compile(r"\S*\d\S*(?:\s+\S*\d\S*)*")
+"""Words in a row that each have a digit: "6020", "SW1A 1AA"."""
 _COMMON: Final = frozenset(
     (
         "the", "and", "for", "not", "but", "from", "with", "this", "that", "these", "those", "want", "would", "like", "have",
@@ -187,16 +190,25 @@ def matches(pattern: str, value: str) -> bool:
 
 def _pattern(slot: Slot, said: str) -> Heard:
     pattern = pattern_of(slot)
+    if slot.type == "text" and not _says_something(said):
+        return Heard()
     if pattern is None:
         return Heard(said, True) if len(said) <= slot.max_chars else Heard()
     if matches(pattern, said):
         return Heard(said, True)
-    if slot.type == "text":
-        return Heard()
     # Candidates are words with a digit; a text is never searched with the shop's own pattern.
+    if slot.type == "text":
+        runs = [run.strip("#.,;:!?()\"' ") for run in _DIGITED.findall(said)]
+        inside = list(dict.fromkeys(run for run in runs if matches(pattern, run)))
+        return Heard(inside[0], True) if len(inside) == len(runs) == 1 else Heard()
     words = [word.strip("#.,;:!?()\"'") for word in said.split()]
     found = list(dict.fromkeys(w for w in words if any(c.isdigit() for c in w) and matches(pattern, w)))
     return Heard(found[0], True) if len(found) == 1 else Heard()
+
+
+def _says_something(said: str) -> bool:
+    """Whether the words are more than a mark, an emoji, a yes or a no."""
+    return any(char.isalnum() for char in said) and said.casefold().strip(" .,!?") not in _NO_TEXT
 
 
 def agrees(said: str) -> bool:

@@ -52,9 +52,11 @@ def _start(part: Part, spec: Function, score: float, context: Context, said: Seq
     kinds = {slot.name: slot.kind for slot in slots(spec.json_schema)}
     args = {name: value for name, value in filled.args.items() if kinds[name] in _BY_FORM}
     earlier = [*said, *history.customer_lines(context.prompt)][-SAID_BEFORE:]
+    failed = history.failed_values(context.prompt)
     for slot in slots(spec.json_schema):
         if slot.kind == "pattern" and slot.name not in args:
             values = {value for line in earlier for value in values_of(slot, line, context.language)[0]}
+            values = {value for value in values if str(value).casefold() not in failed}
             if len(values) == 1:  # of several orders that were talked about, which one is meant must be asked
                 args[slot.name] = values.pop()
     words_too = " ".join([*said[-1:], part.before, part.text]).strip() if said else ""

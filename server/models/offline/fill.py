@@ -23,6 +23,8 @@ class Past:
     said: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
     """Of each call, what it is about: its tool's name and scope, in words."""
+    failed: frozenset[str] = frozenset()
+    """Values with which calls have failed, and none has gone well since: nothing to try again unless it is said again."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,9 @@ def remembered(slot: Slot, text: str, past: Past, language: Language) -> Value |
     if slot.kind in ("pattern", "email", "uuid", "url"):
         for said in past.said:
             values, _ = values_of(slot, said, language)
-            if values:
-                return values[0]
+            left = [value for value in values if str(value).casefold() not in past.failed]
+            if left:
+                return left[0]
     return None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from retrieval.text import stem, words
+from server.models.offline import address, answering
 from server.models.offline.language import Language
 from server.models.offline.rank import MAYBE
 from server.models.offline.steps import Context, Views
@@ -26,8 +27,8 @@ _ANSWERS: Final = frozenset({"yes", "no", "ok"})
 _OTHER: Final = 0.5
 """What "the other one" counts against a value that is named."""
 
-Elsewhere = Callable[[Part, Views], bool]
-"""Whether a part is surely about something else: the help center answers it, or another tool or workflow is meant."""
+Elsewhere = Callable[[Part, Views, float], bool]
+"""Whether a part is about something else: the help center answers it, or another tool or workflow is meant, as surely as that."""
 
 
 Recall = Callable[[Part, str], object]
@@ -84,7 +85,8 @@ def is_begun_again(run: OpenRun, part: Part, readings: Sequence[tuple[float, str
     """
     view = run.view
     asked = view.slots[view.asking].slot if view.asking is not None else None
-    if asked is None or asked.type == "text" or not part.command or not readings:
+    free = asked is not None and asked.type == "text" and not answering.is_place_asked(view)
+    if asked is None or free or not part.command or not readings or address.is_place(part.text):
         return False
     score, name = readings[0]
     if name != view.program.name or score < MAYBE or language.has("correct", part.low):
@@ -96,7 +98,8 @@ def is_begun_again(run: OpenRun, part: Part, readings: Sequence[tuple[float, str
     other = any(view.slots[n].value is not None and view.read(n, said).value != view.value_of(n) for n in told)
     if other or view.asking is None:
         return other
-    return not (view.fits(view.asking, said, today=TODAY) or _renamed(view, said) or _named(view, said))
+    fits = view.fits(view.asking, said, today=TODAY) and not answering.is_place_asked(view)
+    return not (fits or _renamed(view, said) or _named(view, said))
 
 
 def _together(view: RunView, told: Sequence[Said]) -> Said:
@@ -105,7 +108,7 @@ def _together(view: RunView, told: Sequence[Said]) -> Said:
     text = " ".join(event.text for event, then in zip(told, after, strict=True) if not then.startswith(event.text))
     slots: dict[str, Any] = {name: value for event in told for name, value in event.slots.items()}
     if view.asking is not None and len(told) > 1:
-        slots[view.asking] = text
+        slots |= answering.placed(view, text) if answering.is_place_asked(view) else {view.asking: text}
     return Said(slots=slots, text=text)
 
 
@@ -118,7 +121,7 @@ def _meant(
     asked = view.slots[view.asking] if view.asking is not None else None
     if asked is not None and _is_exactly(asked, part.text):
         return _said(view, said)
-    if not view.ended and language.has("stop_run", part.low):
+    if not view.ended and (language.has("stop_run", part.low) or _is_let_be(view, part, language)):
         return Cancelled()
     correction = _correction(view, said) if language.has("correct", part.low) else None
     if correction is not None and not (asked is not None and _only_declines(view, asked, correction)):
@@ -127,12 +130,22 @@ def _meant(
         return None
     if (other := _renamed(view, said)) is not None:
         return other
+    if answering.is_freely(view):
+        sure = answering.answers(view, part, language, lambda score: elsewhere(part, views, score))
+        return _told(view, said, language) if sure else None
     fits = view.fits(view.asking, said, today=TODAY)
-    if fits and not ((part.question or part.command) and elsewhere(part, views)):
+    if fits and not ((part.question or part.command) and elsewhere(part, views, answering.SURE)):
         return _said(view, said)
     if part.act == "small":
         return _said(view, said) if part.kind in _ANSWERS else None
-    return None if part.question or elsewhere(part, views) else _said(view, said)
+    return None if part.question or elsewhere(part, views, answering.SURE) else _said(view, said)
+
+
+def _is_let_be(view: RunView, part: Part, language: Language) -> bool:
+    """Whether nothing is to be done any more; "changed my mind" may also be why something is sent back."""
+    typed = view.asking is not None and not answering.is_freely(view)
+    answered = typed and view.fits(str(view.asking), part.text, today=TODAY)
+    return language.has("let_be", part.low) and not answered
 
 
 def _only_declines(view: RunView, asked: SlotView, correction: Corrected) -> bool:
@@ -162,6 +175,18 @@ def _said(view: RunView, text: str) -> Said:
             if got.ok and got.value != view.value_of(name):
                 slots[name] = got.value
     return Said(slots=slots, text=text)
+
+
+def _told(view: RunView, said: str, language: Language) -> Said:
+    """The words as the answer to a question for free words, with what else they surely name."""
+    slots = answering.numbers_named(view, said, language)
+    if not (slots and answering.is_only_number(view, said, language)):
+        slots |= answering.placed(view, said) if answering.is_place_asked(view) else {str(view.asking): said}
+    for name, there in view.slots.items():
+        if there.slot.type == "email" and name not in slots:
+            got = read(there.slot, said, today=TODAY)
+            slots |= {name: got.value} if got.ok and got.value != view.value_of(name) else {}
+    return Said(slots=slots, text=said)
 
 
 def _named(view: RunView, text: str) -> dict[str, Any]:
@@ -200,11 +225,15 @@ def _correction(view: RunView, said: str) -> Corrected | None:
         what = {stem(word, "en") for word in words(there.slot.what or name.replace("_", " "))}
         named = 0.75 if what & mentioned else 0.0
         from_data = 0.1 if isinstance(there.slot.choices, Each) else 0.0
-        got = read(there.slot, said, today=TODAY, choices=there.choices, before=there.value)
+        part_of_address = address.kind_of(name, there.slot) is not None
+        new = address.without_lead(said) if part_of_address else said
+        if there.slot.type == "text" and not named and not (part_of_address and address.is_place(new)):
+            continue  # any words are a text
+        got = read(there.slot, new, today=TODAY, choices=there.choices, before=there.value)
         if got.ok and got.value != view.value_of(name):
             plainly = read(there.slot, said, today=TODAY, choices=there.choices)
             by_name = plainly.ok and plainly.value == got.value
-            found.append(((1.0 if by_name else _OTHER) + named + from_data, name, said))
+            found.append(((1.0 if by_name else _OTHER) + named + from_data, name, new))
         elif named:
             found.append((named / 2 + from_data, name, said if got.choices else None))
     if not found:

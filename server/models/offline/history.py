@@ -72,8 +72,23 @@ def past(prompt: Prompt, part: Part) -> Past:
                 args.append(call.args)
                 results.append(call.result)
                 subjects.append(f"{call.tool} {scopes.get(call.tool, '')}".replace("_", " ").replace(".", " "))
+    failed = failed_values(prompt)
     said = [*([part.before] if part.before else []), *reversed(customer_lines(prompt))]
-    return Past(tuple(args), tuple(results), tuple(said), tuple(subjects))
+    return Past(tuple(args), tuple(results), tuple(said), tuple(subjects), failed)
+
+
+def failed_values(prompt: Prompt) -> frozenset[str]:
+    """The arguments of earlier lookups that found nothing, lower-cased; not those that a later one has found."""
+    effects = {spec.name: spec.effect for spec in prompt.tools}
+    out: set[str] = set()
+    for line in before(prompt):
+        for call in line.calls:
+            values = {str(value).casefold() for value in call.args.values() if isinstance(value, str | int)}
+            if call.ok:
+                out -= values
+            elif call.state == "ended" and call.code is None and effects.get(call.tool, "read") == "read":
+                out |= values
+    return frozenset(out)
 
 
 def resolved(part: Part, prompt: Prompt, language: Language) -> str:

@@ -5,7 +5,7 @@ Pure; which agents there are, and how near the message is to each, comes with th
 
 from typing import Final
 
-from server.models.offline.steps import Plan
+from server.models.offline.steps import Plan, Step
 from server.ports import PassOn, Prompt
 from server.site import DEFAULT_AGENT
 from server.specialists import FLOOR, STICKY
@@ -26,10 +26,16 @@ def passed_on(plan: Plan, prompt: Prompt) -> PassOn | None:
         return None
     best = max(prompt.colleagues, key=lambda colleague: colleague.score)
     clear = best.score >= FLOOR and best.score - prompt.agent_score >= _CLEAR
-    if any(step.kind not in _NOTHING and not (clear and step.kind == "quote") for step in plan.steps):
+    if any(not _is_nothing(step, clear=clear) for step in plan.steps):
         return None
     if prompt.call_no == 1 and best.score >= FLOOR:
         return PassOn(best.name, f"{prompt.agent} has nothing near enough; the message is {best.score:.2f} near to it")
     if any(colleague.name == DEFAULT_AGENT for colleague in prompt.colleagues):
         return PassOn(DEFAULT_AGENT, f"{prompt.agent} has nothing near enough")
     return None
+
+
+def _is_nothing(step: Step, *, clear: bool) -> bool:
+    """Whether a colleague may have more to say; an article is no answer to an order that a colleague may carry out."""
+    is_order = step.part.command and not step.part.question
+    return step.kind in _NOTHING or (step.kind == "quote" and (clear or is_order))

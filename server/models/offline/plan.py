@@ -8,10 +8,12 @@ from typing import Final
 
 from retrieval.text import stem, words
 from server.models.offline import history, told
+from server.models.offline.answering import SURE
 from server.models.offline.calling import ask_step, call_step, choice_for, given_before, is_valid, list_tool
 from server.models.offline.fill import Filled, fill, remembered
 from server.models.offline.flow import is_begun_again, is_unknown, split
 from server.models.offline.language import Language, plain
+from server.models.offline.question import means
 from server.models.offline.quote import Answer, answer
 from server.models.offline.rank import MAYBE, ranked_for, starts
 from server.models.offline.slots import Value, slots
@@ -23,9 +25,6 @@ from server.ports import Heard, OpenRun, Prompt
 from tools import ToolSpec
 from tools.workflow.view import Function
 
-SURE: Final = 0.74
-"""Score from which a reading is acted on whatever the help center says: three of four such readings are right even where a
-third of what is asked is nothing for any tool (`python -m bench.routing`)."""
 NEAR: Final = 0.04
 """Two readings nearer than this are told apart by the customer, not by us."""
 PERHAPS: Final = 0.40
@@ -63,7 +62,7 @@ def plan_for(
             parts,
             views,
             context,
-            lambda part, view: _is_elsewhere(part, view, context),
+            lambda part, view, sure: _is_elsewhere(part, view, context, sure),
             lambda part, slot: _pointed_at(part, slot, context),
         )
         if heard or left:
@@ -102,14 +101,15 @@ def _begun_again(
     return steps, [part for part, _ in left], [view for _, view in left]
 
 
-def _is_elsewhere(part: Part, view: Views, context: Context) -> bool:
-    """Whether a part, said while a workflow is under way, is surely about something else."""
+def _is_elsewhere(part: Part, view: Views, context: Context, sure: float) -> bool:
+    """Whether a part, said while a workflow is under way, is about something else: as surely as that."""
     run = context.prompt.run
     own = run.view.program.name if run is not None else ""
     ranked = ranked_for(part, view, context)
-    if ranked and ranked[0][0] >= SURE and ranked[0][1].name != own and (part.command or part.question):
+    asks = part.command or part.question or sure < SURE
+    if ranked and ranked[0][0] >= sure and ranked[0][1].name != own and asks:
         return True
-    return part.question and _found_answer(part, view, context) is not None
+    return (part.question or sure < SURE) and _found_answer(part, view, context) is not None
 
 
 def _pointed_at(part: Part, slot: str, context: Context) -> object:
@@ -158,6 +158,9 @@ def _step(part: Part, view: Views, context: Context) -> Step:
 def _found_answer(part: Part, view: Views, context: Context) -> Answer | None:
     if view.near is None or view.vector is None:
         return None
+    run = context.prompt.run
+    if part.followup and run is not None and run.view.asking is not None and not context.language.content(part.text):
+        return None  # "why do you need that?" is about the question, not about what was said before it
     line = history.last_agent(context.prompt) if part.followup else None
     shown = line.text if line else ""
     return answer(view.question, view.candidates, view.near, view.vector, context.prompt.passages, shown)
@@ -188,7 +191,10 @@ def _decided(part: Part, view: Views, context: Context, forced: str | None) -> S
     support = quote.support if quote else 0.0
     if forced:
         return call_step(part, context.tools[forced], 1.0, context, said=history.customer_lines(context.prompt))
-    ranked = [] if forced == "" else ranked_for(part, view, context)
+    run = context.prompt.run
+    own = run.view.program.name if run is not None and run.view.asking is not None else ""
+    # What is under way is not offered once more.
+    ranked = [] if forced == "" else [row for row in ranked_for(part, view, context) if row[1].name != own]
     best = ranked[0] if ranked else None
     need = 0.0 if part.act != "tell" else STATEMENT * 1.5 if part.past else STATEMENT / 2
     if best is not None and best[0] >= MAYBE + need and _outweighs(best, quote, part, context):
@@ -204,9 +210,11 @@ def _decided(part: Part, view: Views, context: Context, forced: str | None) -> S
                 return Step("quote", part, answer=quote, score=support, choices=_offered(part, view, context))
             return _offer(part, ranked, context)
         return call_step(part, best[1], best[0], context)
+    order = _is_order(part, context.language)
+    if quote is not None and order and not _says_of_deed(part, quote, context):
+        quote = None
     if quote is not None and (part.act != "tell" or support >= 0.5):
         return Step("quote", part, answer=quote, score=support, choices=_offered(part, view, context))
-    order = part.command and not part.question and part.act != "bare" and not context.language.has("tell_me", part.low)
     perhaps = best is not None and best[0] >= PERHAPS and (part.personal or order or bool(part.before))
     if (part.act == "tell" and not part.question) or (perhaps and (part.followup or order)):
         step = _unclear(part, context)
@@ -219,10 +227,26 @@ def _decided(part: Part, view: Views, context: Context, forced: str | None) -> S
     return Step("cannot" if order else "unknown", part, topic=about)
 
 
+def _is_order(part: Part, language: Language) -> bool:
+    """Whether something is to be done, and not only told."""
+    return part.command and not part.question and part.act != "bare" and not language.has("tell_me", part.low)
+
+
+def _says_of_deed(part: Part, quote: Answer, context: Context) -> bool:
+    """Whether the quote, or the title above it, has a word for what is ordered: "return the tent" is no question about tents."""
+    language = context.language
+    codes = {language.code, "en"}
+    told = words(f"{quote.title} {quote.label} {' '.join(piece.text for piece in quote.pieces)}")
+    stems = {stem(word, code) for word in told for code in codes}
+    wanted = language.content(part.text)
+    deed = wanted[-1:] if language.has("nouns_capital", part.low) else wanted[:1]  # German verbs come last
+    return all(means(word, stems, told, language) for word in deed)
+
+
 def _offered(part: Part, view: Views, context: Context) -> tuple[str, ...]:
     """A button for the workflow that the question is about: "Can I return …?" is answered, and the return is one press away."""
     rival = view.readings[1].score if len(view.readings) > 1 else 0.0
-    for reading in view.readings[:1] if part.question else ():
+    for reading in view.readings[:1] if part.question or _is_order(part, context.language) else ():
         spec = context.tools.get(reading.name)
         open_one = context.prompt.run is not None and not context.prompt.run.view.ended
         if (
@@ -258,7 +282,7 @@ def _outweighs(best: tuple[float, ToolSpec, Filled], quote: Answer | None, part:
         return True
     if quote is not None and _unexplained(part, best, quote, context):
         return score >= support + (0.25 if typed else 0.3)
-    if typed:
+    if typed or (_is_order(part, context.language) and spec.effect != "read"):
         return True
     if score >= SURE:
         return score >= support - 0.12

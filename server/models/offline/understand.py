@@ -15,7 +15,7 @@ Act = Literal["ask", "tell", "small", "cue", "bare"]
 """`bare` is a phrase without a verb form that says what is wanted ("price match?", "order 1042")."""
 
 _PROTECTED: Final = re.compile(
-    r"https?://\S+|\S+@\S+\.\w+|\d+[.,:]\d+|\b(?:[a-z]\.){2,}|\b(?:e\.g|i\.e|z\.B|d\.h|Dr|Mr|Mrs|Ms|Nr|No|bzw|etc|ca|approx)\.",
+    r"https?://\S+|\S+@\S+\.\w+|\d+[.,:]\d+|\b(?:[a-z]\.){2,}|\b(?:e\.g|i\.e|z\.B|d\.h|Dr|Mr|Mrs|Ms|Nr|No|bzw|etc|ca|approx)\.|(?:\w*str|\b(?:st|rd|ave|ln|blvd|sq|pl|ul))\.(?=\s*\d)",
     re.I,
 )
 _ENDER: Final = re.compile(r"(?<=[?!.;])\s+|(?<=[?!])(?=[A-Za-zÄÖÜäöü])|\n+")

@@ -101,6 +101,25 @@ def test_limits_of_numbers_and_patterns_hold():
     assert value(Slot(pattern="^[0-9]{5}$"), "80331") == "80331"
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("6020", "6020"),
+        ("it's 6020, thanks", "6020"),
+        ("SW1A 1AA London", "SW1A 1AA"),
+        ("6020 or 6021", None),
+        ("hm", None),
+    ],
+)
+def test_a_text_with_a_pattern_is_found_by_its_digits_among_other_words(said, expected):
+    assert value(Slot(pattern="[A-Z0-9][A-Z0-9 ]{2,9}"), said) == expected
+
+
+@pytest.mark.parametrize("said", ["?", "🙂", "...", "No", "ok", "ja!"])
+def test_a_mark_a_yes_or_a_no_is_no_text(said):
+    assert value(Slot(), said) is None
+
+
 def test_a_pattern_takes_linear_time():
     # One that backtracks would take longer than the universe has; the test would end by its time limit.
     assert not matches("(a+)+b", "a" * 4000)
