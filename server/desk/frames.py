@@ -118,14 +118,14 @@ class Search(Frame):
     """Find conversations in which something was said."""
 
     t: Literal["search"]
-    query: Annotated[str, Field(min_length=1, max_length=200)]
+    query: Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS)]
 
 
 class Tag(On):
-    """Put a tag on, or take it off."""
+    """Put a tag on, or take it off. People type it: one that is none is said to be none, and ends no connection."""
 
     t: Literal["tag"]
-    tag: Annotated[str, Field(pattern=r"^[\w][\w .&/-]{0,29}$")]
+    tag: Annotated[str, Field(max_length=MAX_TEXT_CHARS)]
     on: bool = True
 
 

@@ -20,6 +20,7 @@ MAX_TAGS: Final = 12
 MAX_SNOOZE_MS: Final = 30 * 24 * 3_600_000
 MAX_BLOCK_MS: Final = 366 * 24 * 3_600_000
 
+_TAG: Final = re.compile(r"[\w][\w .&/-]{0,29}")
 _NAMED: Final = re.compile(r"@([\w.-]+(?: [\w.-]+)?)")
 
 People = Callable[[], Awaitable[Sequence[Staff]]]
@@ -46,8 +47,12 @@ class Marks:
         """Put a tag on, or take it off; `known` are those that it has.
 
         Raises:
-            NotMarked: it has too many.
+            NotMarked: it has too many, or this is none.
         """
+        if not _TAG.fullmatch(tag):
+            raise NotMarked(
+                "a tag has up to 30 letters, digits, spaces and . & / - and begins with a letter or a digit"
+            )
         if (tag in known) == on:
             return
         if on and len(known) >= MAX_TAGS:

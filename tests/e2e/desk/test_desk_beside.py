@@ -149,6 +149,25 @@ async def test_tags_snoozing_and_mentions_show_in_the_queue(server, ada):
     await customer.close()
 
 
+@pytest.mark.parametrize("tag", ["#vip", "<b>", "", "x" * 31, "(urgent)"])
+async def test_a_tag_that_is_none_is_told_so_and_the_desk_stays(server, ada, tag):
+    customer, key = await chat(server, "a question")
+    await ada.send("tag", conversation=key, tag=tag)
+    assert "a tag has up to 30" in (await came(ada, "error", conversation=key))["message"]
+    await ada.send("tag", conversation=key, tag="vip")
+    await ada.until(lambda: ada.rows.get(key, {}).get("tags") == ["vip"])
+    await customer.close()
+
+
+async def test_a_whole_message_can_be_searched_for(server, ada):
+    words = "where on earth is my parcel with the sealskin mittens " * 60
+    customer, key = await chat(server, words)
+    await ada.send("search", query=words)
+    found = await came(ada, "found", query=words)
+    assert [row["conversation"] for row in found["rows"]] == [key]
+    await customer.close()
+
+
 async def test_a_blocked_visitor_is_told_so_and_can_be_let_in_again(server, ada):
     customer, key = await chat(server, "something rude")
     await ada.send("watch", conversation=key, after=0)
