@@ -206,7 +206,7 @@ class Post:
             raise NoAddress
         body = {"mail": f"mail:{self._new_id()}", "of": [], "to": proof.masked(to.email), "what": "transcript"}
         body |= {name: asked_by[name] for name in ("by", "name") if name in asked_by}
-        claims = [Spend(f"{key}/transcript/{frame}", 1, 1)]
+        claims = [Spend(f"{key}/transcript/{frame}", 1, 1, lasting=True)]
         await self._begin(key, body, claims, (to.email, *letters.transcript(state, office.site)))
         return str(body["to"])
 

@@ -397,6 +397,15 @@ async def test_all_that_was_said_is_mailed_once_to_the_address_on_file(place):
     assert (await place.log.load(KEY)).mailed == {}, "the answers in it are still mailed by themselves"
 
 
+async def test_a_transcript_s_frame_that_is_sent_again_weeks_later_is_still_the_same_one(place):
+    await place.says(("m1", "message", "customer", {"text": "hello"}), SIGNED_IN)
+    await sends_transcript(place)
+    place.now_ms += 20 * 24 * 3600 * 1000
+    await place.store.sweep()
+    await sends_transcript(place)
+    assert len(place.mails()) == 1
+
+
 async def test_a_typed_address_gets_no_transcript(place):
     await left(place)
     with pytest.raises(NoAddress):
