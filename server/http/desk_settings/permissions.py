@@ -36,7 +36,8 @@ LEVELS: Final[Mapping[str, str]] = {
     "identified": "identified: signed in",
     "step_up": "step_up: has entered a code sent to the address on file",
 }
-_COMMA: Final = re.compile(r"\d+,\d{1,4}")
+_COMMA: Final = re.compile(r"\d+,(?:\d{1,2}|\d{4})")
+"""Not with three digits: "1,000" is a thousand to some and one to others, and nobody is to guess a limit."""
 
 
 @dataclass(frozen=True, slots=True)

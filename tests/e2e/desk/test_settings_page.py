@@ -219,9 +219,10 @@ def test_a_mistake_is_said_at_its_field_and_what_was_typed_stays(signed_in, plac
         assert answer.status_code == 422, section
         assert said_of_it in message_at(answer, field)
         assert Sheet(ada, answer, f"/desk/settings/{section}").fields[field] == typed
-    answer = opened(ada, "permissions", {"value": "move_parcel"}).send(per_conversation="many")
-    assert answer.status_code == 422
-    assert "number" in message_at(answer, "per_conversation")
+    for typed in ("many", "1,000", "-5", "1.23456"):
+        answer = opened(ada, "permissions", {"value": "move_parcel"}).send(per_conversation=typed)
+        assert answer.status_code == 422, typed
+        assert any(word in message_at(answer, "per_conversation") for word in ("number", "decimal")), typed
     assert (place / "a/site.yaml").read_text() == before
     assert (place / "a/tools.yaml").read_text() == TOOLS
 
