@@ -173,7 +173,7 @@ class Desk:
                 case frames.Pong():
                     pass
                 case _:
-                    await self._on(self._key(frame), frame)
+                    await self._on(await self._key(frame), frame)
         except NotDone as error:
             frame_id = getattr(frame, "id", None) or getattr(frame, "call", None)
             self._refuse(error.code, error.message, frame_id, getattr(frame, "conversation", None))
@@ -251,17 +251,23 @@ class Desk:
             raise NotDone("bad_frame", "one of the files is not there; send it again")
         return sent
 
-    def _key(self, frame: frames.DeskFrame) -> str:
+    async def _key(self, frame: frames.DeskFrame) -> str:
         """The store's key of the conversation that a frame is about. What this person may not see is not there."""
         assert isinstance(frame, frames.On)  # noqa: S101 - lists and pongs were dealt with
         sites = [key for key in self._line.sites if self._staff.sees(key)]
-        named = frame.site or (sites[0] if len(sites) == 1 else self._site_of(frame.conversation, sites))
+        named = frame.site or (sites[0] if len(sites) == 1 else await self._site_of(frame.conversation, sites))
         if named not in sites:
             raise NotDone("bad_frame", "there is no such conversation")
         return key_of(named, frame.conversation)
 
-    def _site_of(self, conversation: str, sites: list[str]) -> str | None:
-        return next((site for site in sites if self._line.board.row(key_of(site, conversation)) is not None), None)
+    async def _site_of(self, conversation: str, sites: list[str]) -> str | None:
+        """The first of these sites that has it; what was closed before this server started stands on no board."""
+        keys = {site: key_of(site, conversation) for site in sites}
+        shown = next((site for site, key in keys.items() if self._line.board.row(key) is not None), None)
+        if shown is not None:
+            return shown
+        heads = await self._line.log.store.heads(list(keys.values()))
+        return next((site for site, key in keys.items() if heads.get(key)), None)
 
     async def _watch(self, key: str, after: int) -> None:
         self._unwatch(key)

@@ -110,6 +110,34 @@ async def test_a_conversation_is_found_by_its_id_alone_also_by_staff_of_several_
         assert all(shown[seq]["body"] | event["body"] == shown[seq]["body"] for seq, event in client.events.items())
 
 
+async def test_what_was_closed_before_a_restart_is_found_by_its_id_alone_as_well(tmp_path):
+    shops = [
+        write_shop(tmp_path / "one", plugin=PLUGIN),
+        write_shop(tmp_path / "two", key="pk_two", origins=["https://two.example"]),
+    ]
+    (tmp_path / "script.json").write_text(json.dumps(SCRIPT))
+    add_staff(tmp_path / "data", "ada@example.com", role="admin")
+    with Server(shops, tmp_path / "data", SHOPBELL_MODEL=f"scripted:{tmp_path / 'script.json'}") as server:
+        ada = Program(server)
+        ada.sign_in()
+        await ada.open()
+        async with Client(server, site="pk_two", origin="https://two.example") as client:
+            conversation = await opened(client)
+            await ada.send("watch", conversation=conversation, after=0)
+            await ada.send("release", conversation=conversation, to="closed")
+            await ada.until(lambda: "mode" in ada.kinds(conversation))
+        await ada.close()
+        server.kill()
+        server.start()
+        ada = Program(server)
+        ada.sign_in()
+        await ada.open()
+        await ada.send("watch", conversation=conversation, after=0)
+        await ada.until(lambda: "mode" in ada.kinds(conversation) or ada.errors())
+        assert ada.errors() == []
+        await ada.close()
+
+
 @pytest.mark.parametrize("after", [3, 10_000])
 async def test_a_watch_begins_after_its_cursor_and_from_the_start_where_the_cursor_is_none(server, ada, after):
     async with Client(server) as client:
