@@ -33,7 +33,7 @@ export function drawCard(side, view) {
   const pair = (/** @type {string} */ name, /** @type {any} */ value) => (value ? [h("dt", {}, name), h("dd", {}, plain(String(value)))] : []);
   side.replaceChildren(
     h("header", {}, h("h2", {}, row ? nameOf(row) : "Customer"), h("button", { type: "button", class: "about", "aria-label": "Close", onclick: view.close }, "×")),
-    h("dl", {}, pair("Known", capital(level)), pair("Customer", known?.customer), pair("E-mail", known?.email), pair("Left for answers", found.contact?.body.email), pair("Language", languageOf(routed?.language || opened?.locale)), pair("Mood", routed?.mood && capital(routed.mood)), pair("Page", opened?.page?.title || opened?.page?.url)),
+    h("dl", {}, pair("Known", capital(level)), pair("Customer", known?.customer), pair("E-mail", known?.email), pair("Left for answers", found.contact?.body.email), pair("Language", languageOf(routed?.language || opened?.locale, document.documentElement.lang)), pair("Mood", routed?.mood && capital(routed.mood)), pair("Page", opened?.page?.title || opened?.page?.url)),
     h("h2", {}, "Tags"),
     tags(row?.tags || [], view.tag),
     ...(card?.tools || []).flatMap((/** @type {any} */ t) => [h("h2", {}, plain(subject(t.tool))), table(t, view.now_ms)]),

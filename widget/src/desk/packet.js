@@ -22,7 +22,7 @@ const tried = (call) => h("li", { class: KINDS[call.outcome] || "busy" }, plain(
  */
 export function packetCard(packet, at_ms) {
   const runs = (packet.runs || []).map((/** @type {any} */ run) => h("li", { class: "busy" }, `In the middle of ${plain(run.workflow)}`, h("span", { class: "state" }, run.done?.length ? `done: ${plain(run.done.join("; "))}` : "nothing done yet")));
-  const facts = [capital(packet.mood || ""), languageOf(packet.language), packet.skill].filter(Boolean).map((/** @type {string} */ text) => h("span", { class: "label" }, plain(text)));
+  const facts = [capital(packet.mood || ""), languageOf(packet.language, document.documentElement.lang), packet.skill].filter(Boolean).map((/** @type {string} */ text) => h("span", { class: "label" }, plain(text)));
   const why = `${reasonOf(packet.reason)}${packet.detail ? `: ${packet.detail}` : ""}`;
   return h("article", { class: "item packet", "aria-label": "Hand-over" },
     h("header", {}, h("b", {}, "Hand-over"), h("span", { class: "facts" }, facts), h("time", {}, clock(at_ms))),
