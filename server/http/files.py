@@ -6,6 +6,7 @@ It serves nothing by name, and nothing that it takes is ever run: sandboxed, typ
 import asyncio
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -27,6 +28,8 @@ BODY_S: Final = 60.0
 """5 MB over a line of 0.7 Mbit/s."""
 MOST: Final = 40
 """Files in one conversation."""
+COMING: Final = 40
+"""Uploads under way at the same time, of all visitors: 200 MB."""
 AT_ONCE: Final = 2
 """Uploads that are decoded at the same time: each may need 100 MB for a moment."""
 
@@ -75,6 +78,8 @@ class _Files:
         self._ports = ports
         self._key = hmac.new(ports.secret.encode(), b"shopbell file v1", hashlib.sha256).digest()
         self._decoding = asyncio.Semaphore(AT_ONCE)
+        self._coming: Counter[str] = Counter()
+        """By conversation, how many uploads are under way: they count as if they were kept."""
 
     async def preflight(self, request: Request) -> Response:
         """A shop's page may ask with its visitor's token; which page it is, is checked when it does."""
@@ -103,9 +108,23 @@ class _Files:
             return as_error(error.code, error.message)
 
     async def _take(self, request: Request, key: str, by: str) -> Response:
+        if self._coming.total() >= COMING:
+            raise NotAccepted("busy", "too many files are being sent just now; please try again")
+        self._coming[key] += 1
+        try:
+            coming = self._coming[
+                key
+            ]  # before what is kept is counted: what is kept meanwhile counts twice, and never not
+            if len(await asyncio.to_thread(self._ports.files.of, key)) + coming > MOST:
+                raise NotAccepted("too_fast", f"a conversation has at most {MOST} files")
+            return await self._kept(request, key, by)
+        finally:
+            self._coming[key] -= 1
+            if not self._coming[key]:
+                del self._coming[key]
+
+    async def _kept(self, request: Request, key: str, by: str) -> Response:
         ports = self._ports
-        if len(await asyncio.to_thread(ports.files.of, key)) >= MOST:
-            raise NotAccepted("too_fast", f"a conversation has at most {MOST} files")
         data = await upload_of(request)
         async with self._decoding:
             found = await asyncio.to_thread(accepted, data)

@@ -1,5 +1,6 @@
 """Attachments over a real server: who may send and see them, and what becomes of what they hold."""
 
+import asyncio
 import io
 import json
 import os
@@ -148,6 +149,25 @@ async def test_nobody_else_sees_or_sends_anything(server, talked):
     posted = otto.http.post(theirs, content=photo(), headers={"Origin": "https://evil.example"})
     assert posted.status_code == 401, "another page cannot send in a colleague's name"
     await otto.close()
+
+
+async def test_a_conversation_takes_forty_files_also_when_all_come_at_once(server, talked):
+    client = await talked()
+    headers = {"Authorization": f"Bearer {client.welcome['token']}", "Origin": ORIGIN}
+    url = f"{server.url}/v1/files?site={client.site}"
+    limits = httpx.Limits(max_connections=100)
+    async with httpx.AsyncClient(limits=limits, timeout=60, trust_env=False) as page:
+
+        async def sent():
+            return (
+                await page.post(url, content=b"%PDF-1.4\n" + b"x" * 200_000 + b"%%EOF", headers=headers)
+            ).status_code
+
+        found = await asyncio.gather(*(sent() for _ in range(90)))
+        assert set(found) <= {201, 429, 503}
+        while (status := await sent()) == 201:
+            found.append(status)
+    assert (status, found.count(201)) == (429, 40)
 
 
 async def test_before_anything_was_said_nothing_is_taken(server):
