@@ -190,6 +190,9 @@ class Calls:
 
     async def _end_started(self, work: Work, call: CallRecord, outcome: Outcome) -> None:
         """Write down how an effect ended, whoever has fenced the turn meanwhile: what happened, happened."""
+        own = asyncio.current_task()
+        if own is not None:
+            work.cancellable.discard(own)  # cut off while this is being stored, it would end a second time, as stopped
         body = ended(call, ok=outcome.ok, result=outcome.result, error=outcome.error)
         body |= {"ms": outcome.ms, "attempts": outcome.attempts}
         back: list[Spend] = []

@@ -269,6 +269,32 @@ async def test_a_person_who_takes_over_ends_the_turn_without_another_word_of_the
     assert not [e for e in events if e.kind == "message" and e.role == "agent"]
 
 
+async def test_a_look_up_whose_end_is_being_stored_when_a_person_takes_over_ends_once(make_node):
+    @tool(scope="orders.read", effect="read")
+    async def look(caller: Caller) -> str:
+        """Look."""
+        return "found"
+
+    node = await make_node([call("look")], [Text("Hm.")], tools=[look])
+    append, stored, go_on = node.log.append, asyncio.Event(), asyncio.Event()
+
+    async def slow(key, new, **rest):
+        events = await append(key, new, **rest)
+        if any(event.kind == "call.ended" for event in new):
+            stored.set()
+            await go_on.wait()
+        return events
+
+    node.log.append = slow
+    await node.say("look")
+    await stored.wait()
+    await append(KEY, [NewEvent("s:1", "mode", "staff", {"mode": "staff", "by": "s:ada", "name": "Ada"})])
+    await asyncio.sleep(0)
+    go_on.set()
+    events = await node.until("turn.ended")
+    assert [body["ok"] for body in bodies(events, "call.ended")] == [True]
+
+
 async def test_a_turn_that_a_dead_process_left_is_finished_by_the_next_one(make_node, store):
     first = await make_node(hangs)
     await first.say("hi")
