@@ -81,7 +81,7 @@ def test_a_refund_over_the_limit_is_approved_at_the_desk_and_the_customer_hears_
     desk.get_by_role("button", name=re.compile("Approvals")).click()
     desk.locator(".row", has_text="Elif").click()  # not whatever stood first in the queue of before
     card = desk.locator(".approval")
-    expect(card).to_contain_text("62.00 is over 50.00")
+    expect(card).to_contain_text("€62.00 is over €50.00")
     card.get_by_role("button", name="Approve").click()
     said(page, re.compile(r"I've refunded €62\.00"))
     expect(desk.locator(".approval")).to_have_count(0)
