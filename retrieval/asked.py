@@ -14,7 +14,8 @@ _EN_AFTER: Final = (
 _PATTERNS: Final = (
     # "how long can I return …", "until when may we exchange …", "how many days do I have to send back …"
     re.compile(
-        r"\b(?P<opening>(?:how (?:long|late|soon|fast|quickly|many (?:\w+ )?(?:days|weeks|months|years))|(?:until|till|by) when|"
+        r"\b(?P<opening>(?:how (?:long|often|late|soon|fast|quickly|many (?:\w+ )?(?:days|weeks|months|years))|"
+        r"(?:until|till|by) when|"
         r"(?:by )?what (?:time|date))\b[^?.!,;]{0,30}?\b(?:can|could|may|do|does|must|should|will|would|have|is|are|am|'m)\s+"
         r"(?:(?:i|we|you|u|one|someone|customers|people|it|they|there)\s+)?" + _EN_AFTER + r")"
         r"(?P<deed>(?!the\b|your\b|my\b|our\b)[a-z]{3,}(?: back| in| up)?)(?= (?!takes?\b|lasts?\b|please\b)[a-z])",
@@ -43,7 +44,7 @@ _PATTERNS: Final = (
     ),
     # "Wie lange kann ich … zurückgeben?", "Wie lange habe ich Zeit, … zurückzuschicken?", "Was kostet es, … umzutauschen?"
     re.compile(
-        r"\b(?P<opening>(?:wie lange|bis wann|wie viele (?:tage|wochen|monate)|wie viel|was)\b\s+"
+        r"\b(?P<opening>(?:wie lange|wie oft|bis wann|wie viele (?:tage|wochen|monate)|wie viel|was)\b\s+"
         r"(?:kann|darf|muss|soll|könnte|dürfte|habe|haben|hat|können|dürfen|dauert|kostet)\b\s*(?:ich|man|wir|es)?(?:\s+zeit)?)"
         r"[^?.!;]*?(?<!nach )(?<!in )(?<!aus )(?<!für )(?<!auf )(?<!von )(?<!mit )"
         r"\b(?P<deed>(?-i:[a-zäöüß]{3,})(?:en|ern|eln))\s*[?.!]*$",

@@ -293,7 +293,7 @@ def _speaking(claim: _Claim, run: Sequence[Span]) -> list[str]:
 
 def _exact(sentence: str, passage: Passage) -> tuple[int, int] | None:
     """Where the passage has the sentence word for word, as whole spans."""
-    wanted = _plain(sentence)
+    wanted = _plain(re.sub(r"^\s*(?:[-*+]|\d+[.)])\s+", "", sentence))  # the mark of a list is no word of it
     if len(wanted) < 8:
         return None
     for size in range(1, _MOST_SPANS + 1):

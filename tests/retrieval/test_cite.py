@@ -92,6 +92,15 @@ def test_of_several_markers_only_those_that_support_stay():
     assert (done.text, done.unsupported) == ("We ship to Norway [1].", ())
 
 
+@pytest.mark.parametrize("mark", ["- ", "* ", "2. "])
+def test_the_mark_of_a_list_is_no_word_of_what_is_quoted(mark):
+    text = "Country: Malta; Express: not available; Standard: €9"
+    table = "# Post\n\n| Country | Express | Standard |\n|---|---|---|\n| Malta | not available | €9 |\n| Cyprus | €20 | €9 |\n"
+    passages = split("s", make_document("post.md", table))
+    (citation,) = cite(f"{mark}{text} [1]", passages).citations
+    assert citation.quote == "Malta | not available | €9"
+
+
 def test_each_list_item_is_a_sentence_of_its_own():
     done = cite("- We ship to Norway [2]\n- We ship to Chile [2]\n", PASSAGES)
     assert done.text == "- We ship to Norway [1]\n- We ship to Chile\n"

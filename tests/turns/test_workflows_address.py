@@ -108,3 +108,15 @@ async def test_a_number_that_was_not_found_is_not_tried_again_for_a_question_wit
 async def test_a_postcode_is_read_out_of_other_words(asked):
     await asked.say("Mill Lane 5")
     assert await asked.say("it's 8010") == ["And the town?"]
+
+
+async def test_who_goes_on_after_an_offer_has_taken_it_and_what_was_done_is_said_again(talk):
+    chat = await talk()
+    await chat.say("please return my boots")
+    said = await chat.say("the rain jacket from order 1042")
+    assert said[-1] == "Why are you sending it back?"
+    (done,) = await chat.say("it does not fit")
+    assert done.startswith("Your return of Rain jacket from order 1042 is set up.")
+    assert await chat.say("did that work?") == [done]
+    (kept,) = await chat.say("I'll keep it after all")
+    assert kept == "I can't do that here, but a person may be able to."

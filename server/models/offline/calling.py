@@ -4,11 +4,12 @@ Pure: it runs nothing and writes no reply.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from retrieval.text import words
 from server.models.offline import history
-from server.models.offline.fill import Filled, Past, fill
+from server.models.offline.fill import Filled, Past, fill, is_list, names_place, remembered
 from server.models.offline.language import Language
 from server.models.offline.rank import filled_for
 from server.models.offline.slots import Slot, slots
@@ -31,7 +32,7 @@ def call_step(part: Part, spec: ToolSpec, score: float, context: Context, said: 
     person = context.prompt.person
     if spec.needs != "anonymous" and not (person.verified or person.can_verify):
         return Step("sign_in", part, tool=spec, score=score)
-    filled = filled_for(part, spec, context)
+    filled = _leaning(part, spec, filled_for(part, spec, context), context)
     if filled.missing and said:
         extra = Past(said=tuple(reversed(said)))
         filled = fill(slots(spec.json_schema), part.text, extra, context.language, recall=True, known=filled.args)
@@ -44,6 +45,47 @@ def call_step(part: Part, spec: ToolSpec, score: float, context: Context, said: 
     if not good:
         return ask_step(part, spec, _wrong(spec, many[0]), context, score, bad=True)
     return Step("call", part, tool=spec, args=tuple(good), score=score)
+
+
+def _leaning(part: Part, spec: ToolSpec, filled: Filled, context: Context) -> Filled:
+    """With the thing that was looked up last in place of words about it: "is it waterproof?" looks for no waterproof."""
+    points = part.followup and any(word in context.language.words["pronouns"] for word in words(part.low))
+    if not points or part.before or spec.name not in (history.last_tools(context.prompt) or ()):
+        return filled
+    past = history.past(context.prompt, part)
+    things = {
+        slot.name: thing
+        for slot in slots(spec.json_schema)
+        if slot.kind == "free" and filled.where.get(slot.name) == "message"
+        if (thing := remembered(slot, part.text, past, context.language)) is not None
+    }
+    return replace(filled, args={**filled.args, **things}) if things else filled
+
+
+def nth_of_shown(part: Part, context: Context) -> Step | None:
+    """The call for "the second one" of the list that was shown last: the search itself, or a lookup of one of its kind.
+
+    None where the words say more than the place.
+    """
+    language = context.language
+    more = [word for word in language.content(part.text) if word not in language.ordinals]
+    if more or not names_place(part.text, language):
+        return None
+    past = history.past(context.prompt, part)
+    listed = (
+        context.tools.get(call.tool)
+        for line in reversed(history.before(context.prompt))
+        for call in reversed(line.calls)
+        if call.ok and is_list(call.result)
+    )
+    shown = next((spec for spec in listed if spec is not None), None)
+    kin = [spec for spec in context.tools.values() if shown and spec.effect == "read" and spec.scope == shown.scope]
+    for spec in kin:
+        needed = [slot for slot in slots(spec.json_schema) if slot.required]
+        thing = remembered(needed[0], part.text, past, language) if len(needed) == 1 else None
+        if thing is not None and is_valid(spec, {needed[0].name: thing}):
+            return Step("call", part, tool=spec, args=({needed[0].name: thing},), score=1.0)
+    return None
 
 
 def _start(part: Part, spec: Function, score: float, context: Context, said: Sequence[str]) -> Step:

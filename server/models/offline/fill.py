@@ -108,6 +108,8 @@ def remembered(slot: Slot, text: str, past: Past, language: Language) -> Value |
     """A value for the slot from before: the nth of a list that was shown, the one of the last call, or last said."""
     if (value := _nth(slot, text, past, language)) is not None:
         return value
+    if language.has("other_one", plain(text)):
+        return _other(slot, past)
     for index, (args, result) in enumerate(zip(past.args, past.results, strict=False)):
         about = past.subjects[index] if index < len(past.subjects) else ""
         if args.get(slot.name) is not None:
@@ -128,13 +130,31 @@ def remembered(slot: Slot, text: str, past: Past, language: Language) -> Value |
     return None
 
 
+def _other(slot: Slot, past: Past) -> Value | None:
+    """What "the other one" is: of exactly two that were looked up or shown, not the last."""
+    looked = [value for args in past.args if (value := _scalar(args.get(slot.name))) is not None]
+    seen = list(dict.fromkeys(looked))
+    for about, result in zip(past.subjects, past.results, strict=False):
+        rows = _rows(result)
+        shown = [value for row in rows if (value := _in_record(slot, row, about)) is not None] if len(rows) > 1 else []
+        if shown:
+            seen = list(dict.fromkeys([*seen[:1], *shown]))
+            break
+    return seen[1] if len(seen) == 2 else None
+
+
 def _scalar(value: object) -> Value | None:
     return value if isinstance(value, str | int | float) else None
 
 
-def _nth(slot: Slot, text: str, past: Past, language: Language) -> Value | None:
+def names_place(text: str, language: Language) -> int:
+    """The place in a list that the text names, from 1 or from -1 at its end; 0 if it names none."""
     low = plain(text)
-    position = next((at for word, at in language.ordinals.items() if re.search(rf"\b{re.escape(word)}\b", low)), 0)
+    return next((at for word, at in language.ordinals.items() if re.search(rf"\b{re.escape(word)}\b", low)), 0)
+
+
+def _nth(slot: Slot, text: str, past: Past, language: Language) -> Value | None:
+    position = names_place(text, language)
     if not position:
         return None
     for about, result in zip(past.subjects or ("",) * len(past.results), past.results, strict=False):
@@ -143,6 +163,11 @@ def _nth(slot: Slot, text: str, past: Past, language: Language) -> Value | None:
             index = position - 1 if position > 0 else position
             return _in_record(slot, rows[index], about) if -len(rows) <= index < len(rows) else None
     return None
+
+
+def is_list(result: object) -> bool:
+    """Whether a result holds several records."""
+    return len(_rows(result)) > 1
 
 
 def _rows(result: object) -> list[Mapping[str, Any]]:

@@ -21,6 +21,7 @@ from server.models.offline.question import (
     matches,
     means,
     membership_of,
+    named_in,
     rarest,
     type_fit,
     without,
@@ -76,7 +77,17 @@ def scored(
         strong = any(kind in TELLING for kind in question.types)
         fitness = (-0.08 if fragment else 0.0) + support + 0.08 * inside + 0.2 * passages[candidate.n - 1].score
         fitness += 0.04 if candidate.at == _first(passages[candidate.n - 1]) else 0.0
-        fitness += (0.26 if strong else 0.08) * type_fit(question, candidate) + 0.12 * named
+        # "Do you have vouchers?": an article about them says so, whatever else may or may not be done with them.
+        itself = bool(thing) and all(named_in(word, candidate.context, language) for word in thing)
+        fits = 0.5 if itself and not strong else type_fit(question, candidate)
+        headed = itself and all(named_in(word, candidate.heading, language) for word in thing)
+        if (
+            headed
+            and len(words(candidate.heading)) <= len(thing) + 1
+            and candidate.at == _first(passages[candidate.n - 1])
+        ):
+            fitness += _RESTRICTED
+        fitness += (0.26 if strong else 0.08) * fits + 0.12 * named
         fitness += _titled(question, candidate) * (1.5 if candidate.items else 1.0) - 0.0015 * max(0, len(found) - 30)
         if not covers_key(question, candidate):
             fitness -= 0.1

@@ -3,17 +3,26 @@
 Pure: decides from readings and passages that others worked out; writes no reply and runs nothing.
 """
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
-from retrieval.text import stem, words
+from retrieval.text import words
 from server.models.offline import history, told
 from server.models.offline.answering import SURE
-from server.models.offline.calling import ask_step, call_step, choice_for, given_before, is_valid, list_tool
-from server.models.offline.fill import Filled, fill, remembered
+from server.models.offline.calling import (
+    ask_step,
+    call_step,
+    choice_for,
+    given_before,
+    is_valid,
+    list_tool,
+    nth_of_shown,
+)
+from server.models.offline.fill import Filled, fill, names_place, remembered
 from server.models.offline.flow import is_begun_again, is_unknown, split
 from server.models.offline.language import Language, plain
-from server.models.offline.question import means
 from server.models.offline.quote import Answer, answer
 from server.models.offline.rank import MAYBE, ranked_for, starts
 from server.models.offline.slots import Value, slots
@@ -21,12 +30,11 @@ from server.models.offline.steps import Context, Pending, Plan, Step, Views
 from server.models.offline.tidy import new_calls, new_starts, tidied
 from server.models.offline.understand import Part, is_value, topic
 from server.models.offline.values import values_of
+from server.models.offline.weigh import is_order, is_slight, must_choose, only_looks, outweighs, says_of_deed
 from server.ports import Heard, OpenRun, Prompt
 from tools import ToolSpec
 from tools.workflow.view import Function
 
-NEAR: Final = 0.04
-"""Two readings nearer than this are told apart by the customer, not by us."""
 PERHAPS: Final = 0.40
 """Score from which a reading is at least offered, where nothing else answers a message about the customer's own things."""
 DOUBT: Final = 0.25
@@ -116,7 +124,7 @@ def _pointed_at(part: Part, slot: str, context: Context) -> object:
     """The value of the open run's slot at a place in a list that was shown."""
     run = context.prompt.run
     spec = context.tools.get(run.view.program.name) if run is not None else None
-    if spec is None or not context.language.has("nth", part.low):
+    if spec is None or not names_place(part.text, context.language):
         return None
     there = next((one for one in slots(spec.json_schema) if one.name == slot), None)
     past = history.past(context.prompt, part)
@@ -136,14 +144,25 @@ def _shown_instead(part: Part, context: Context) -> ToolSpec | None:
 def _step(part: Part, view: Views, context: Context) -> Step:
     if (listing := _shown_instead(part, context)) is not None:
         return call_step(part, listing, 1.0, context)
-    if (part.kind == "yes" or is_value(part, context.language)) and (offered := _accepted(context)) is not None:
+    if _has_offered(context) and _takes(part, context):
+        offered = _accepted(context)
+        if offered is None:  # another agent's offer: whoever has that tool goes on
+            return Step("unknown", part)
         return call_step(part, offered, 1.0, context, said=history.customer_lines(context.prompt))
-    if context.prompt.waiting and context.language.has("any_news", part.low):
-        return Step("pending", part)
+    if _is_over(part, context):
+        done = context.prompt.run is not None and not context.language.has("stop_run", part.low)
+        return Step("cannot", part) if done else Step("small", replace(part, act="small", kind="no"))
+    if context.language.has("any_news", part.low):
+        if context.prompt.waiting:
+            return Step("pending", part)
+        if context.prompt.run is not None and context.prompt.run.view.ended:
+            return Step("again", part)
     if part.act == "cue":
         return Step("waiting", part) if context.waiting and part.kind not in ("self_harm", "bot") else Step("cue", part)
     if part.act == "small":
         return Step("small", part)
+    if (shown := nth_of_shown(part, context)) is not None:
+        return shown
     forced = _chosen(part, context)
     if part.negated:
         if (quote := _found_answer(part, view, context)) and part.question:
@@ -177,10 +196,34 @@ def _chosen(part: Part, context: Context) -> str | None:
     return next((name for name, spec in context.tools.items() if choice_for(spec, context.language) == part.text), None)
 
 
+def _has_offered(context: Context) -> bool:
+    """Whether the agent's last message offers to do one thing."""
+    line = history.last_agent(context.prompt)
+    asked = line is not None and len(line.choices) == 1 and context.language.say["offer_deed"] in line.text
+    return asked and not context.waiting
+
+
+def _takes(part: Part, context: Context) -> bool:
+    """Whether the part takes what was offered: by a yes, or by a number that it needs, and nothing else that is asked."""
+    if part.kind == "yes" or is_value(part, context.language):
+        return True
+    spec = _accepted(context) if part.act in ("tell", "bare") and not (part.question or part.negated) else None
+    wanted = [slot for slot in slots(spec.json_schema) if slot.kind in ("pattern", "uuid")] if spec is not None else []
+    return any(values_of(slot, part.text, context.language)[0] for slot in wanted)
+
+
+def _is_over(part: Part, context: Context) -> bool:
+    """Whether the customer wants nothing more of what is not under way, or is done already ("never mind", "keep them")."""
+    run = context.prompt.run
+    if context.waiting or (run is not None and not run.view.ended):
+        return False
+    return context.language.has("stop_run", part.low) or context.language.has("let_be", part.low)
+
+
 def _accepted(context: Context) -> ToolSpec | None:
     """What the agent offered to do in the message that a "yes" answers."""
     line = history.last_agent(context.prompt)
-    if line is None or context.waiting or len(line.choices) != 1 or context.language.say["offer_deed"] not in line.text:
+    if line is None or not _has_offered(context):
         return None
     named = (spec for spec in context.tools.values() if choice_for(spec, context.language) == line.choices[0])
     return next(named, None)
@@ -191,16 +234,13 @@ def _decided(part: Part, view: Views, context: Context, forced: str | None) -> S
     support = quote.support if quote else 0.0
     if forced:
         return call_step(part, context.tools[forced], 1.0, context, said=history.customer_lines(context.prompt))
-    run = context.prompt.run
-    own = run.view.program.name if run is not None and run.view.asking is not None else ""
-    # What is under way is not offered once more.
-    ranked = [] if forced == "" else [row for row in ranked_for(part, view, context) if row[1].name != own]
+    ranked = [] if forced == "" else _meant(part, view, context)
     best = ranked[0] if ranked else None
     need = 0.0 if part.act != "tell" else STATEMENT * 1.5 if part.past else STATEMENT / 2
-    if best is not None and best[0] >= MAYBE + need and _outweighs(best, quote, part, context):
+    if best is not None and best[0] >= MAYBE + need and outweighs(best, quote, part, context):
         rival = ranked[1] if len(ranked) > 1 else None
         only_asks = part.question and not context.language.has("request", part.low)
-        if rival and _must_choose(best, rival, part, context.language):
+        if rival and must_choose(best, rival, part, context.language):
             if quote is not None and only_asks:  # an answer that is there spares the customer a question
                 return Step("quote", part, answer=quote, score=support, choices=_offered(part, view, context))
             choices = tuple(choice_for(spec, context.language) for _, spec, _ in (best, rival))
@@ -208,45 +248,62 @@ def _decided(part: Part, view: Views, context: Context, forced: str | None) -> S
         if not starts(part, best[1], best[0], context):
             if quote is not None and only_asks:
                 return Step("quote", part, answer=quote, score=support, choices=_offered(part, view, context))
+            if _has_offered(context) and _accepted(context) == best[1] and not part.question:
+                # Who goes on to tell what it is about has taken the offer.
+                return call_step(part, best[1], 1.0, context, said=[*history.customer_lines(context.prompt), part.text])
             return _offer(part, ranked, context)
         return call_step(part, best[1], best[0], context)
-    order = _is_order(part, context.language)
-    if quote is not None and order and not _says_of_deed(part, quote, context):
+    return _otherwise(part, view, ranked, quote, context)
+
+
+def _meant(part: Part, view: Views, context: Context) -> list[tuple[float, ToolSpec, Filled]]:
+    """The tools that may be meant: what is under way is not begun or offered once more."""
+    run = context.prompt.run
+    own = run.view.program.name if run is not None and run.view.asking is not None else ""
+    ranked = ranked_for(part, view, context)
+    return [row for row in ranked if row[1].name != own and not only_looks(part, row[1], context.language)]
+
+
+def _otherwise(
+    part: Part,
+    view: Views,
+    ranked: Sequence[tuple[float, ToolSpec, Filled]],
+    quote: Answer | None,
+    context: Context,
+) -> Step:
+    """What is left where no tool is surely meant: the help center, a question back, or that there is nothing."""
+    language = context.language
+    best = ranked[0][0] if ranked else 0.0
+    order = is_order(part, language)
+    if quote is not None and (is_slight(part, quote, language) or (order and not says_of_deed(part, quote, context))):
         quote = None
-    if quote is not None and (part.act != "tell" or support >= 0.5):
-        return Step("quote", part, answer=quote, score=support, choices=_offered(part, view, context))
-    perhaps = best is not None and best[0] >= PERHAPS and (part.personal or order or bool(part.before))
+    if quote is not None and (part.act != "tell" or quote.support >= 0.5):
+        choices = _offered(part, view, context)
+        if order and not choices and context.prompt.mode == "agent":
+            choices = (language.say["choice_human"],)  # it says how, and does nothing
+        return Step("quote", part, answer=quote, score=quote.support, choices=choices)
+    if not part.question and not order and language.has("upset", part.low):
+        return Step("cue", replace(part, act="cue", kind="complaint"))
+    if not part.question and not order and language.has("pleased", part.low):
+        return Step("small", replace(part, act="small", kind="ok"))
+    perhaps = best >= PERHAPS and (part.personal or order or bool(part.before))
     if (part.act == "tell" and not part.question) or (perhaps and (part.followup or order)):
         step = _unclear(part, context)
-        near = [choice_for(spec, context.language) for score, spec, _ in ranked[:2] if score >= PERHAPS - RIVAL]
+        near = [choice_for(spec, language) for score, spec, _ in ranked[:2] if score >= PERHAPS - RIVAL]
         choices = tuple(dict.fromkeys(near)) if perhaps and part.text not in near else ()
         if len(choices) > 1 and step.kind != "give_up":
             return Step("choose", part, choices=choices)
         return Step(step.kind, part, choices=choices)
-    about = topic(part.text, context.language)
-    return Step("cannot" if order else "unknown", part, topic=about)
-
-
-def _is_order(part: Part, language: Language) -> bool:
-    """Whether something is to be done, and not only told."""
-    return part.command and not part.question and part.act != "bare" and not language.has("tell_me", part.low)
-
-
-def _says_of_deed(part: Part, quote: Answer, context: Context) -> bool:
-    """Whether the quote, or the title above it, has a word for what is ordered: "return the tent" is no question about tents."""
-    language = context.language
-    codes = {language.code, "en"}
-    told = words(f"{quote.title} {quote.label} {' '.join(piece.text for piece in quote.pieces)}")
-    stems = {stem(word, code) for word in told for code in codes}
-    wanted = language.content(part.text)
-    deed = wanted[-1:] if language.has("nouns_capital", part.low) else wanted[:1]  # German verbs come last
-    return all(means(word, stems, told, language) for word in deed)
+    if is_value(part, language) and not any(char.isdigit() for char in re.sub(r"\S+@\S+", "", part.text)):
+        return _unclear(part, context)  # an address by itself asks nothing
+    asked_to = order or (part.command and language.has("request", part.low) and language.has("alters", part.low))
+    return Step("cannot" if asked_to else "unknown", part, topic=topic(part.text, language))
 
 
 def _offered(part: Part, view: Views, context: Context) -> tuple[str, ...]:
     """A button for the workflow that the question is about: "Can I return …?" is answered, and the return is one press away."""
     rival = view.readings[1].score if len(view.readings) > 1 else 0.0
-    for reading in view.readings[:1] if part.question or _is_order(part, context.language) else ():
+    for reading in view.readings[:1] if part.question or is_order(part, context.language) else ():
         spec = context.tools.get(reading.name)
         open_one = context.prompt.run is not None and not context.prompt.run.view.ended
         if (
@@ -267,59 +324,6 @@ def _offer(part: Part, ranked: Sequence[tuple[float, ToolSpec, Filled]], context
     if len(choices) > 1:
         return _choose(part, choices, context, score)
     return Step("offer", part, tool=spec, choices=choices, score=score)
-
-
-def _outweighs(best: tuple[float, ToolSpec, Filled], quote: Answer | None, part: Part, context: Context) -> bool:
-    """Whether the tool is the likelier meaning than the question that the help center answers."""
-    score, spec, filled = best
-    support = quote.support if quote else 0.0
-    kinds = {slot.name: slot.kind for slot in slots(spec.json_schema)}
-    nth = context.language.has("nth", part.low)
-    typed = not filled.missing and any(
-        (source == "message" or nth) and kinds.get(name) != "free" for name, source in filled.where.items()
-    )
-    if support == 0.0:
-        return True
-    if quote is not None and _unexplained(part, best, quote, context):
-        return score >= support + (0.25 if typed else 0.3)
-    if typed or (_is_order(part, context.language) and spec.effect != "read"):
-        return True
-    if score >= SURE:
-        return score >= support - 0.12
-    if part.personal or (part.followup and not filled.missing):
-        return score >= support - 0.1
-    return score >= support + 0.03
-
-
-def _unexplained(part: Part, best: tuple[float, ToolSpec, Filled], quote: Answer, context: Context) -> bool:
-    """Whether the quote speaks of a word of the message that the tool knows nothing of ("damaged")."""
-    _, spec, filled = best
-    language = context.language
-    codes = {language.code, "en"}
-    about = " ".join((*spec.examples, spec.description, spec.name.replace("_", " ")))
-    heads = " ".join(f"{p.title} {p.heading}" for p in context.prompt.passages)
-    own = {stem(word, code) for word in words(about) for code in codes}
-    titles = {stem(word, code) for word in words(heads) for code in codes}
-    told = {stem(word, code) for piece in quote.pieces for word in words(piece.text) for code in codes}
-    taken = {word for value in filled.args.values() for word in words(str(value))}
-    for word in language.content(part.text):
-        others = language.synonyms.get(stem(word, language.code), ())
-        forms = {stem(word, language.code), *others, *(stem(other, "en") for other in words(language.translated(word)))}
-        if not forms & own and forms & (titles if word in taken else titles | told):
-            return True
-    return False
-
-
-def _must_choose(
-    best: tuple[float, ToolSpec, Filled], rival: tuple[float, ToolSpec, Filled], part: Part, language: Language
-) -> bool:
-    if best[0] - rival[0] >= NEAR or rival[0] < MAYBE:
-        return False
-    harmless = best[1].effect == "read" and rival[1].effect == "read"
-    if harmless and (not best[2].missing or best[1].scope.split(".")[0] == rival[1].scope.split(".")[0]):
-        return False  # looking up the likelier one costs nothing and needs no question
-    choices = {choice_for(best[1], language), choice_for(rival[1], language)}
-    return len(choices) == 2 and part.text not in choices
 
 
 def _choose(part: Part, choices: tuple[str, ...], context: Context, score: float) -> Step:

@@ -31,6 +31,7 @@ StepKind = Literal[
     "offer",
     "waiting",
     "pending",
+    "again",
     "negated",
     "unclear",
     "give_up",

@@ -22,6 +22,10 @@ _ENDER: Final = re.compile(r"(?<=[?!.;])\s+|(?<=[?!])(?=[A-Za-zÄÖÜäöü])|\n
 _QUOTED: Final = re.compile(
     r"\"[^\"]{2,200}\"|“[^”]{2,200}”|„[^“”]{2,200}[“”]|«[^»]{2,200}»|(?<!\w)'[^']*\s[^']*'(?!\w)"
 )
+_FINE: Final = re.compile(r"[👍👌🙏🙂😀-😆😇-😍😘👏💯✅❤♥🥰🤗🎉]|:-?\)|<3")
+"""What says by itself that all is well."""
+_AMISS: Final = re.compile(r"[👎😞-😤😩😫😭🙁☹😠😡🤬💔]|:-?\(")
+"""What says by itself that something is not."""
 _CUES: Final = ("self_harm", "legal", "bot", "human", "anger", "complaint")
 """In the order in which they outweigh one another."""
 _GERUND_WORDS: Final = 8
@@ -72,7 +76,10 @@ def understand(
 
 
 def _nothing(text: str, language: Language) -> Part:
-    return Part(text.strip(), plain(text), "small", "what", lang=language.code)
+    if _AMISS.search(text):
+        return Part(text.strip(), plain(text), "cue", "complaint", lang=language.code)
+    kind = "ok" if _FINE.search(text) else "what"
+    return Part(text.strip(), plain(text), "small", kind, lang=language.code)
 
 
 def _sentences(text: str) -> list[str]:

@@ -28,7 +28,8 @@ _AMOUNT: Final = re.compile(
 _ISO_DATE: Final = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _NUMERIC_DATE: Final = re.compile(r"\b(\d{1,2})[./](\d{1,2})[./](\d{2,4})\b")
 _PLACE: Final = re.compile(
-    r"\b\d{1,3} ?[a-zA-Z]?\s*[,\n]\s*(?:[A-Z]{1,2}-)?\d{4,5} [A-ZÄÖÜ]\w+|\b[A-Z]{1,2}-\d{4,5} [A-ZÄÖÜ]\w+|, [A-Z]{2} \d{5}\b"
+    r"\b\d{1,3} ?[a-zA-Z]?\s*[,\n]\s*(?:[A-Z]{1,2}-)?\d{4,5} [A-ZÄÖÜ]\w+|"
+    r"\b[A-Z]{1,2}-\d{4,5} (?:[A-ZÄÖÜ][a-zäöüß]\w*|[A-ZÄÖÜ]{3,}\b(?![-\d]))|, [A-Z]{2} \d{5}\b"
 )
 """A house number with postcode and town, or a postcode with its country or state: no number in it names anything else."""
 _PLACE_WORDS: Final = frozenset({"zip", "postcode", "postal", "plz", "postleitzahl", "address"})

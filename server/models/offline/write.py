@@ -9,6 +9,7 @@ from typing import Final
 
 from retrieval.text import language_of
 from server.models.offline import history
+from server.models.offline.calling import choice_for
 from server.models.offline.ears import REASONS
 from server.models.offline.language import Language, plain
 from server.models.offline.property import untold
@@ -17,7 +18,7 @@ from server.models.offline.steps import Plan, Step
 from server.ports import CallResult, Prompt
 from tools import canonical
 
-_ANSWERED: Final = frozenset({"declined", "refused", "expired", "over_limit", "repeated"})
+_ANSWERED: Final = frozenset({"declined", "refused", "expired", "over_limit"})
 """Ends of a call that are an answer, not a failure."""
 
 
@@ -102,8 +103,8 @@ def _greeted(draft: _Draft) -> bool:
 
 
 def _abilities(draft: _Draft) -> str:
-    names = [spec.name.replace("_", " ").replace("-", " ") for spec in draft.prompt.tools[:4]]
-    if not names or draft.language.code != "en":
+    names = [choice_for(spec, draft.language) for spec in draft.prompt.tools if spec.examples][:4]
+    if not names or not draft.say["abilities"]:
         return ""
     return draft.say["abilities"].format(list=listed([f"“{name}”" for name in names], draft.language))
 
@@ -164,8 +165,10 @@ def _result(result: CallResult, draft: _Draft) -> None:
         text = reply(spec, result, draft.prompt.person, draft.language)
         draft.add(_lead_for(text, result, draft) + text)
         return
-    if result.state == "waiting":
-        draft.add(unmarked(result.error or say["pending"]))
+    if result.state == "waiting" or result.code == "repeated":
+        asked = [call for call in draft.prompt.waiting if call.tool == result.tool]
+        told = asked[0].error if result.code == "repeated" and asked else result.error
+        draft.add(unmarked(told if told and (asked or result.code != "repeated") else say["pending"]))
     elif result.state == "unknown":
         draft.add(say["outcome_unknown"])
         draft.hand_over = "failed"
@@ -252,6 +255,12 @@ def _pending(_: Step, draft: _Draft) -> None:
         draft.add(unmarked(call.error or draft.say["pending"]))
 
 
+def _again(_: Step, draft: _Draft) -> None:
+    """What was said last still holds."""
+    line = history.last_agent(draft.prompt)
+    draft.add(unmarked(line.text) if line is not None else draft.say["unclear"])
+
+
 def _negated(_: Step, draft: _Draft) -> None:
     draft.add(draft.say["stopped_negated"])
 
@@ -285,6 +294,7 @@ _WRITERS: Final = {
     "offer": _offer,
     "waiting": _waiting,
     "pending": _pending,
+    "again": _again,
     "negated": _negated,
     "unclear": _unclear,
     "give_up": _give_up,

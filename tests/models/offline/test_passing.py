@@ -49,6 +49,27 @@ async def test_what_it_can_do_or_say_something_to_stays(engine: Offline, library
     assert await passed(engine, prompt_of(text, library, *others, tools=tools)) == []
 
 
+async def test_an_order_is_not_answered_by_an_article_where_another_may_carry_it_out(
+    engine: Offline, library: Library
+) -> None:
+    text = "please cancel my booking"
+    passages = tuple(library.search(text))
+    near = Colleague("bookings", "Bookings.", 0.4)
+    assert await passed(engine, prompt_of(text, library, near, REST, passages=passages)) == ["bookings"]
+    asked = "Can I move a booking?"
+    told = tuple(library.search(asked))
+    assert await passed(engine, prompt_of(asked, library, near, REST, passages=told)) == []
+
+
+async def test_a_message_of_which_it_can_do_a_part_goes_to_the_agent_that_has_everything(
+    engine: Offline, library: Library
+) -> None:
+    text = "where is booking B-20417? And what does a full service cost?"
+    passages = tuple(library.search("What does a full service cost?"))
+    prompt = prompt_of(text, library, Colleague("bikes", "Bikes.", 0.3), REST, passages=passages)
+    assert await passed(engine, prompt) == ["default"]
+
+
 async def test_what_its_articles_answer_stays(engine: Offline, library: Library) -> None:
     text = "What does a full service cost?"
     prompt = prompt_of(text, library, Colleague("other", "Others.", 0.4), passages=tuple(library.search(text)))
