@@ -86,7 +86,8 @@ class Turns:
         if key in self._running:
             self._again.add(key)
             return
-        self._running[key] = work = Work(key, agent)
+        # Also what it does without a turn, such as a call that staff agree to while they have it, has ids of its own.
+        self._running[key] = work = Work(key, agent, prefix=f"e:{self._node.new_id()}:")
         task = self._group.create_task(self._work(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -109,7 +110,7 @@ class Turns:
 
     def _heard(self, key: str, events: Sequence[Event]) -> None:
         work = self._running.get(key)
-        if work is None or not work.prefix:
+        if work is None or work.runner.turn is None:
             return
         if any(fences(event) and not event.id.startswith(work.prefix) for event in events):
             work.fence()

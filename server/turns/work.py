@@ -104,9 +104,9 @@ class Work:
 
     key: str
     agent: Agent
-    runner: Runner = field(default_factory=Runner)
-    prefix: str = ""
+    prefix: str
     """Begins the ids of all events that this run writes: what fences it has another."""
+    runner: Runner = field(default_factory=Runner)
     count: int = 0
     drafts: Drafts | None = None
     passages: tuple[Passage, ...] = ()

@@ -308,6 +308,25 @@ async def test_what_staff_agree_to_runs_while_a_person_is_there_and_the_agent_sa
     assert [e.kind for e in events if e.seq > taken and e.role == "agent" and e.kind in ("message", "thought")] == []
 
 
+async def test_every_decision_while_a_person_is_there_is_carried_out_whatever_the_customer_calls_their_messages(
+    make_shop,
+):
+    calls = [call("refund", order_id=number, amount=62.0) for number in ("1", "2", "3")]
+    shop = await make_shop(calls, [Text("Asked.")], tools=[refund])
+    await shop.signs_in()
+    events = await shop.ask("refund 62.00 of the orders 1, 2 and 3", "1", 1)
+    await shop.deeds.take(KEY, ADA)
+    for number in range(2, 6):
+        await shop.say("well?", said=str(number))
+    for done, asked in enumerate(bodies(events, "call.asked"), 1):
+        yes = {"approve": done != 2, "name": "Ada", "seen": asked["args_sha256"]}
+        await shop.approvals.decide(KEY, asked["call"], **yes)
+        events = await shop.until("call.ended", count=done)
+    assert [body["ok"] for body in bodies(events, "call.ended")] == [True, False, True]
+    assert sorted(DONE) == [("1", 62.0), ("3", 62.0)]
+    assert all(":" in event.id for event in events if event.role == "system" and event.kind.startswith("call."))
+
+
 async def test_what_staff_agree_to_after_closing_the_conversation_runs_as_well(make_shop):
     shop = await make_shop([call("refund", order_id="1042", amount=62.0)], [Text("Asked.")], tools=[refund])
     await shop.signs_in()
