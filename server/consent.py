@@ -82,7 +82,7 @@ def judge(state: Conversation, call: CallRecord, rules: Rules, caller: Caller, n
         return No("denied", "a person has been asked for; nothing is done until then")
     caller = caller_for(state, call, caller)
     spec, rule = rules.registry.get(call.tool), rules.rules.get(call.tool)
-    found = verdict(spec, rule, caller, call.args, rules.currency)
+    found = verdict(spec, rule, caller, call.args)
     if found.permission == "deny" or spec is None:
         return _denied(state, call, found, rules, now_ms)
     for of, why in _needed(state, call, found, spec):

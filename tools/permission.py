@@ -88,14 +88,11 @@ def default_permission(spec: ToolSpec) -> Permission:
     return "auto" if spec.effect == "read" else "approve"
 
 
-def verdict(
-    spec: ToolSpec | None, rule: Rule | None, caller: Caller, args: Mapping[str, Any], currency: str | None = None
-) -> Verdict:
+def verdict(spec: ToolSpec | None, rule: Rule | None, caller: Caller, args: Mapping[str, Any]) -> Verdict:
     """Whether this caller may make this call now, and why.
 
     The rule goes before the tool's own `ask`, and that before the default of its effect. Whatever is unknown or
-    broken is denied. Pass the rule of the site that the caller is on. `currency` is only for the words: what amounts of
-    the shop are of, where the rule does not say.
+    broken is denied. Pass the rule of the site that the caller is on.
     """
     if spec is None:
         return Verdict("deny", "unknown tool", "unknown_tool")
@@ -113,7 +110,7 @@ def verdict(
         known = spec.validate(args)
     except ToolError as error:
         return Verdict("deny", str(error), "bad_args")
-    return _decide(spec, rule, known, currency)
+    return _decide(spec, rule, known)
 
 
 def limits_of(spec: ToolSpec, rule: Rule | None, args: Mapping[str, Any]) -> list[tuple[LimitName, Decimal, Decimal]]:
@@ -175,7 +172,7 @@ def args_sha256(args: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(args)).hexdigest()
 
 
-def _decide(spec: ToolSpec, rule: Rule | None, args: BaseModel, currency: str | None) -> Verdict:
+def _decide(spec: ToolSpec, rule: Rule | None, args: BaseModel) -> Verdict:
     amount = spec.amount_of(args) if spec.has_amount else None
     if amount is not None and (not amount.is_finite() or amount < 0):
         return Verdict("deny", _unmovable(amount), "bad_args")
@@ -187,16 +184,14 @@ def _decide(spec: ToolSpec, rule: Rule | None, args: BaseModel, currency: str | 
     if not spec.has_amount:
         return Verdict("deny", f"the rule has auto_up_to, but {spec.name} has no argument {spec.amount!r}", "broken")
     above: Permission = "approve" if permission == "auto" else permission
-    known = rule.currency or currency
-    of = f" {known}" if known else ""
     if amount is None:
         found = Verdict(above, f"{_EXPLAINED[above]}: the amount is not known")
     elif foreign is not None:
         found = Verdict(above, f"{_EXPLAINED[above]}: {_incomparable(amount, foreign, rule, rule.auto_up_to)}")
     elif amount > rule.auto_up_to:
-        found = Verdict(above, f"{_EXPLAINED[above]}: {amount}{of} is over {rule.auto_up_to}{of}")
+        found = Verdict(above, f"{_EXPLAINED[above]}: {amount} is over {rule.auto_up_to}")
     else:
-        found = Verdict("auto", f"allowed: {amount}{of} is not over {rule.auto_up_to}{of}")
+        found = Verdict("auto", f"allowed: {amount} is not over {rule.auto_up_to}")
     return _limited(spec, rule, amount, foreign, found)
 
 

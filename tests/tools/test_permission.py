@@ -145,14 +145,6 @@ def test_auto_up_to_is_explained(amount, permission, reason):
     assert (found.permission, found.reason) == (permission, reason)
 
 
-def test_the_explanation_names_the_rules_currency_or_the_shops():
-    rule = Rule(permission="approve", auto_up_to="50.00")
-    args = {"amount": "62.00"}
-    assert verdict(money(), rule, GUEST, args, "EUR").reason == "needs approval: 62.00 EUR is over 50.00 EUR"
-    rule = Rule(permission="approve", auto_up_to="50.00", currency="CHF")
-    assert verdict(money(), rule, GUEST, args, "EUR").reason == "needs approval: 62.00 CHF is over 50.00 CHF"
-
-
 @pytest.mark.parametrize(("permission", "above"), [("auto", "approve"), ("confirm", "confirm"), ("approve", "approve")])
 def test_above_auto_up_to_the_permission_decides_and_auto_means_staff(permission, above):
     assert verdict(money(), Rule(permission=permission, auto_up_to=10), GUEST, {"amount": 11}).permission == above

@@ -45,8 +45,13 @@ function bounds(about, currency) {
     !fits && h("p", { class: "bad" }, "Over a limit: approved like this it would be refused when it runs. Edit it, or deny it."));
 }
 
-/** Why it is asked, the rule's sums as the reader writes them. @param {string} why */
-const reason = (why) => why.replace(/(\d+(?:\.\d+)?) ([A-Z]{3})\b/g, (_, amount, currency) => money(amount, currency, undefined));
+/**
+ * Why it is asked, the rule's sums as the reader writes them: they stand in the log as plain numbers.
+ * @param {string} why
+ * @param {string | undefined} currency
+ */
+const reason = (why, currency) => why.replace(/(\d+(?:\.\d+)?) is over (\d+(?:\.\d+)?)$/,
+  (_, ...sums) => sums.slice(0, 2).map((sum) => money(sum, currency, undefined)).join(" is over "));
 
 /** How surely it is known who asks. */
 const LEVELS = /** @type {Record<string, string>} */ ({ anonymous: "not signed in", guest: "showed an order's e-mail by a code", identified: "signed in by the shop", step_up: "confirmed by a code" });
@@ -119,7 +124,7 @@ export function approval(c, act, now_ms) {
   const who = asked.caller?.customer ? `customer ${asked.caller.customer}` : "a guest";
   const card = h("section", { class: "item approval", "data-call": c.id, "aria-label": `Approval: ${c.label || c.tool}` },
     h("header", {}, h("b", {}, c.label || c.tool), expiry(asked.expires_ms, now_ms)),
-    asked.why && h("p", { class: "why" }, `Why it is asked: ${reason(asked.why)}`),
+    asked.why && h("p", { class: "why" }, `Why it is asked: ${reason(asked.why, currencyOf(asked.fields))}`),
     list,
     asStored(stored, asked.args_sha256),
     bounds(act.about(c), currencyOf(asked.fields)),
