@@ -133,7 +133,7 @@ async def main() -> None:
     features = np.asarray([list(one) for one, _ in found], dtype=np.float64)
     right = np.asarray([one for _, one in found], dtype=np.float64)
     print(f"{len(found)} messages, {right.mean():.3f} of them for the likeliest tool")
-    for name, columns in (("WORDED", features), ("PLAIN", np.where(_IS_COVERED, 0.0, features))):
+    for name, columns in (("WORDED", features), ("WORDLESS", np.where(_IS_COVERED, 0.0, features))):
         weights, base = fitted(columns, right)
         print(f"{name} =", Evidence(*(round(float(weight), 2) for weight in weights)), "base", round(base, 2))
 

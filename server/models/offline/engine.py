@@ -36,7 +36,7 @@ from tools.workflow.program import Program
 from tools.workflow.view import Function, function_of
 
 _BANKS: Final = 32
-"""Tool sets kept embedded: one per site and node, 1.5 MB of 500 texts: half vectors of the texts, half of their words."""
+"""Tool sets kept embedded: one per site and node, some 2.5 MB for 500 texts, a third of it their words."""
 _SENTENCES: Final = 4096
 """Sentence vectors kept (1.5 kB each): questions of one shop come back to the same passages."""
 

@@ -60,6 +60,18 @@ async def test_evidence_tells_what_a_tool_has_no_word_for(embedder: MiniLM) -> N
     assert Evidence._fields[-1] == "covered"
 
 
+async def test_a_number_alone_is_covered_by_nothing_as_every_tool_that_takes_one_would_have_it(
+    embedder: MiniLM,
+) -> None:
+    world = load_world()
+    key, rows = bank_texts(TOOLS, world)
+    bank = make_bank(key, rows, await embedder.embed_tokens([text for text, _, _ in rows]), world)
+    for text, is_word in (("31-147", False), ("order 31-147", True)):
+        heard = await embedder.query_tokens(text)
+        assert len(heard.tokens)
+        assert any(one.covered for one in evidence(text, heard, bank).values()) is is_word
+
+
 class Wordless:
     """An embedder that does not tell words apart."""
 
