@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from retrieval.text import words
+from retrieval.text import stem, words
 from server.models.offline import history
 from server.models.offline.fill import Filled, Past, fill, is_list, names_place, remembered
 from server.models.offline.language import Language
@@ -23,6 +23,10 @@ SAID_BEFORE: Final = 3
 """Customer messages in which a workflow that begins looks for the order that it is about."""
 _BY_FORM: Final = frozenset({"pattern", "uuid", "url"})
 MAX_CALLS: Final = 4
+_NO_THING: Final = frozenset(
+    {"list", "find", "get", "show", "balanc", "balance", "status", "detail", "info", "my", "all"}
+)
+"""Words of tools' names that say nothing of the things that they are about."""
 
 
 def call_step(part: Part, spec: ToolSpec, score: float, context: Context, said: Sequence[str] = ()) -> Step:
@@ -140,12 +144,17 @@ def list_tool(spec: ToolSpec, context: Context) -> ToolSpec | None:
     """A reading tool of the same kind that needs no argument: showing all orders beats asking for a number."""
     if spec.effect != "read":
         return None
-    kin = spec.scope.split(".")[0]
-    nouns = set(spec.name.split("_")[1:])
+    about = {stem(word, "en") for word in spec.name.split("_")[1:]}
+    for slot in slots(spec.json_schema):
+        about |= (
+            {stem(word, "en") for word in words(f"{slot.name.replace('_', ' ')} {slot.what}")}
+            if slot.required
+            else set()
+        )
     for other in context.tools.values():
         if other.name == spec.name or other.effect != "read" or any(slot.required for slot in slots(other.json_schema)):
             continue
-        if other.scope.split(".")[0] == kin or nouns & {word.rstrip("s") for word in other.name.split("_")}:
+        if about & {stem(word, "en") for word in other.name.split("_")} - _NO_THING:
             return other
     return None
 

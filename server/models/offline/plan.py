@@ -152,11 +152,8 @@ def _step(part: Part, view: Views, context: Context) -> Step:
     if _is_over(part, context):
         done = context.prompt.run is not None and not context.language.has("stop_run", part.low)
         return Step("cannot", part) if done else Step("small", replace(part, act="small", kind="no"))
-    if context.language.has("any_news", part.low):
-        if context.prompt.waiting:
-            return Step("pending", part)
-        if context.prompt.run is not None and context.prompt.run.view.ended:
-            return Step("again", part)
+    if (news := _news(part, context)) is not None:
+        return news
     if part.act == "cue":
         return Step("waiting", part) if context.waiting and part.kind not in ("self_harm", "bot") else Step("cue", part)
     if part.act == "small":
@@ -172,6 +169,15 @@ def _step(part: Part, view: Views, context: Context) -> Step:
         quote = _found_answer(part, view, context)
         return Step("quote", part, answer=quote, score=quote.support) if quote else Step("waiting", part)
     return _decided(part, view, context, forced)
+
+
+def _news(part: Part, context: Context) -> Step | None:
+    """What is said of what waits or was done, to who asks what has become of it, or agrees to it in words."""
+    asks = context.language.has("any_news", part.low)
+    if context.prompt.waiting:
+        return Step("pending", part) if asks or part.kind == "yes" else None
+    done = context.prompt.run is not None and context.prompt.run.view.ended
+    return Step("again", part) if asks and done else None
 
 
 def _found_answer(part: Part, view: Views, context: Context) -> Answer | None:
@@ -275,7 +281,8 @@ def _otherwise(
     language = context.language
     best = ranked[0][0] if ranked else 0.0
     order = is_order(part, language)
-    if quote is not None and (is_slight(part, quote, language) or (order and not says_of_deed(part, quote, context))):
+    deed = order or (part.question and language.has("alters", part.low))
+    if quote is not None and (is_slight(part, quote, language) or (deed and not says_of_deed(part, quote, context))):
         quote = None
     if quote is not None and (part.act != "tell" or quote.support >= 0.5):
         choices = _offered(part, view, context)
@@ -296,6 +303,10 @@ def _otherwise(
         return Step(step.kind, part, choices=choices)
     if is_value(part, language) and not any(char.isdigit() for char in re.sub(r"\S+@\S+", "", part.text)):
         return _unclear(part, context)  # an address by itself asks nothing
+    if not part.question and not order and language.has("lost_value", part.low):
+        return _unclear(part, context)  # "no idea" is about no idea
+    if deed and (choices := _offered(part, view, context)):
+        return Step("offer", part, choices=choices)
     asked_to = order or (part.command and language.has("request", part.low) and language.has("alters", part.low))
     return Step("cannot" if asked_to else "unknown", part, topic=topic(part.text, language))
 
@@ -303,7 +314,8 @@ def _otherwise(
 def _offered(part: Part, view: Views, context: Context) -> tuple[str, ...]:
     """A button for the workflow that the question is about: "Can I return …?" is answered, and the return is one press away."""
     rival = view.readings[1].score if len(view.readings) > 1 else 0.0
-    for reading in view.readings[:1] if part.question or is_order(part, context.language) else ():
+    wants = part.question or part.act == "tell" or is_order(part, context.language)
+    for reading in view.readings[:1] if wants else ():
         spec = context.tools.get(reading.name)
         open_one = context.prompt.run is not None and not context.prompt.run.view.ended
         if (

@@ -255,6 +255,8 @@ def _merged(parts: Sequence[Part], language: Language, fix: Callable[[str], str]
 
 def is_value(part: Part, language: Language) -> bool:
     """Whether the part is nothing but a number, code or address."""
+    if "@" not in part.low and not any(char.isdigit() for char in part.low):
+        return False
     left = [word for word in re.sub(r"\S+@\S+", " ", part.low).split() if not any(char.isdigit() for char in word)]
     return not any(not language.is_stop(word.strip(".,:!?#")) for word in left)
 

@@ -107,7 +107,8 @@ def says_of_deed(part: Part, quote: Answer, context: Context) -> bool:
     told = words(f"{quote.title} {quote.label} {' '.join(piece.text for piece in quote.pieces)}")
     stems = {stem(word, code) for word in told for code in codes}
     wanted = language.content(part.text)
-    deed = wanted[-1:] if language.has("nouns_capital", part.low) else wanted[:1]  # German verbs come last
+    last = language.has("nouns_capital", part.low)  # German verbs come last
+    deed = [word for word in wanted if language.has("alters", word)][:1] or (wanted[-1:] if last else wanted[:1])
     return all(means(word, stems, told, language) for word in deed)
 
 

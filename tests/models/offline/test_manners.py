@@ -136,3 +136,34 @@ async def test_a_call_that_waits_already_is_told_in_the_words_of_the_one_that_wa
     prompt = replace(chat.prompt, results=(again,), waiting=(waits,))
     text = "".join([chunk.text async for chunk in engine.stream(prompt) if isinstance(chunk, Text)])
     assert text == "Please tell me your code."
+
+
+@pytest.mark.parametrize("text", ["no thanks", "no", "not now, thanks"])
+async def test_what_is_declined_is_not_begun(engine: Offline, library: Library, text: str) -> None:
+    chat = Conversation(engine, library)
+    await chat.say("I would quite like my money back for something")
+    chat.history[-1] = replace(
+        chat.history[-1], text="Would you like me to do this for you?", choices=("I want a refund",)
+    )
+    assert (await chat.say(text)).calls == []
+
+
+async def test_a_yes_while_something_waits_is_told_how_to_agree(engine: Offline, library: Library) -> None:
+    chat = Conversation(engine, library)
+    await chat.say("show all my bookings")
+    waits = CallResult("c1", "cancel_booking", {}, ok=False, error="Please confirm it.", state="waiting")
+    prompt = replace(chat.prompt, asked=("yes",), results=(), waiting=(waits,))
+    text = "".join([chunk.text async for chunk in engine.stream(prompt) if isinstance(chunk, Text)])
+    assert text == "Please confirm it."
+
+
+async def test_whether_a_thing_can_go_back_is_answered_by_what_is_said_of_going_back(
+    engine: Offline, library: Library
+) -> None:
+    reply = await Conversation(engine, library).say("can I return the brake pads from my bike?")
+    assert "cables and brake pads" not in reply.text
+
+
+@pytest.mark.parametrize("text", ["ok human then", "fine, a person please"])
+async def test_who_asks_for_a_person_in_passing_gets_one(engine: Offline, library: Library, text: str) -> None:
+    assert (await Conversation(engine, library).say(text)).hand_over == "asked"
