@@ -11,6 +11,7 @@ dt { color: var(--soft) }
 dd { font-variant-numeric: tabular-nums; white-space: pre-line; overflow-wrap: anywhere } dd dl { padding: 0 }
 mark { border: 1px solid; border-radius: 4px; padding: 0 3px; background: none; color: inherit; font: 11px ui-monospace, monospace }
 .acts { display: flex; flex-wrap: wrap; gap: 8px }
+.acts .choice:not(.solid, [disabled]) { color: var(--ink); border-color: color-mix(in srgb, var(--ink) 45%, var(--paper)) }
 .card form { display: grid; gap: 9px; font-size: 14px } .card label { color: var(--soft) }
 .card input { display: block; width: 100%; font: 16px var(--font); color: var(--ink); background: none; border: 1px solid var(--line); border-radius: 9px; padding: 9px 11px; margin-block-start: 3px }
 .card form button { justify-content: center; text-align: center }
