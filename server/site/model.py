@@ -257,8 +257,8 @@ class Site(Part):
     locale: Locale = Field(default="en", description="The shop's own language, such as `en` or `de-AT`.")
     currency: Currency | None = Field(
         default=None,
-        description="What amounts of money are of where neither a call nor the tool's rule says, such as `EUR`: for cards "
-        "and reasons, never for arithmetic.",
+        description="What amounts of money are of where neither a call nor the tool's rule says, such as `EUR`: for what "
+        "people read, never for arithmetic.",
     )
     languages: tuple[Locale, ...] = Field(default=(), description="Languages that may be answered in; any if empty.")
     theme: Theme = Field(default_factory=Theme, description="How the chat looks.")
