@@ -48,31 +48,37 @@ class Covering:
 def make_covering(tokens: Sequence[Halves], owners: Sequence[int], weights: Sequence[float]) -> Covering | None:
     """The words of texts, with the number of the tool that each text belongs to, -1 for none, and what the text weighs.
 
-    None where no tool has any words: the embedder does not tell them apart. A tenth of a second for 500 texts.
+    None where no tool has any words: the embedder does not tell them apart. 500 texts take 35 ms on a quiet core, on two
+    busy ones some hundreds.
     """
     if not any(len(found) for found, owner in zip(tokens, owners, strict=True) if owner >= 0):
         return None
     count = max(owners) + 1
-    nothing = np.zeros(
-        (1, tokens[0].shape[1]), dtype=np.float16
-    )  # like no word: who has no text with words still has a row
+    # Like no word: a tool whose texts have no words still has a row.
+    nothing = np.zeros((1, tokens[0].shape[1]), dtype=np.float16)
     groups = [[at for at, owner in enumerate(owners) if owner == wanted] for wanted in (*range(count), -1)]
     own = [np.concatenate([nothing, *(tokens[at] for at in group)]) for group in groups]
     lengths = np.concatenate(
         [np.repeat([0.0, *(weights[at] for at in group)], [1, *(len(tokens[at]) for at in group)]) for group in groups]
     ).astype(np.float32)
-    every = np.concatenate(own).astype(np.float32)
-    tools = np.arange(len(every)) < len(every) - len(own[-1])
-    middle = every[tools & (lengths > 0)].mean(axis=0)
-    away = every[lengths > 0] - middle
-    away /= np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
-    directions = np.ascontiguousarray(np.linalg.eigh(away.T @ away)[1][:, -_DIRECTIONS:])
-    words = _along(every, middle, directions) * lengths[:, None]
+    every = np.concatenate(own).astype(np.float32)  # 5 MB for 500 texts: changed where it is, not copied
+    known = ((lengths > 0) & (np.arange(len(every)) < len(every) - len(own[-1]))).astype(np.float32)
+    middle: Vectors = (known @ every) / known.sum()
+    every -= middle
+    every[lengths == 0] = 0.0
+    _unit(every)
+    directions: Vectors = np.ascontiguousarray(np.linalg.eigh(every.T @ every)[1][:, -_DIRECTIONS:])
+    words = _unit(every @ directions) * lengths[:, None]
     starts = np.cumsum([0, *(len(part) for part in own[:-1])])
-    return Covering(middle, directions, np.ascontiguousarray(words), starts)
+    return Covering(middle, directions, words, starts)
 
 
-def _along(tokens: Halves | Vectors, middle: Vectors, directions: Vectors) -> Vectors:
+def _along(tokens: Halves, middle: Vectors, directions: Vectors) -> Vectors:
     """Seen from the middle and along the directions, each of length 1."""
-    out = (tokens.astype(np.float32) - middle) @ directions
-    return np.asarray(out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6), dtype=np.float32)
+    return _unit(np.asarray((tokens.astype(np.float32) - middle) @ directions, dtype=np.float32))
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    """The same array, each row now of length 1, or 0."""
+    vectors /= np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)), 1e-6)[:, None]
+    return vectors
