@@ -274,7 +274,11 @@ export class Link {
       this.turn = "";
       this.#settle(seq);
     }
-    for (const step of this.steps.get(turn)?.values() || []) if (step.state === "running") step.state = "done";
+    for (const step of this.steps.get(turn)?.values() || []) {
+      // A call outlives its turn while it waits for somebody, and nobody knows its end before its event: never say "done".
+      const call = this.calls.get(step.id);
+      if (step.state === "running" && (!call || call.ended)) step.state = "done";
+    }
   }
 
   /** @param {Event} event */

@@ -16,7 +16,8 @@ FOLD = """async (cases) => {
     for (const frame of frames) link.receive(frame);
     const second = new Link();
     for (const frame of link.replay({}, { v: 1, token: '' })) second.receive(frame);
-    const state = (l) => ({ cursor: l.cursor, turn: l.turn, reply: l.drafts.reply?.text ?? null, ids: l.events.map((e) => e.id) });
+    const state = (l) => ({ cursor: l.cursor, turn: l.turn, reply: l.drafts.reply?.text ?? null, ids: l.events.map((e) => e.id),
+      steps: Object.fromEntries([...l.steps.values()].flatMap((of) => [...of.values()].map((s) => [s.id, s.state]))) });
     return [state(link), state(second)];
   });
 }"""
@@ -25,7 +26,7 @@ FOLD = """async (cases) => {
 def test_frames_become_the_state_of_the_vectors_and_a_second_tab_gets_the_same(visit: Opener) -> None:
     cases = json.loads((ROOT / "tests" / "vectors" / "link_frames.json").read_text())
     for case, (state, second) in zip(cases, visit().evaluate(FOLD, cases), strict=True):
-        want = {key: case[key] for key in ("cursor", "turn", "reply", "ids")}
+        want = {key: case[key] for key in ("cursor", "turn", "reply", "ids")} | {"steps": case.get("steps", {})}
         assert state == want, case["name"]
         assert second == want, case["name"]
 
