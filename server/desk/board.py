@@ -15,11 +15,12 @@ from server.conversation import id_of, is_blocked, summarize
 from server.desk.frames import Queue
 from server.events import Event
 from server.log import Log
-from server.ports import Find, Summary
+from server.ports import Find, Mode, Summary
 from server.staff import Staff
 
 PAGE: Final = 500
 """Conversations in one query."""
+_OPEN: Final[tuple[Mode, ...]] = ("agent", "waiting", "staff")
 CLOSED_SHOWN: Final = 200
 """Newest closed conversations in their queue; older ones are found by searching."""
 
@@ -56,9 +57,11 @@ class Board:
         async with self._loading:
             if self._loaded:
                 return
-            for mode in ("agent", "waiting", "staff"):
+            # Closed ones too in which a call still waits: it can be decided until it expires.
+            wanted = [*(Find(mode=mode) for mode in _OPEN), Find(mode="closed", asked=True)]
+            for find in wanted:
                 offset = 0
-                while found := await self._log.store.find(Find(mode=mode, limit=PAGE, offset=offset)):
+                while found := await self._log.store.find(replace(find, limit=PAGE, offset=offset)):
                     offset += len(found)
                     for summary in found:
                         known = self._rows.get(summary.conversation)
@@ -155,7 +158,7 @@ class Board:
                 offered = row.offered == staff.id != row.staff and now_ms < (row.offered_until_ms or 0)
                 return offered or staff.id in row.mentions or (row.staff == staff.id and not asleep)
             case "approvals":
-                return row.asked_staff > 0 and row.mode != "closed"
+                return row.asked_staff > 0
             case "closed":
                 return row.mode == "closed"
             case _:

@@ -114,6 +114,21 @@ async def test_an_approval_stays_where_it_is_while_its_conversation_is_snoozed(s
     assert await shop.queues(ADA, key) == ["approvals", "all"]
 
 
+async def test_an_approval_of_a_closed_conversation_can_still_be_found_also_over_a_restart(shop):
+    asked = ("call.asked", "system", {"call": "call:1", "of": "staff"})
+    closed = ("mode", "staff", {"mode": "closed", "by": "s:ada"})
+    key = await shop.chat("c1", ("call.planned", "agent", {"call": "call:1"}), asked, closed)
+    for _ in range(2):
+        while shop.board._reading:  # a closed conversation's summary is read from the store
+            await asyncio.gather(*shop.board._reading)
+        assert await shop.queues(ADA, key) == ["approvals"]
+        shop.start()
+        await shop.sits_down(ADA)
+    await shop.add(key, ("call.decided", "staff", {"call": "call:1", "approve": False, "by": "staff"}))
+    await shop.add(key, ("call.ended", "system", {"call": "call:1", "ok": False, "code": "refused"}))
+    assert await shop.queues(ADA, key) == []
+
+
 async def test_a_restart_forgets_neither_what_is_snoozed_nor_to_bring_it_back(shop):
     key = await shop.chat("c1", WITH_ADA)
     await shop.marks.snooze(key, ADA, shop.now_ms + HOUR_MS)

@@ -4,6 +4,7 @@ It decides no permission and follows no redirect itself; what a model wrote is o
 """
 
 import base64
+import codecs
 import datetime
 import logging
 import urllib.parse
@@ -278,7 +279,7 @@ def _result(tool: HttpTool, answer: Answer, caller: Caller, args: Mapping[str, A
     if answer.content_type != "application/json" and not answer.content_type.endswith("+json"):
         raise AnswerLost(f"expected JSON, got the content type {answer.content_type[:60]!r}", answered=True)
     try:
-        value = orjson.loads(answer.body)
+        value = orjson.loads(answer.body.removeprefix(codecs.BOM_UTF8))  # which .NET writes before it
     except orjson.JSONDecodeError:
         raise AnswerLost("expected JSON, got something that cannot be read as such", answered=True) from None
     if tool.owner:

@@ -81,6 +81,11 @@ async def test_a_packed_answer_is_unpacked(shop):
     assert (await call(spec_of(shop, url="SHOP/a"))).result == {"a": 1}
 
 
+async def test_a_mark_of_the_byte_order_before_an_answer_is_no_part_of_it(shop):
+    shop.says["/a"] = raw(200, b'\xef\xbb\xbf{"a": 1}')
+    assert (await call(spec_of(shop, url="SHOP/a"))).result == {"a": 1}
+
+
 async def test_a_packed_bomb_is_not_unpacked_beyond_the_limit(shop, monkeypatch):
     made: list[int] = []
 

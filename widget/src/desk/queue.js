@@ -51,7 +51,7 @@ export function holds(row, queue, me, now_ms = 0) {
     if (row.offered === me && offered_ms(row, now_ms)) return true;
     return (row.mode === "staff" && row.staff === me && !asleep) || (row.mentions?.includes(me) && row.mode !== "closed");
   }
-  if (queue === "approvals") return row.asked > 0 && row.mode !== "closed";
+  if (queue === "approvals") return row.asked > 0;
   if (queue === "closed") return row.mode === "closed";
   return row.mode !== "closed";
 }
