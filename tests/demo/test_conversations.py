@@ -263,6 +263,16 @@ async def test_a_guest_sees_the_order_after_its_number_the_address_and_the_code(
     assert "1048" in await chat.hears("Moss fleece")
 
 
+@pytest.mark.parametrize(
+    "text", ["where is my order?", "where's my order", "order status please", "wo ist meine Bestellung?"]
+)
+async def test_who_asks_for_his_order_is_not_given_an_article(enter: Enter, text: str) -> None:
+    chat = await enter()
+    await chat.say(text)
+    (asked,) = [e["body"] for e in chat.client.events.values() if e["kind"] == "call.asked"]
+    assert asked["verify"] == "sign_in"
+
+
 async def test_a_guest_with_anothers_address_gets_no_mail_and_the_same_answer(enter: Enter) -> None:
     chat = await enter()
     await chat.say("where is my order 1040")

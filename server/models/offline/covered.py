@@ -35,13 +35,17 @@ class Covering:
     """The first row of each tool, and of what is asked elsewhere."""
 
     def covered(self, tokens: Halves) -> Vectors:
-        """For each tool the share of the words (n, dim) that it has, less the share that is asked elsewhere: -1..1."""
+        """For each tool the share of the words (n, dim) that it has, less what is nearer to those asked elsewhere: -1..1.
+
+        Nearer, not near: "where is my order" is asked elsewhere too, and here it is what the tool is for.
+        """
         if not len(tokens):
             return np.zeros(len(self.starts) - 1, dtype=np.float32)
         seen = _along(tokens, self.middle, self.directions)
         near = np.maximum.reduceat(self.words @ seen.T, self.starts, axis=0)
-        shares = (np.clip(near, _NONE, _WHOLE).mean(axis=1) - _NONE) / (_WHOLE - _NONE)
-        out: Vectors = shares[:-1] - shares[-1]
+        shares = (np.clip(near, _NONE, _WHOLE) - _NONE) / (_WHOLE - _NONE)
+        own, elsewhere = shares[:-1], shares[-1]
+        out: Vectors = (own - np.maximum(elsewhere - own, 0.0)).mean(axis=1)
         return out
 
 

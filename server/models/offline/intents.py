@@ -55,7 +55,7 @@ class Evidence(NamedTuple):
     few: float
     """How often the number of the tool's texts (examples, its name, its description) is halved below `_USUAL`."""
     covered: float
-    """The share of the message's words that are near to some word of the tool, less the share near to what no tool does."""
+    """The share of the message's words that are near to some word of the tool, less how much nearer they are to what no tool does."""
 
 
 class Weighing(NamedTuple):
@@ -68,7 +68,7 @@ class Weighing(NamedTuple):
 
 
 WORDED: Final = Weighing(
-    Evidence(3.05, 2.14, 0.86, 3.65, 0.62, 0.46, -0.52, -0.16, -1.8, 0.92, 4.35), base=-4.45, even=0.63
+    Evidence(3.67, 2.05, 0.34, 3.08, 0.4, -1.46, -0.88, -0.02, -1.64, 1.03, 4.05), base=-5.82, even=0.63
 )
 WORDLESS: Final = Weighing(
     Evidence(3.28, 3.17, 2.76, 3.7, 0.89, -2.37, -0.67, -0.2, -1.89, 0.73, 0.0), base=-4.79, even=0.64
@@ -94,7 +94,7 @@ choice by hand, no fit: `_SCALE` puts the odds on the scale of the likenesses th
 and rank.py could stay; `even` was set anew with each set of weights (.69, .55, .64, with words .63). Without words 8 of 10 messages
 of intents that no tool has stay below rank.MAYBE and 9 of 10 of the tools' own do not, on the half of bitext_intents that
 `bench.routing` does not ask. With words its two goals are about equally far away there, in standard errors (6 draws): .826 stay
-below at .63, .813 at .64, .806 at .65; right are .886 and .937 (5 and 10 examples), .890 and .940, .896 and .943."""
+below at .63; right are .893 and TENS with 5 and 10 examples."""
 _TYPO: Final = 80.0
 """Similarity (0-100, rapidfuzz) from which an unknown word counts as a misspelt known one: one edit in four letters."""
 _DIGITS: Final = re.compile(r"#?\b[A-Za-z]{0,4}[-–]?\d{3,}[\w-]*")

@@ -28,6 +28,12 @@ def test_every_word_counts_the_same_and_what_is_asked_elsewhere_counts_against_i
     assert covering.covered(along(3)) == pytest.approx([-1, -1], abs=0.01)
 
 
+def test_a_word_that_is_asked_elsewhere_too_counts_against_no_tool_that_has_it_as_well() -> None:
+    covering = make_covering([along(0, 1), along(2), along(0, 3)], [0, 1, -1], [1.0, 1.0, 1.0])
+    assert covering is not None
+    assert covering.covered(along(0)) == pytest.approx([1, -1], abs=0.01)
+
+
 def test_a_word_counts_only_as_much_as_the_text_that_has_it() -> None:
     covering = make_covering([along(0), along(1), along(2)], [0, 0, 1], [1.0, 0.45, 1.0])
     assert covering is not None
