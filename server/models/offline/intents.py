@@ -55,7 +55,7 @@ class Evidence(NamedTuple):
     few: float
     """How often the number of the tool's texts (examples, its name, its description) is halved below `_USUAL`."""
     covered: float
-    """The share of the message's words that are near to some word of the tool, less how much nearer they are to what no tool does."""
+    """The share of the message's words that are near to some word of the tool, less how much nearer they are to what none does."""
 
 
 class Weighing(NamedTuple):
@@ -93,8 +93,8 @@ _SCALE: Final = 0.1
 choice by hand, no fit: `_SCALE` puts the odds on the scale of the likenesses that scores once were, so that the limits of plan.py
 and rank.py could stay; `even` was set anew with each set of weights (.69, .55, .64, with words .63). Without words 8 of 10 messages
 of intents that no tool has stay below rank.MAYBE and 9 of 10 of the tools' own do not, on the half of bitext_intents that
-`bench.routing` does not ask. With words its two goals are about equally far away there, in standard errors (6 draws): .826 stay
-below at .63; right are .893 and TENS with 5 and 10 examples."""
+`bench.routing` does not ask. With words, at .63, .882 and .776 stay below there and .893 and .934 are right, with 5 and 10
+examples (6 draws): its two goals are about equally far away, in standard errors."""
 _TYPO: Final = 80.0
 """Similarity (0-100, rapidfuzz) from which an unknown word counts as a misspelt known one: one edit in four letters."""
 _DIGITS: Final = re.compile(r"#?\b[A-Za-z]{0,4}[-–]?\d{3,}[\w-]*")
