@@ -36,6 +36,7 @@ LIVE_KEYS: Final = frozenset(
         "theme",
         "reasoning",
         "hours",
+        "currency",
         "contact",
         "sign_in",
         "limits",
