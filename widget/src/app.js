@@ -39,6 +39,8 @@ export class App extends Voice {
     this.refused = new Set();
     this.renewed = false;
     this.running = false;
+    /** @type {string | undefined} the next hello's token, where it was decided here: what tabs store at once settles in no order */
+    this.given = undefined;
     this.#load();
     this.#words();
     this.socket = new Socket({
@@ -165,13 +167,13 @@ export class App extends Voice {
   #hello() {
     this.greeted = false;
     this.#adoptOutbox();
-    const { token } = this.store.session();
+    const token = this.given ?? this.store.session().token;
     this.token = token || "";
     const { origin, pathname } = location;
     const { ends_ms } = readIdentity(this.identity);
     /** @type {Frame} */
     const hello = {
-      t: "hello", v: 1, site: this.host.config.site, token,
+      t: "hello", v: 1, site: this.host.config.site, token: token || undefined,
       // Once signed in, the token that came of it says so; the identity itself is good for an hour only.
       identity: (token && this.admitted) || (ends_ms && ends_ms < Date.now()) ? undefined : this.identity || undefined,
       ...(token ? this.link.position() : { after: 0 }),
@@ -185,6 +187,7 @@ export class App extends Voice {
 
   /** @returns {boolean} whether to say hello anew */
   #badToken() {
+    this.given = undefined;
     if (this.token) this.refused.add(this.token);
     const { token, conversation } = this.store.session();
     if (token && !this.refused.has(token)) {
@@ -246,6 +249,7 @@ export class App extends Voice {
     this.newsFrom = frame.recovered ? this.link.cursor : frame.head;
     this.admitted = this.greeted = true;
     this.renewed = false;
+    this.given = undefined;
     this.refused.clear();
     this.notice = "";
     const theme = frame.site?.theme || {};
@@ -342,6 +346,7 @@ export class App extends Voice {
       this.#clear();
     }
     this.store.save({ token, conversation, live: true });
+    this.given = token;
     this.start();
     if (this.leads) this.socket.restart();
     else this.tabs?.ask({ t: "adopt", token, conversation });
@@ -377,6 +382,7 @@ export class App extends Voice {
     this.socket.send({ t: "logout" });
     this.#clearAll();
     this.#remember();
+    this.given = "";
     this.socket.restart();
   }
 

@@ -50,6 +50,12 @@ PATIENT = (
 )
 """A page that does not go alone when the tab with the line is slow to answer: here it is only the machine that is slow."""
 
+LATE = """
+const read = Storage.prototype.getItem;
+Storage.prototype.getItem = function (key) { return key in (window.late || {}) ? window.late[key] : read.call(this, key); };
+"""
+"""A tab that does not see yet, in `window.late`, what another process has written: browsers promise no moment for it."""
+
 SLOW_TO_RETRY = "Math.random = () => 60;"
 """The first back-off takes 30 s, so that a page is seen waiting."""
 

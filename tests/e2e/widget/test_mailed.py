@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.widget.conftest import PATIENT, Opener
+from tests.e2e.widget.conftest import LATE, PATIENT, Opener
 from tests.e2e.widget.fake import FakeShop
 from tests.e2e.widget.steps import CHAT, open_chat, said, say, settled, stored, transcript, violations
 
@@ -70,12 +70,17 @@ def test_what_this_browser_had_begun_before_is_put_away_and_nothing_of_it_gets_i
     assert [e["body"]["text"] for e in shop.talks["ann"].events] == ["Is the blue one back?", "On Friday.", "Great!"]
 
 
-def test_the_other_tabs_go_on_with_the_linked_conversation_too(shop: FakeShop, visit: Opener) -> None:
+@pytest.mark.parametrize("sees", ["at once", "its own old session", "a session that was cleared"])
+def test_the_other_tabs_go_on_with_the_linked_conversation_too(shop: FakeShop, visit: Opener, sees: str) -> None:
     mailed(shop)
-    one = visit(init=PATIENT)
+    one = visit(init=PATIENT + LATE)
     open_chat(one)
     say(one, "another matter")
     settled(one, 2)
+    if sees == "its own old session":
+        one.evaluate("window.late = { 'shopbell:pk_test': localStorage.getItem('shopbell:pk_test') }")
+    elif sees == "a session that was cleared":
+        one.evaluate("window.late = { 'shopbell:pk_test': null }")
     two = visit(init=PATIENT, fragment=FRAGMENT)
     for page in (two, one):
         expect(page.locator(f"{CHAT} .message.staff .text")).to_have_text("On Friday.")

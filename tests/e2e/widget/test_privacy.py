@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.widget.conftest import Opener
+from tests.e2e.widget.conftest import LATE, Opener
 from tests.e2e.widget.fake import FakeShop, words
 from tests.e2e.widget.steps import CHAT, cut, identity, inside, open_chat, say, settled
 
@@ -73,6 +73,18 @@ def test_nothing_of_one_customer_is_left_for_the_next(shop: FakeShop, visit: Ope
         assert shop.hellos[-1]["identity"] == identity("bob", 4_000_000_000)
         assert [f["t"] for f in shop.heard if f["t"] in ("logout", "hello")][-2:] == ["logout", "hello"]
     assert [f["text"] for f in shop.heard if f["t"] == "say"] == ["where is ADA-1042?", "ADA asks again"]
+
+
+def test_signing_out_holds_though_another_tab_writes_the_old_session_back(shop: FakeShop, visit: Opener) -> None:
+    page = visit({"identity": identity("ada", 4_000_000_000)}, init=LATE)
+    open_chat(page)
+    say(page, "where is ADA-1042?")
+    settled(page, 2)
+    page.evaluate("window.late = { 'shopbell:pk_test': localStorage.getItem('shopbell:pk_test') }")
+    page.evaluate("Shopbell('logout')")
+    page.wait_for_selector(f"{CHAT} .starter")
+    shop.until_greeted(2)
+    assert "token" not in shop.hellos[-1]
 
 
 def test_another_customer_on_the_next_page_finds_nothing(shop: FakeShop, visit: Opener) -> None:
