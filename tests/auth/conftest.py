@@ -12,6 +12,8 @@ from server.kit import Guest
 from server.log import Log
 from server.site import Site
 from server.stores.memory import MemoryStore
+from server.stores.owner import Owner
+from server.stores.sqlite import SqliteStore
 from server.verify import Delivery, Desk, Verifier, Words
 
 SITE = "pk_test"
@@ -144,6 +146,18 @@ class Shop:
 def wrong(code):
     """Another code."""
     return f"{(int(code) + 1) % 10**6:06d}"
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request, clock, tmp_path):
+    if request.param == "memory":
+        yield MemoryStore(clock_ms=clock)
+        return
+    owner = Owner(tmp_path)
+    store = SqliteStore.open(owner, clock_ms=clock)
+    yield store
+    await store.close()
+    owner.release()
 
 
 @pytest.fixture

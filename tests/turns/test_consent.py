@@ -321,17 +321,25 @@ async def test_what_a_known_failure_had_booked_is_given_back(make_node):
     assert effects == ["1"]
 
 
+def in_flight():
+    """A refund that was asked for and begun, by a process that is dead since."""
+    planned = {"call": "call:1", "tool": "refund", "args": {"order_id": "1", "amount": 5}, "label": "r"}
+    return [
+        NewEvent("m1", "message", "customer", {"text": "refund"}),
+        NewEvent("a:1", "turn.started", "system", {"attempt": 1}, "t:1"),
+        NewEvent("a:2", "call.planned", "agent", planned, "t:1"),
+        NewEvent("a:3", "call.started", "system", {"call": "call:1", "attempt": 1}, "t:1"),
+    ]
+
+
 async def test_a_call_left_in_flight_after_its_turn_ended_is_taken_up(make_node):
     """The customer stopped the turn, and the process died before the effect had answered."""
     node = await make_node([Text("x")], tools=[refund])
     await node.signs_in()
-    planned = {"call": "call:1", "tool": "refund", "args": {"order_id": "1", "amount": 5}, "label": "r"}
     await node.log.append(
         KEY,
         [
-            NewEvent("a:1", "turn.started", "system", {"attempt": 1}, "t:1"),
-            NewEvent("a:2", "call.planned", "agent", planned, "t:1"),
-            NewEvent("a:3", "call.started", "system", {"call": "call:1", "attempt": 1}, "t:1"),
+            *in_flight()[1:],
             NewEvent("a:4", "turn.ended", "system", {"reason": "stopped", "answers": []}, "t:1"),
         ],
     )
@@ -355,16 +363,7 @@ async def test_a_tool_that_can_look_up_what_happened_is_asked_after_a_crash(make
 
     node = await make_node([Text("done")], tools=[careful], rules={"refund": Rule(permission="auto")})
     await node.signs_in()
-    planned = {"call": "call:1", "tool": "refund", "args": {"order_id": "1", "amount": 5}, "label": "r"}
-    await node.log.append(
-        KEY,
-        [
-            NewEvent("m1", "message", "customer", {"text": "refund"}),
-            NewEvent("a:1", "turn.started", "system", {"attempt": 1}, "t:1"),
-            NewEvent("a:2", "call.planned", "agent", planned, "t:1"),
-            NewEvent("a:3", "call.started", "system", {"call": "call:1", "attempt": 1}, "t:1"),
-        ],
-    )
+    await node.log.append(KEY, in_flight())
     node.turns.poke(KEY)
     events = await node.until("turn.ended")
     assert len(effects) == runs
@@ -385,14 +384,10 @@ async def test_what_a_dead_process_left_undone_is_not_begun_again_once_a_person_
 
     node = await make_node(tools=[careful], rules={"refund": Rule(permission="auto")})
     await node.signs_in()
-    planned = {"call": "call:1", "tool": "refund", "args": {"order_id": "1", "amount": 5}, "label": "r"}
     await node.log.append(
         KEY,
         [
-            NewEvent("m1", "message", "customer", {"text": "refund"}),
-            NewEvent("a:1", "turn.started", "system", {"attempt": 1}, "t:1"),
-            NewEvent("a:2", "call.planned", "agent", planned, "t:1"),
-            NewEvent("a:3", "call.started", "system", {"call": "call:1", "attempt": 1}, "t:1"),
+            *in_flight(),
             NewEvent("a:4", "mode", "staff", {"mode": mode, "by": "s:ada"}),
             NewEvent("a:5", "turn.ended", "system", {"reason": "handed_over", "answers": ["m1"]}, "t:1"),
         ],
