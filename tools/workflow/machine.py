@@ -10,7 +10,6 @@ while what it did before stands.
 """
 
 import copy
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -32,17 +31,16 @@ from tools.workflow.events import (
     Say,
     Started,
 )
-from tools.workflow.expr import ExprError, expression, text
+from tools.workflow.expr import ExprError, text
 from tools.workflow.model import Call as CallStep
-from tools.workflow.program import Node, Program, Tool
+from tools.workflow.program import Node, Program
+from tools.workflow.results import has_other_way, may_retry, plain, shaped
 from tools.workflow.slots import agrees
 from tools.workflow.values import Blocked, Stop, Values
 from tools.workflow.walk import Walk
 
 State = JsonObject | None
 
-MAX_RESULT_CHARS: Final = 32_000
-"""Of one result as JSON: four times what tools may give a model. Larger ones would make every fold slow."""
 MAX_WORDS: Final = 5
 """Messages in which values are looked for that nobody was asked for yet; the newest counts first."""
 WAITING_CODES: Final = frozenset({"sign_in", "sign_in_again", "step_up"})
@@ -105,10 +103,10 @@ def _first(program: Program, event: Started) -> JsonObject:
         "paused": None,
         "today": event.today,
         "locale": event.locale,
-        "caller": _json(event.caller),
-        "context": _json(event.context),
+        "caller": plain(event.caller),
+        "context": plain(event.context),
         "words": [event.text] if event.text.strip() else [],
-        "heard": {name: _json(value) for name, value in event.args.items() if _is_told(program, name)},
+        "heard": {name: plain(value) for name, value in event.args.items() if _is_told(program, name)},
         "photos": list(dict.fromkeys(event.photos)),
         "was": {},
         "skipped": [],
@@ -224,7 +222,7 @@ def hear(program: Program, state: JsonObject, slots: Mapping[str, Any], *, corre
         if name in state["skipped"]:
             state["skipped"].remove(name)
         if value is not None:
-            heard[name] = _json(value)
+            heard[name] = plain(value)
         if state["asking"] == name or correct:
             state["asking"] = None
     if changed:
@@ -258,7 +256,7 @@ def _call_ended(program: Program, state: JsonObject, event: CallEnded) -> bool:
     tool = program.tools.get(entry["tool"])
     note = {"step": entry["step"], "tool": entry["action"]["tool"], "args": entry["args"], "effect": effect}
     if event.ok:
-        value, fault = _shaped(tool, event.result)
+        value, fault = shaped(tool, event.result)
         if fault and effect == "read":
             state["results"][key] = {**note, "ok": False, "error": fault, "code": "bad_result", "value": None}
         elif entry["undoes"] is not None:
@@ -273,11 +271,11 @@ def _call_ended(program: Program, state: JsonObject, event: CallEnded) -> bool:
         return False
     elif event.code == "withdrawn":
         pass  # it was never made: what is wanted now is seen anew
-    elif event.code in REFUSING_CODES and (event.code == "declined" or not _has_other_way(node)):
+    elif event.code in REFUSING_CODES and (event.code == "declined" or not has_other_way(node)):
         state["ending"], state["last_words"] = state["ending"] or event.code, event.error
     elif event.unknown and effect != "read":
         state["results"][key] = {**note, "ok": None, "error": event.error, "value": None}
-    elif _may_retry(node, tool, entry, event):
+    elif may_retry(node, tool, entry, event):
         state["retry"][key] = entry["action"]["attempt"]
     else:
         state["retry"].pop(key, None)
@@ -296,31 +294,6 @@ def _undone_words(program: Program, state: JsonObject, node: Node | None, done: 
         return [Values(program, state).text_of(undo.say, **was)]
     except (ExprError, Blocked):
         return []  # the tool's result lacks what the text names: what comes next is said all the same
-
-
-def _has_other_way(node: Node | None) -> bool:
-    return node is not None and isinstance(node.step, CallStep) and node.step.on_error is not None
-
-
-def _may_retry(node: Node | None, tool: Tool | None, entry: JsonObject, event: CallEnded) -> bool:
-    if node is None or tool is None or not isinstance(node.step, CallStep):
-        return False
-    safe = tool.repeatable and not event.refused and not event.code and not event.unknown
-    return safe and entry["undoes"] is None and entry["action"]["attempt"] <= node.step.retries
-
-
-def _shaped(tool: Tool | None, result: Any) -> tuple[Any, str]:  # noqa: ANN401 - JSON
-    """The result as the interface has it, and what is wrong with it."""
-    value = _json(result)
-    if len(json.dumps(value, ensure_ascii=False)) > MAX_RESULT_CHARS:
-        return None, "the result is too large"
-    if tool is None or tool.map is None or not tool.map.result:
-        return value, ""
-    try:
-        given = {"result": types.dress(value, types.ANY)}
-        return {name: types.undress(expression(source).value(given)) for name, source in tool.map.result.items()}, ""
-    except (ExprError, ValueError) as error:
-        return None, f"the result does not fit: {error}"
 
 
 def _go(program: Program, state: JsonObject) -> tuple[State, tuple[Action, ...]]:
@@ -399,11 +372,3 @@ def _ended(state: JsonObject, says: Iterable[Action], action: End | HandOver) ->
     state["paused"] = None
     state["outcome"] = action.outcome if isinstance(action, End) else f"hand_over:{action.reason}"
     return state, (*says, action.model_copy(update={"done": done}))
-
-
-def _json(value: Any) -> Any:  # noqa: ANN401 - JSON, or what a careless caller gave
-    """The value as JSON has it, so that a state is the same before and after it was stored."""
-    try:
-        return json.loads(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str))
-    except ValueError:
-        return None
