@@ -43,7 +43,8 @@ def outweighs(best: Ranked, quote: Answer | None, part: Part, context: Context) 
         return False
     if quote is not None and _unexplained(part, best, quote, context):
         return score >= support + (0.25 if typed else 0.3)
-    asks_around = part.question and part.general and not part.personal
+    orders = context.language.has("request", part.low) and context.language.has("alters", part.low)
+    asks_around = part.question and part.general and not (part.personal or orders)  # "can you change …" is for us to do
     if asks_around and any(kind in ("pattern", "uuid") and name not in filled.args for name, kind in kinds.items()):
         return score >= support + 0.25  # "do you have gift cards?" is not about the code of one
     if typed or (is_order(part, context.language) and spec.effect != "read"):

@@ -167,3 +167,8 @@ async def test_whether_a_thing_can_go_back_is_answered_by_what_is_said_of_going_
 @pytest.mark.parametrize("text", ["ok human then", "fine, a person please"])
 async def test_who_asks_for_a_person_in_passing_gets_one(engine: Offline, library: Library, text: str) -> None:
     assert (await Conversation(engine, library).say(text)).hand_over == "asked"
+
+
+async def test_can_you_is_an_order_and_can_i_a_question(engine: Offline, library: Library) -> None:
+    assert (await Conversation(engine, library).say("can you cancel the booking")).text == "What's your booking code?"
+    assert "free of charge" in (await Conversation(engine, library).say("can I cancel a booking?")).text
