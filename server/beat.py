@@ -1,6 +1,6 @@
 """Beat: one timer for all that is due within the same few milliseconds.
 
-With 200 answers being written, a timer for each frame of each is a tenth of what a token costs.
+With 200 answers being written each frame of each had a timer of its own: 2 µs of uvloop for every second token, which costs 20.
 """
 
 import asyncio

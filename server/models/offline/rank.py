@@ -21,7 +21,7 @@ from tools.workflow.view import Function
 MAYBE: Final = 0.57
 """Below it a reading is none. It stands for odds of 1 to 2 (intents._SCALE) and is older than they are: each weighing's `even` was
 set so that about 8 of 10 messages of intents that no tool has stay below this score, on the half of bitext_intents that
-`bench.routing` does not ask; on the half that it asks .80 and .83 do, with 5 and 10 examples (6 draws)."""
+`bench.routing` does not ask; on the half that it asks .82 and .83 do, with 5 and 10 examples (6 draws)."""
 SURELY: Final = 0.75
 """Score from which an effect begins without an offer first: odds of 3 to 1. Chosen between .72, at which .011 of messages began
 something else than they asked for with 5 examples (the goal is .005), and .80, at which .004 did but more plain orders were only
