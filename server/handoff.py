@@ -215,7 +215,8 @@ def outcome_of(call: CallRecord) -> str:
             return "done"
         case "ended":
             refused = call.code in ("denied", "declined", "refused", "expired", "over_limit")
-            return "refused" if refused else "not_done" if call.code in ("handed_over", "replaced") else "failed"
+            dropped = call.code in ("handed_over", "replaced", "withdrawn")
+            return "refused" if refused else "not_done" if dropped else "failed"
         case "asked":
             return "waits"
         case "started":

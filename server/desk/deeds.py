@@ -195,12 +195,22 @@ class Deeds:
 
 
 def _turn_over(state: Conversation) -> list[NewEvent]:
-    """The turn under way ends with what staff do, whether or not its process still lives: they answer what it was for."""
+    """The turn under way ends with what staff do, whether or not its process still lives: they answer what it was for.
+
+    So do its calls that nobody has begun. One that a workflow wanted is the workflow's to want again after a hand-back.
+    """
     turn = state.turn
     if turn is None:
         return []
-    body = {"reason": "handed_over", "answers": list(state.unanswered)}
-    return [NewEvent(f"{turn.id}:taken:{state.head}", "turn.ended", "system", body, turn.id)]
+    name = f"{turn.id}:taken:{state.head}"
+    events = []
+    for call in state.turn_calls(turn.id):
+        if call.state == "planned":
+            code = "handed_over" if call.run is None else "withdrawn"
+            body = {"call": call.id, "ok": False, "label": call.label, "code": code}
+            events.append(NewEvent(f"{name}:{call.id}", "call.ended", "system", body, turn.id))
+    ended = {"reason": "handed_over", "answers": list(state.unanswered)}
+    return [*events, NewEvent(name, "turn.ended", "system", ended, turn.id)]
 
 
 def _unanswered(state: Conversation) -> list[str]:

@@ -135,3 +135,19 @@ async def test_two_tabs_that_ask_for_a_person_at_once_ask_once(place):
     await place.asks("h1")
     assert await place.modes() == [("waiting", "asked")]
     assert place.told == []
+
+
+@pytest.mark.parametrize("deed", ["takes", "closes"])
+async def test_a_call_that_nobody_had_begun_is_over_with_its_turn_and_nobody_is_shown_it_as_under_way(place, deed):
+    wanted = [{"call": f"call:{n}", "tool": "look", "args": {}, "label": "Looking"} for n in range(3)]
+    turn = [NewEvent("t1", "turn.started", "system", {"attempt": 1}, "t:1")]
+    turn += [NewEvent(body["call"], "call.planned", "agent", body, "t:1") for body in wanted]
+    turn += [NewEvent("b1", "call.started", "system", {"call": "call:1"}, "t:1")]
+    await place.log.append(KEY, turn)
+    await getattr(place, deed)()
+    assert [call.state for call in (await place.state()).calls.values()] == ["ended", "started", "ended"]
+    over = [event.body for event in await place.log.read(KEY) if event.kind == "call.ended"]
+    assert [(body["call"], body["ok"], body["code"]) for body in over] == [
+        ("call:0", False, "handed_over"),
+        ("call:2", False, "handed_over"),
+    ]
