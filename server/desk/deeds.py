@@ -3,6 +3,7 @@
 It knows no socket. Everybody sees a deed through the same events as everybody else.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -74,6 +75,7 @@ class Deeds:
                 await self._log.append(key, events, after=state.head)
             except (Conflict, IdempotencyMismatch):
                 continue  # the agent, or a colleague, was first: look again
+            await self._end_unbegun(key, state)
             self._poke(key)
             return
         raise NotDone("busy", "too much happens here at once; please try again")
@@ -177,8 +179,22 @@ class Deeds:
         except Conflict as error:
             raise NotDone("busy", "something else happened first; please look again") from error
         if frame.to == "closed":
+            await self._end_unbegun(key, state)
             await crossing.reopen(self._log, key, state.head)
         self._poke(key)
+
+    async def _end_unbegun(self, key: str, before: Conversation) -> None:
+        """End what the turn that was taken over had planned and not begun: from its fence on it can begin nothing.
+
+        Until then it can, between a look and a commit: so this is a second commit.
+        """
+        if before.turn is None:
+            return
+        state = await self._known(key)
+        events = _unbegun(state, before.turn.id)
+        if events and state.mode in ("staff", "closed"):
+            with contextlib.suppress(Conflict):  # it changed hands again: whoever has it now sees to it
+                await self._log.append(key, events, after=state.head)
 
     async def _once(self, key: str, event: NewEvent) -> None:
         try:
@@ -195,22 +211,23 @@ class Deeds:
 
 
 def _turn_over(state: Conversation) -> list[NewEvent]:
-    """The turn under way ends with what staff do, whether or not its process still lives: they answer what it was for.
-
-    So do its calls that nobody has begun. One that a workflow wanted is the workflow's to want again after a hand-back.
-    """
+    """The turn under way ends with what staff do, whether or not its process still lives: they answer what it was for."""
     turn = state.turn
     if turn is None:
         return []
-    name = f"{turn.id}:taken:{state.head}"
+    body = {"reason": "handed_over", "answers": list(state.unanswered)}
+    return [NewEvent(f"{turn.id}:taken:{state.head}", "turn.ended", "system", body, turn.id)]
+
+
+def _unbegun(state: Conversation, turn: str) -> list[NewEvent]:
+    """The end of the turn's calls that nobody began. One that a workflow wanted is the workflow's to want again later."""
     events = []
-    for call in state.turn_calls(turn.id):
+    for call in state.turn_calls(turn):
         if call.state == "planned":
             code = "handed_over" if call.run is None else "withdrawn"
             body = {"call": call.id, "ok": False, "label": call.label, "code": code}
-            events.append(NewEvent(f"{name}:{call.id}", "call.ended", "system", body, turn.id))
-    ended = {"reason": "handed_over", "answers": list(state.unanswered)}
-    return [*events, NewEvent(name, "turn.ended", "system", ended, turn.id)]
+            events.append(NewEvent(f"{call.id}:taken", "call.ended", "system", body, turn))
+    return events
 
 
 def _unanswered(state: Conversation) -> list[str]:

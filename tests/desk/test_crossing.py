@@ -151,3 +151,14 @@ async def test_a_call_that_nobody_had_begun_is_over_with_its_turn_and_nobody_is_
         ("call:0", False, "handed_over"),
         ("call:2", False, "handed_over"),
     ]
+
+
+async def test_a_call_that_begins_in_the_moment_of_the_take_over_goes_on_and_is_not_said_to_be_over(place):
+    wanted = {"call": "call:0", "tool": "look", "args": {}, "label": "Looking"}
+    turn = [NewEvent("t1", "turn.started", "system", {"attempt": 1}, "t:1")]
+    await place.log.append(KEY, [*turn, NewEvent("p1", "call.planned", "agent", wanted, "t:1")])
+    begun = NewEvent("b1", "call.started", "system", {"call": "call:0"}, "t:1")
+    place.meets(lambda: place.log.append(KEY, [begun]))
+    await place.takes()
+    assert (await place.state()).calls["call:0"].state == "started"
+    assert "call.ended" not in [event.kind for event in await place.log.read(KEY)]
