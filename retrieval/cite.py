@@ -13,7 +13,7 @@ from retrieval.text import fold, language_of, sentences
 from retrieval.types import Citation, Cited, Passage, Span
 
 # [1], [2, 3], [^1]; no link text, reference definition or escaped bracket.
-_MARKER = re.compile(r"[ \t\u00a0]*(?<!\\)\[\^?(\d{1,3}(?:\s*[,;]\s*\^?\d{1,3})*)\](?![(:])")
+_MARKER = re.compile(r"(?<![ \t\u00a0])[ \t\u00a0]*+(?<!\\)\[\^?(\d{1,3}(?:\s*[,;]\s*\^?\d{1,3})*)\](?![(:])")
 _MASKED = re.compile(
     r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|(`+)(?!`).*?(?<!`)\1(?!`)|!?\[(?:[^\[\]]|\[[^\[\]]*\])*\]\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+\"[^\"]*\")?\)"
     r"|<https?://[^>\s]*>|https?://[^\s\])]*(?:\[[^\s\]]*\][^\s\])]*)*",

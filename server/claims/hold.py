@@ -12,7 +12,7 @@ from server.claims.proof import Proof
 from server.claims.text import INNER, WORD, plain
 from server.claims.words import ADVERBS, HAND_OVER, NO_VERB, PARTICIPLE_DE, TALK, TALK_DE
 
-_END: Final = re.compile(r"[.!?…]+[\"'”’»)\]*_]*(?=\s)|\n|[!?。！？](?=\w)|(?<=[a-zäöüß])\.(?=[A-ZÄÖÜ])")
+_END: Final = re.compile(r"[.!?…]++[\"'”’»)\]*_]*+(?=\s)|\n|[!?。！？](?=\w)|(?<=[a-zäöüß])\.(?=[A-ZÄÖÜ])")
 _ABBREVIATED: Final = re.compile(
     r"(?:^|[\s(])(?:nr|no|mr|mrs|ms|dr|st|ca|bzw|inkl|exkl|usw|e\.g|i\.e|z\.b|d\.h|vs|approx|\d{1,2})\.$", re.I
 )

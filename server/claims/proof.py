@@ -20,7 +20,7 @@ Number = Decimal | str
 
 _CURRENCY: Final = r"(?:[€$£]|\b(?:eur|usd|gbp|chf|euros?|dollars?|pounds?|francs?|franken)\b)"
 _NUMBER: Final = re.compile(rf"(?P<before>{_CURRENCY})?\s?(?P<digits>\d+(?:[.,'’]\d+)*)\s?(?P<after>{_CURRENCY})?")
-_IDENTIFIER: Final = re.compile(r"[a-z]*\d[\w-]*\d[\w-]*|[a-z][\w-]*\d[\w-]*")
+_IDENTIFIER: Final = re.compile(r"(?<![a-z])(?:[a-z]*\d[\w-]*\d[\w-]*|[a-z][\w-]*\d[\w-]*)")
 _MONTHS: Final = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|jän|mär|mai|okt|dez"
 _DATES: Final = re.compile(
     rf"\d{{4}}-\d\d-\d\d|\b\d{{1,2}}\.\d{{1,2}}\.(?:\d{{2,4}})?|\b\d{{1,2}}:\d\d\b|\b\d{{1,2}}/\d{{1,2}}/\d{{2,4}}"
@@ -28,7 +28,7 @@ _DATES: Final = re.compile(
     rf"|\b(?:{_MONTHS})\w*\s\d{{1,2}}(?:st|nd|rd|th)?(?:,?\s\d{{4}})?|\[\d+(?:,\s*\d+)*\]"
 )
 _LENGTHS: Final = re.compile(
-    r"\d[\d.,–-]*(?:\s(?:to|or|bis|oder)\s\d+)?\s?"
+    r"(?<!\d)(?<!\d[.,–-])\d[\d.,–-]*+(?:\s(?:to|or|bis|oder)\s\d+)?\s?"
     r"(?:%|percent|prozent|(?:business|working|calendar)\b|(?:day|week|month|hour|minute|tag|werktag|woche|monat|stunde|minute)\w*)"
 )
 _ID_DIGITS: Final = 3

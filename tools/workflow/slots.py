@@ -63,7 +63,7 @@ _NO: Final = frozenset(
     )
 )  # fmt: skip
 _NO_TEXT: Final = frozenset(("yes", "yeah", "yep", "no", "nope", "ok", "okay", "ja", "nein", "nee"))
-_DIGITED: Final = re.compile(r"\S*\d\S*(?:\s+\S*\d\S*)*")
+_DIGITED: Final = re.compile(r"(?<!\S)\S*\d\S*(?:\s+\S*\d\S*)*")
 """Words in a row that each have a digit: "6020", "SW1A 1AA"."""
 _COMMON: Final = frozenset(
     (
@@ -90,7 +90,7 @@ BY_FORM: Final = frozenset({"choice", "date", "money", "email"})
 """Slots whose value can be told from the other words of a message."""
 _OTHER: Final = frozenset(("other", "others", "andere", "anderen", "anderes", "anderer"))
 _WORD: Final = re.compile(r"[^\W_]+(?:'[a-z]+)?")
-_COMPOUND: Final = re.compile(r"\d+(?:[.:/-]\d+)+")
+_COMPOUND: Final = re.compile(r"(?<!\d)\d++(?:[.:/-]\d+)+")
 """Digits that are one thing together: a date, a time, an amount. 2026-11-24 says nothing about 11:00."""
 
 

@@ -45,7 +45,9 @@ _LEAD: Final = re.compile(
     re.I,
 )
 """What words around an address begin with."""
-_TAIL: Final = re.compile(r"[\s,.!?]*\b(?:please|pls|thanks|thank you|bitte|danke)\b[\s.!?]*$|[\s?!]+$", re.I)
+_TAIL: Final = re.compile(
+    r"(?<![\s,.!?])[\s,.!?]*\b(?:please|pls|thanks|thank you|bitte|danke)\b[\s.!?]*$|(?<![\s?!])[\s?!]+$", re.I
+)
 _LONGEST_CHARS: Final = 160
 _ZIP: Final = r"\d{4} ?[A-Z]{2}(?!\w)|\d{3} \d{2}|\d{2}-\d{3}|(?:[A-Z]{1,2}-)?\d{4,5}"
 _ZIP_TOWN: Final = re.compile(rf"^(?P<postcode>{_ZIP})\s+(?P<town>[^\W\d][^\d]*)$")
@@ -104,6 +106,8 @@ def parts_of(text: str) -> dict[PartKind, str]:
     Words that hold no postcode are one street; the order of what is said stays.
     """
     pieces = [piece.strip(" .") for piece in re.split(r"[,;\n]+", text) if piece.strip(" .")]
+    if any(len(piece) > _LONGEST_CHARS for piece in pieces):
+        return {}
     if pieces and (found := _ONE_LINE.match(pieces[-1])) and may_be_place(found.group("street")):
         pieces[-1:] = [found.group("street").strip(), found.group("rest").strip()]
     for at, piece in enumerate(pieces):

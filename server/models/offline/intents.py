@@ -97,7 +97,7 @@ of intents that no tool has stay below rank.MAYBE and 9 of 10 of the tools' own 
 examples (6 draws): its two goals are about equally far away, in standard errors."""
 _TYPO: Final = 80.0
 """Similarity (0-100, rapidfuzz) from which an unknown word counts as a misspelt known one: one edit in four letters."""
-_DIGITS: Final = re.compile(r"#?\b[A-Za-z]{0,4}[-–]?\d{3,}[\w-]*")
+_DIGITS: Final = re.compile(r"#?\b[A-Za-z]{0,4}[-–]?\d{3}[\w-]*")
 
 
 @dataclass(frozen=True)

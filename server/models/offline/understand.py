@@ -6,6 +6,7 @@ Pure: no I/O; looks at no tool and no passage.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, Literal
 
 from retrieval.text import words
@@ -15,7 +16,7 @@ Act = Literal["ask", "tell", "small", "cue", "bare"]
 """`bare` is a phrase without a verb form that says what is wanted ("price match?", "order 1042")."""
 
 _PROTECTED: Final = re.compile(
-    r"https?://\S+|\S+@\S+\.\w+|\d+[.,:]\d+|\b(?:[a-z]\.){2,}|\b(?:e\.g|i\.e|z\.B|d\.h|Dr|Mr|Mrs|Ms|Nr|No|bzw|etc|ca|approx)\.|(?:\w*str|\b(?:st|rd|ave|ln|blvd|sq|pl|ul))\.(?=\s*\d)",
+    r"https?://\S+|(?<!\S)[^\s@]++@\S+\.\w+|(?<!\d)\d++[.,:]\d+|\b(?:[a-z]\.){2,}|\b(?:e\.g|i\.e|z\.B|d\.h|Dr|Mr|Mrs|Ms|Nr|No|bzw|etc|ca|approx)\.|(?:(?<!\w)\w*str|\b(?:st|rd|ave|ln|blvd|sq|pl|ul))\.(?=\s*\d)",
     re.I,
 )
 _ENDER: Final = re.compile(r"(?<=[?!.;])\s+|(?<=[?!])(?=[A-Za-zÄÖÜäöü])|\n+")
@@ -28,6 +29,9 @@ _AMISS: Final = re.compile(r"[👎😞-😤😩😫😭🙁☹😠😡🤬💔]|
 """What says by itself that something is not."""
 _CUES: Final = ("self_harm", "legal", "bot", "human", "anger", "complaint")
 """In the order in which they outweigh one another."""
+MAX_PIECES: Final = 24
+"""Sentences, or clauses, of one message that are understood one by one. Each costs a search and a run of the embedder, some 20 ms
+together, and 4,000 characters of "why? what?" are a thousand of them; a mail of this length asks at its beginning or its end."""
 _GERUND_WORDS: Final = 8
 """Words of the longest deed without a sentence around it ("updating the details of my account")."""
 
@@ -70,7 +74,8 @@ def understand(
 
     `fix` puts misspelt words right; parts keep their text as written.
     """
-    pieces = [piece for sentence in _sentences(text) for piece in _whole_or_clauses(sentence, language, verbs)]
+    sentences = _telling(_sentences(text), language)
+    pieces = _telling([piece for one in sentences for piece in _whole_or_clauses(one, language, verbs)], language)
     parts = [part for piece in pieces if (part := _part(piece, language, fix))]
     return _merged(parts, language, fix) or [_nothing(text, language)]
 
@@ -94,6 +99,16 @@ def _sentences(text: str) -> list[str]:
     return [piece.strip() for piece in shown if piece and re.search(r"\w", piece)]
 
 
+def _telling(pieces: Sequence[str], language: Language) -> list[str]:
+    """Those that are worth a look: each once; of very many the first, the last, and what holds a cue."""
+    once = list(dict.fromkeys(pieces))
+    if len(once) <= MAX_PIECES:
+        return once
+    half = MAX_PIECES // 2
+    cues = [one for one in once[half:-half] if any(language.has(cue, plain(one)) for cue in _CUES)]
+    return [*once[:half], *cues[:MAX_PIECES], *once[-half:]]
+
+
 def _whole_or_clauses(sentence: str, language: Language, verbs: frozenset[str]) -> list[str]:
     """The clauses, unless only the whole sentence says what it says ("great job, you broke it")."""
     found = _clauses(sentence, language, verbs)
@@ -109,11 +124,12 @@ def _clauses(sentence: str, language: Language, verbs: frozenset[str]) -> list[s
     cut = 0
     out: list[str] = []
     joiners = "|".join(re.escape(word) for word in ("and", language.say["and"], "but", *sorted(language.words["lead"])))
-    for match in re.finditer(
+    joints = re.finditer(
         rf"\s*[,–—]\s+(?:(?:{joiners})\s+)?|\s+(?:{re.escape(language.say['and'])}|&|\+|but|aber)\s+(?:(?:{joiners})\s+)?",
         sentence,
         re.I,
-    ):
+    )
+    for match in islice(joints, 2 * MAX_PIECES):  # each looks at all of the sentence
         left, right = sentence[cut : match.start()], sentence[match.end() :]
         if _begins(right, language, openers) and _stands(left, language, openers):
             out.append(left)

@@ -17,12 +17,12 @@ from server.models.offline.property import thing_in
 from server.models.offline.slots import Slot, Value
 from server.models.offline.understand import noun_phrase
 
-_EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _URL: Final = re.compile(r"https?://[^\s<>\"']+")
 _UUID: Final = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.I)
 _NUMBER: Final = re.compile(r"(?<![\w.,-])#?-?\d+(?:[.,]\d+)*(?![\w-]|[.,]\d)")
 _AMOUNT: Final = re.compile(
-    r"(?:[€$£¥]\s?(?P<a>\d+(?:[.,]\d+)*))|(?:(?P<b>\d+(?:[.,]\d+)*)\s?(?:[€$£¥]|(?:eur|euros?|usd|dollars?|gbp|pounds?|chf|francs?|bucks?)\b))",
+    r"(?:[€$£¥]\s?(?P<a>\d+(?:[.,]\d+)*))|(?:(?<!\d)(?<!\d[.,])(?P<b>\d+(?:[.,]\d+)*)\s?(?:[€$£¥]|(?:eur|euros?|usd|dollars?|gbp|pounds?|chf|francs?|bucks?)\b))",
     re.I,
 )
 _ISO_DATE: Final = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
