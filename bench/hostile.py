@@ -1,6 +1,6 @@
-"""How long the demo shop takes to answer messages of 4,000 characters that are all of one thing, one after the other.
+"""How long the demo shop takes to answer messages that are all of one thing, one after the other.
 
-What a careless pattern or a search for each sentence would turn into minutes of the server's only thread.
+A careless pattern takes 19 s of the server's only thread for one of them; a search for each of a thousand sentences, 40 s and more.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from bench.speed import site_key
 from tests.serving import ROOT, Server
 
 SIZE = 3_990
+"""Characters; a message may have 4,000."""
 # fmt: off
 UNITS = (
     "x", "a@", "@", "1", "1.", "a.", ".", "a ", "-", "a-", "1 ", "1,", "1-", "http://", "https://a", "'", "\nx",
@@ -51,9 +52,8 @@ async def main(timeout_s: float) -> None:
         shop = Path(name) / "shop"
         shutil.copytree(ROOT / "examples" / "demo-shop", shop)
         with Server(shop, Path(name) / "data", demo=True) as server:
-            await answered_s(
-                server, site_key(shop), "What is your return policy?"
-            )  # what is loaded with the first message
+            # What is loaded with the first message is no message's time.
+            await answered_s(server, site_key(shop), "What is your return policy?")
             for unit in UNITS:
                 for before in ("", "can you tell me where my order is "):
                     text = (before + unit * SIZE)[:SIZE]

@@ -180,15 +180,15 @@ def _open(path: Path, dim: int, name: str) -> Any:
         if other != home:  # vectors of another embedder: no question can be compared with them
             shutil.rmtree(other)
     ready = home / "ready"
-    # Cold: read as it is asked for. Else 32 MB of file are held in memory, whether one passage is in it or twenty thousand.
-    dense = qd.EdgeVectorParams(size=dim, distance=qd.Distance.Cosine, memory=qd.Memory.Cold)
-    words = qd.EdgeSparseVectorParams(modifier=qd.Modifier.Idf)
-    config = qd.EdgeConfig(vectors={DENSE: dense}, sparse_vectors={SPARSE: words}, max_search_threads=2)
     if ready.exists():
         return qd.EdgeShard.load(str(home / "data"))
     if home.exists():  # died while it was made: nothing was in it
         shutil.rmtree(home)
     (home / "data").mkdir(parents=True)
+    # Cold: read as it is asked for. Else 32 MB of file are held in memory, whether one passage is in it or twenty thousand.
+    dense = qd.EdgeVectorParams(size=dim, distance=qd.Distance.Cosine, memory=qd.Memory.Cold)
+    words = qd.EdgeSparseVectorParams(modifier=qd.Modifier.Idf)
+    config = qd.EdgeConfig(vectors={DENSE: dense}, sparse_vectors={SPARSE: words}, max_search_threads=2)
     shard = qd.EdgeShard.create(str(home / "data"), config)
     for field in INDEXED:
         shard.update(qd.UpdateOperation.create_field_index(field, qd.PayloadSchemaType.Keyword))

@@ -105,8 +105,11 @@ def _telling(pieces: Sequence[str], language: Language) -> list[str]:
     if len(once) <= MAX_PIECES:
         return once
     half = MAX_PIECES // 2
-    cues = [one for one in once[half:-half] if any(language.has(cue, plain(one)) for cue in _CUES)]
-    return [*once[:half], *cues[:MAX_PIECES], *once[-half:]]
+    middle = once[half:-half]
+    # By weight: no number of complaints hides that somebody is in danger.
+    cues = dict.fromkeys(one for cue in _CUES for one in middle if language.has(cue, plain(one)))
+    kept = set(list(cues)[:MAX_PIECES])
+    return [*once[:half], *(one for one in middle if one in kept), *once[-half:]]
 
 
 def _whole_or_clauses(sentence: str, language: Language, verbs: frozenset[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Messages that are all of one thing: 4,000 characters that would have a careless pattern search for minutes.
+"""Messages that are all of one thing: 4,000 characters that would have a careless pattern search for 19 s and more.
 
 What counts is that they come to an end at all, which pytest's time limit sees to, and what is kept of them.
 """
@@ -8,7 +8,7 @@ import pytest
 from server.models.offline.language import load
 from server.models.offline.understand import MAX_PIECES, understand
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(10)
 
 UNITS = (
     "x",
@@ -44,6 +44,16 @@ def test_a_long_mail_is_understood_by_its_beginning_its_end_and_whatever_cannot_
     questions = [f"Where is order {n}?" for n in range(count)]
     questions[count // 2] = "I want to kill myself."
     parts = understand(" ".join(questions), load("en"))
+    assert any(part.kind == "self_harm" or "self_harm" in part.also for part in parts)
+
+
+@pytest.mark.parametrize(
+    "said", ["This is terrible service number {}.", "I want a human, number {}.", "You idiots, number {}!"]
+)
+def test_no_number_of_complaints_hides_who_is_in_danger(said):
+    lines = [said.format(n) for n in range(120)]
+    lines[100] = "I want to kill myself."
+    parts = understand(" ".join(lines), load("en"))
     assert any(part.kind == "self_harm" or "self_harm" in part.also for part in parts)
 
 
